@@ -1,0 +1,96 @@
+/**
+ * The one error type of utsuwa. Its `code` is documented API: programs branch on it, people read the message.
+ *
+ * A message names the operation first, then what the kernel or the input said, then where the request came from:
+ * `mount proc at /proc: EPERM (operation not permitted) [/mounts/0]`.
+ */
+import { describeErrno } from './util/errno.ts'
+
+/** Stable error codes. New ones may be added; none is renamed or reused. */
+export type UtsuwaErrorCode =
+  // what the caller asked for
+  | 'INVALID_ARGUMENT' // an option, flag or function argument that makes no sense
+  | 'INVALID_REFERENCE' // an image name that does not parse
+  | 'INVALID_SPEC' // config.json or another JSON document breaks its specification; `configPointer` says where
+  | 'BUNDLE_NOT_FOUND' // no bundle directory, or no config.json in it
+  | 'CONTAINER_EXISTS' // the container id or name is in use
+  | 'CONTAINER_NOT_FOUND'
+  | 'CONTAINER_NOT_RUNNING'
+  | 'CONTAINER_STATE' // the operation is not allowed in the container's current state
+  | 'IMAGE_NOT_FOUND' // not in the local store, or the registry says it has none
+  | 'IMAGE_IN_USE'
+  | 'PLATFORM_NOT_FOUND' // the index has no manifest for this platform
+  // registries and content
+  | 'REGISTRY_UNREACHABLE'
+  | 'REGISTRY_UNAUTHORIZED'
+  | 'REGISTRY_RATE_LIMITED'
+  | 'REGISTRY_ERROR' // any other answer that is not what the distribution specification allows
+  | 'DIGEST_MISMATCH'
+  | 'SIZE_MISMATCH' // truncated, or longer than its descriptor says
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'UNSAFE_LAYER' // a layer entry that would leave the root, or cannot be applied safely
+  | 'CORRUPT_LAYER' // not a valid tar or compression stream
+  | 'LIMIT_EXCEEDED' // more bytes, entries or depth than an image may have
+  | 'STORE_CORRUPT'
+  | 'NO_SPACE' // ENOSPC or EDQUOT, wherever it came from
+  // the kernel
+  | 'NOT_ROOT' // the operation needs privileges that the caller lacks
+  | 'CONTROLLER_MISSING' // a cgroup v2 controller is not available where the container would live
+  | 'CGROUP_ERROR'
+  | 'UNSUPPORTED' // the kernel, or utsuwa, cannot do this
+  | 'KERNEL_OPERATION_FAILED' // an operation of the plan failed; `operation`, `path`, `errno`, `configPointer` say which
+  // running a command
+  | 'COMMAND_NOT_FOUND'
+  | 'COMMAND_NOT_EXECUTABLE'
+  | 'INIT_FAILED' // init ended without saying why
+  | 'HOOK_FAILED'
+  | 'ABORTED' // an AbortSignal fired
+  | 'TIMEOUT'
+
+export interface UtsuwaErrorDetails {
+  /** What was being done, lower case, starting with a verb: `mount proc at /proc`. */
+  operation?: string
+  /** The host or container path, or URL, that the operation acted on. */
+  path?: string
+  /** Positive errno number from the kernel. */
+  errno?: number
+  /** JSON pointer (RFC 6901) into the runtime spec that asked for the operation. */
+  configPointer?: string
+  /** What a person can type or change to get further. One line. */
+  hint?: string
+  cause?: unknown
+}
+
+export class UtsuwaError extends Error {
+  override readonly name = 'UtsuwaError'
+  readonly code: UtsuwaErrorCode
+  readonly operation: string | undefined
+  readonly path: string | undefined
+  readonly errno: number | undefined
+  readonly configPointer: string | undefined
+  readonly hint: string | undefined
+
+  /**
+   * @param reason what went wrong, lower case, no full stop; left out when `errno` says it all
+   */
+  constructor(code: UtsuwaErrorCode, reason: string | undefined, details: UtsuwaErrorDetails = {}) {
+    super(composeMessage(reason, details), details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.operation = details.operation
+    this.path = details.path
+    this.errno = details.errno
+    this.configPointer = details.configPointer
+    this.hint = details.hint
+  }
+}
+
+function composeMessage(reason: string | undefined, { operation, errno, configPointer }: UtsuwaErrorDetails): string {
+  const parts = [operation, reason, errno === undefined ? undefined : describeErrno(errno)]
+  const text = parts.filter(part => part !== undefined && part !== '').join(': ')
+  return configPointer === undefined ? text : `${text} [${configPointer}]`
+}
+
+/** True for an UtsuwaError, of the given code where one is given. */
+export function isUtsuwaError(error: unknown, code?: UtsuwaErrorCode): error is UtsuwaError {
+  return error instanceof UtsuwaError && (code === undefined || error.code === code)
+}
