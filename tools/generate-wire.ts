@@ -38,7 +38,7 @@ function decodeCall(name: string, field: Field): string {
 
 function choicesOf(vocabulary: Vocabulary): ChoiceField[] {
   const byName = new Map<string, ChoiceField>()
-  for (const fields of Object.values(vocabulary.types))
+  for (const fields of [vocabulary.choices ?? [], ...Object.values(vocabulary.types)])
     for (const field of Object.values(fields)) {
       if (typeof field !== 'object') continue
       const known = byName.get(field.name)

@@ -19,8 +19,12 @@ const insideProc = choice('inside_proc', ['refuse', 'allow'])
 /** namespaces(7), named as in config.json. */
 const namespaceKind = choice('namespace_kind', ['user', 'cgroup', 'ipc', 'uts', 'network', 'pid', 'time', 'mount'])
 
+/** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail text. */
+export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'hook_failed'])
+
 export const planVocabulary = {
   name: 'plan',
+  choices: [reportKind],
   types: {
     // ── host ──
     /** mkdir of each missing component below the cgroup2 mount, enabling `controllers` for the children on the way. */
@@ -141,7 +145,7 @@ export const planVocabulary = {
     /** Resolves args[0] as execvpe(3) would, with the PATH of the container's own environment. */
     find_executable: { file: 'string', searchPath: 'string' },
     /** Tells the parent and waits for its word to go on. */
-    barrier: { name: choice('barrier', ['namespaces', 'created']) },
+    barrier: { name: choice('barrier_name', ['namespaces', 'created']) },
     /** Runs a hook of the container in the namespaces it is in; `state` arrives with the answer of the last barrier. */
     run_hook: { path: 'string', args: 'strings', env: 'strings', timeoutMs: 'u32' },
     /** Ready: everything but what follows is done. Waits for the start; `gateFd` is a listening or a connected socket. */
@@ -160,10 +164,6 @@ export const planVocabulary = {
     exec: { args: 'strings', env: 'strings', preserveFds: 'u32' },
   },
 } as const satisfies Vocabulary
-
-/** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail text. */
-export const reportKinds = ['failed', 'forked', 'barrier', 'ready', 'hook_failed'] as const
-export type ReportKind = (typeof reportKinds)[number]
 
 type PlanRecord = RecordOf<typeof planVocabulary>
 

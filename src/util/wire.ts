@@ -37,6 +37,8 @@ export interface Vocabulary<Types extends RecordTypes = RecordTypes> {
   /** Prefix of every C identifier: `plan` gives `struct plan_mount_at`, `plan_decode()`. */
   readonly name: string
   readonly types: Types
+  /** Closed sets that both sides use outside of records. */
+  readonly choices?: readonly ChoiceField[]
 }
 
 type ValueOf<F extends Field> = F extends 'u32' | 'i32'
