@@ -1,0 +1,193 @@
+# Builds, checks and tests utsuwa. `make help` lists the targets.
+#
+# Everything a target needs is installed by it: Debian packages (as root; otherwise the command to type is printed),
+# the pinned Node in .toolchain, npm packages in node_modules. Build results go to build/, dist/ and bin/. V=1 prints
+# the compilers' command lines.
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+NODE    := .toolchain/bin/node
+Q       := $(if $(V),,@)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- What people type -------------------------------------------------------------------------------------------------
+
+.PHONY: build check test demo
+build: native dist dist/types/index.d.ts bin/utsuwa ## native programs, dist/, and bin/utsuwa and bin/utsuwa-oci
+
+check: packages-check build sanitized ## format, types, imports, unit, golden and native tests; no root, under a minute
+	@$(NODE) test/run.ts check
+
+test: packages-test build sanitized ## everything; T=test/integration/x.test.ts runs one file
+	@$(NODE) test/run.ts $(if $(T),$(T),all)
+
+demo: packages-demo build ## an image from scratch, served, pulled, run under limits, and removed again
+	@tools/demo
+
+# --- Toolchain --------------------------------------------------------------------------------------------------------
+
+.PHONY: packages-build packages-check packages-test packages-demo
+packages-build packages-check packages-test packages-demo: packages-%:
+	@tools/install-packages $*
+
+.PHONY: toolchain
+toolchain: $(NODE) node_modules/.package-lock.json ## the pinned Node and the npm packages
+
+$(NODE): tools/toolchain/package-lock.json | packages-build
+	@tools/install-toolchain
+
+node_modules/.package-lock.json: package-lock.json | packages-build
+	@echo 'npm packages: installing node_modules'
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# --- Native programs --------------------------------------------------------------------------------------------------
+# A source file belongs to the program whose name it starts with: native/init_mount.c to init. The others are shared.
+
+STATIC_PROGRAMS := init applier
+sources_of  = $(wildcard native/$(1).c native/$(1)_*.c)
+SHARED      := $(filter-out $(foreach p,$(STATIC_PROGRAMS) libutsuwa addon,$(call sources_of,$(p))),$(wildcard native/*.c))
+GENERATED   := build/native/generated.stamp
+
+MULTIARCH   := $(shell gcc -print-multiarch 2>/dev/null)
+MUSL        := /usr/lib/$(shell uname -m)-linux-musl
+
+CFLAGS   := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes \
+            -fstack-protector-strong -fstack-clash-protection -fno-common -ffunction-sections -fdata-sections \
+            -D_GNU_SOURCE= -Inative -Ibuild/native -MMD -MP
+LDFLAGS  := -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--build-id=none
+
+# musl-gcc sees only musl's headers; the kernel's (linux/, asm/) lie in the C library's directories, searched last.
+MUSL_CFLAGS  := $(CFLAGS) -fPIE -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH)
+# musl-gcc knows no -static-pie (it would make a dynamic executable): the same, spelled out for the linker.
+MUSL_LDFLAGS := $(LDFLAGS) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text
+GLIBC_CFLAGS := $(CFLAGS) -D_FORTIFY_SOURCE=2 -fPIC -fvisibility=hidden -isystem .toolchain/include/node
+
+musl_objects  = $(patsubst native/%.c,build/native/musl/%.o,$(1))
+glibc_objects = $(patsubst native/%.c,build/native/glibc/%.o,$(1))
+
+NATIVE := $(foreach p,$(STATIC_PROGRAMS),$(if $(call sources_of,$(p)),build/native/$(p))) \
+          $(if $(call sources_of,libutsuwa),build/native/libutsuwa.so) \
+          $(if $(call sources_of,addon),build/native/utsuwa.node)
+
+.PHONY: native
+native: $(NATIVE) ## init, applier, libutsuwa.so and the Node addon, in build/native
+
+$(GENERATED): tools/generate-wire.ts $(wildcard src/plan/ops.ts src/layer/records.ts) src/util/wire.ts | $(NODE)
+	@mkdir -p $(@D)
+	@$(NODE) tools/generate-wire.ts $(@D)
+	@touch $@
+
+build/native/musl/%.o: native/%.c $(GENERATED) Makefile | packages-build
+	@mkdir -p $(@D)
+	@echo '  compile  $@'
+	$(Q)musl-gcc $(MUSL_CFLAGS) -c $< -o $@
+
+build/native/glibc/%.o: native/%.c $(GENERATED) Makefile | packages-build
+	@mkdir -p $(@D)
+	@echo '  compile  $@'
+	$(Q)gcc $(GLIBC_CFLAGS) -c $< -o $@
+
+define static_program
+build/native/$(1): $(call musl_objects,$(call sources_of,$(1)) $(SHARED))
+	@echo '  link     $$@'
+	$(Q)musl-gcc $$(MUSL_LDFLAGS) $(MUSL)/rcrt1.o $(MUSL)/crti.o $$^ $(MUSL)/crtn.o -o $$@
+	@strip $$@
+endef
+$(foreach p,$(STATIC_PROGRAMS),$(eval $(call static_program,$(p))))
+
+build/native/libutsuwa.so: $(call glibc_objects,$(call sources_of,libutsuwa) $(SHARED))
+	@echo '  link     $@'
+	$(Q)gcc -shared $(LDFLAGS) -Wl,-soname,libutsuwa.so $^ -o $@
+
+build/native/utsuwa.node: $(call glibc_objects,$(call sources_of,addon)) build/native/libutsuwa.so
+	@echo '  link     $@'
+	$(Q)gcc -shared $(LDFLAGS) -Wl,-rpath,'$$ORIGIN' $(filter %.o,$^) -Lbuild/native -l:libutsuwa.so -o $@
+
+-include $(wildcard build/native/*/*.d)
+
+# --- Sanitizers and fuzzing -------------------------------------------------------------------------------------------
+# test/native/init_path_test.c is linked with init's sources (its main() renamed), shared_wire_test.c with none;
+# native/fuzz/init_plan.c likewise. Fuzz targets use clang's libFuzzer; without clang, a driver that replays and mutates.
+
+SANITIZE     := -std=gnu11 -O1 -g -Wall -Wextra -D_GNU_SOURCE= -Inative -Ibuild/native -isystem .toolchain/include/node \
+                -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZER       := $(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(shell uname -m).a)
+NATIVE_TESTS := $(patsubst test/native/%.c,build/sanitized/%,$(wildcard test/native/*_test.c))
+FUZZ_TARGETS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*.c))
+# The program a test or fuzz target is about: the part of its name before the first underscore.
+sources_for   = $(SHARED) $(call sources_of,$(firstword $(subst _, ,$(1))))
+
+.PHONY: sanitized
+sanitized: $(NATIVE_TESTS) $(FUZZ_TARGETS)
+
+.SECONDEXPANSION:
+$(NATIVE_TESTS): build/sanitized/%: test/native/%.c $$(call sources_for,$$*) $(wildcard native/*.h) $(GENERATED) Makefile
+	@mkdir -p $(@D)
+	@echo '  compile  $@'
+	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $< -o $@.o -Umain
+	$(Q)gcc $(SANITIZE) -Dmain=program_main $(call sources_for,$*) $@.o -o $@
+
+$(FUZZ_TARGETS): build/fuzz/%: native/fuzz/%.c $$(call sources_for,$$*) $(wildcard native/*.h) $(GENERATED) Makefile
+	@mkdir -p $(@D)
+	@echo '  compile  $@'
+ifneq ($(FUZZER),)
+	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -Dmain=program_main $< $(call sources_for,$*) -o $@
+else
+	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $(filter-out native/fuzz/driver.c,$<) -o $@.o
+	$(Q)gcc $(SANITIZE) test/native/fuzz_driver.c $@.o $(call sources_for,$*) -o $@
+endif
+
+# --- TypeScript -------------------------------------------------------------------------------------------------------
+
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+
+.PHONY: dist
+dist: dist/index.js ## the bundled library and command lines, with the native programs beside them
+dist/index.js: $(SOURCES) tools/build.ts package.json $(NATIVE) $(NODE) node_modules/.package-lock.json
+	@$(NODE) tools/build.ts
+
+dist/types/index.d.ts: $(SOURCES) tsconfig.json tools/tsconfig.types.json node_modules/.package-lock.json
+	@$(NODE) node_modules/typescript/bin/tsc -p tools/tsconfig.types.json
+	@touch $@
+
+# The launchers name the pinned Node by its absolute path: no search, no /usr/bin/env, usable from any directory.
+bin/utsuwa: tools/write-launchers dist/index.js
+	@tools/write-launchers bin "$(CURDIR)/$(NODE)" "$(CURDIR)/dist"
+
+# --- Installing -------------------------------------------------------------------------------------------------------
+
+LIBDIR := $(PREFIX)/lib/utsuwa
+MANDIR := $(PREFIX)/share/man
+
+.PHONY: install uninstall
+install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	install -d "$(DESTDIR)$(LIBDIR)/bin" "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(NODE) "$(DESTDIR)$(LIBDIR)/bin/node"
+	install -m 644 package.json LICENSE .toolchain/LICENSE "$(DESTDIR)$(LIBDIR)/"
+	cp -R dist "$(DESTDIR)$(LIBDIR)/dist"
+	tools/write-launchers "$(DESTDIR)$(LIBDIR)/bin" "$(LIBDIR)/bin/node" "$(LIBDIR)/dist"
+	ln -sf ../lib/utsuwa/bin/utsuwa ../lib/utsuwa/bin/utsuwa-oci "$(DESTDIR)$(PREFIX)/bin/"
+	for page in $(wildcard docs/man/*.[1-8]); do \
+	  install -D -m 644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+
+uninstall: ## what install put there
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/utsuwa" "$(DESTDIR)$(PREFIX)/bin/utsuwa-oci"
+	for page in $(wildcard docs/man/*.[1-8]); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+
+.PHONY: clean distclean
+clean: ## remove what was built
+	rm -rf build dist bin
+
+distclean: clean ## and what was installed to build it
+	rm -rf .toolchain node_modules

@@ -1,0 +1,57 @@
+/**
+ * Bundles src/ into dist/ and puts the native programs into dist/native: `node tools/build.ts`.
+ *
+ * Start time decides the shape. The library and `utsuwa` are split into chunks, so that a registry client or a tar reader
+ * is read from disk only by the call that needs it; `utsuwa-oci`, which engines start for every verb, is one file that
+ * shares nothing. Dependencies are bundled: resolving undici's hundred files costs more than running them.
+ */
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BuildOptions, build } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+
+const shared: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  write: false,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22.15',
+  outdir: dist,
+  // Chunks lie beside the entry points, so that `import.meta.dirname` means dist/ wherever a module ends up.
+  chunkNames: 'chunk-[name]-[hash]',
+  external: ['*.node'],
+  logLevel: 'warning',
+  legalComments: 'none',
+}
+
+/** CommonJS packages call `require('node:…')`, which an ES module lacks; nothing else is left to require after bundling. */
+const requireBuiltins = 'const require = process.getBuiltinModule;\n'
+
+async function bundle(options: BuildOptions): Promise<void> {
+  const { outputFiles = [] } = await build({ ...shared, ...options })
+  for (const { path, text } of outputFiles)
+    writeFileSync(path, /^var __require\b/m.test(text) ? requireBuiltins + text : text)
+}
+
+/** Old chunks go, new files come in one after the other: a `utsuwa` that runs from dist/ meanwhile may fail to import. */
+function emptyDist(): void {
+  mkdirSync(dist, { recursive: true })
+  for (const name of readdirSync(dist)) if (name.endsWith('.js')) rmSync(join(dist, name))
+}
+
+function copyNative(): void {
+  mkdirSync(join(dist, 'native'), { recursive: true })
+  for (const name of ['init', 'applier', 'libutsuwa.so', 'utsuwa.node']) {
+    const target = join(dist, 'native', name)
+    rmSync(target, { force: true }) // a new inode: a program that is running keeps its own
+    cpSync(join(root, 'build/native', name), target)
+  }
+}
+
+emptyDist()
+copyNative()
+await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' }, splitting: true })
+await bundle({ entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' } })
