@@ -39,7 +39,7 @@ export interface Root {
 }
 
 export interface Mount {
-  /** Absolute container path. */
+  /** Absolute container path; the parser makes the deprecated relative form absolute. */
   destination: string
   /** Device, host directory or a dummy; a relative bind source is relative to the bundle. */
   source?: string
@@ -55,8 +55,8 @@ export interface Process {
   /** In characters; meaningful only with `terminal`. */
   consoleSize?: ConsoleSize
   user: User
-  /** Required to start a container on Linux; never empty when present. */
-  args?: string[]
+  /** The program and its arguments; never empty. */
+  args: string[]
   /** `KEY=value` each. */
   env?: string[]
   /** Absolute container path. */
