@@ -133,7 +133,7 @@ sanitized: $(NATIVE_TESTS) $(FUZZ_TARGETS)
 $(NATIVE_TESTS): build/sanitized/%: test/native/%.c $$(call sources_for,$$*) $(wildcard native/*.h) $(GENERATED) Makefile
 	@mkdir -p $(@D)
 	@echo '  compile  $@'
-	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $< -o $@.o -Umain
+	$(Q)gcc $(SANITIZE) -c $< -o $@.o
 	$(Q)gcc $(SANITIZE) -Dmain=program_main $(call sources_for,$*) $@.o -o $@
 
 $(FUZZ_TARGETS): build/fuzz/%: native/fuzz/%.c $$(call sources_for,$$*) $(wildcard native/*.h) $(GENERATED) Makefile
@@ -142,7 +142,7 @@ $(FUZZ_TARGETS): build/fuzz/%: native/fuzz/%.c $$(call sources_for,$$*) $(wildca
 ifneq ($(FUZZER),)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -Dmain=program_main $< $(call sources_for,$*) -o $@
 else
-	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $(filter-out native/fuzz/driver.c,$<) -o $@.o
+	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $< -o $@.o
 	$(Q)gcc $(SANITIZE) test/native/fuzz_driver.c $@.o $(call sources_for,$*) -o $@
 endif
 

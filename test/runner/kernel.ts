@@ -1,0 +1,56 @@
+/** Tests that launch containers: here where the kernel is fit for them, otherwise in the VM. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { runNodeTests } from './node-tests.ts'
+import { fromRoot, type Result } from './result.ts'
+
+const CGROUP2_SUPER_MAGIC = 0x63677270
+
+/** One after the other: they measure CPU time and memory, and some count every mount and cgroup of the machine. */
+const oneByOne = { concurrency: 1, timeout: 180_000 }
+
+export async function runKernelTests(files: readonly string[], { here = false } = {}): Promise<Result[]> {
+  if (files.length === 0) return []
+  if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
+  if (here) return runNodeTests(files, oneByOne)
+  if (hasPureCgroup2()) {
+    console.log('\nTests in this kernel, which has a pure cgroup v2 hierarchy:')
+    return runNodeTests(files, oneByOne)
+  }
+  console.log('\nThis machine has no pure cgroup v2 hierarchy. Tests in the VM (test/vm/README.md):')
+  return runInVm(files)
+}
+
+function hasPureCgroup2(): boolean {
+  return statfsSync('/sys/fs/cgroup').type === CGROUP2_SUPER_MAGIC
+}
+
+const failure = (reason: string, files: readonly string[]): Result => ({
+  group: 'tests that launch containers',
+  name: files.length === 1 ? fromRoot(files[0] ?? '') : `${files.length} files`,
+  status: 'failed',
+  reason,
+  milliseconds: 0,
+})
+
+async function runInVm(files: readonly string[]): Promise<Result[]> {
+  const directory = mkdtempSync('build/vm-results-')
+  const resultsFile = join(directory, 'results.json')
+  const command = [process.execPath, 'test/run.ts', '--results', resultsFile, ...files.map(fromRoot)]
+  const options = ['--rw', directory, '--memory', '3072', '--timeout', '2400']
+  const vm = spawn('test/vm/run', [...options, '--', ...command], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const { promise: ended, resolve } = Promise.withResolvers<string>()
+  vm.on('error', error => resolve(error.message))
+  vm.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
+  const how = await ended
+  try {
+    return JSON.parse(readFileSync(resultsFile, 'utf8'))
+  } catch {
+    const result = failure(`the VM ended with ${how} and left no results`, files)
+    console.log(`FAIL  ${result.group}: ${result.reason}`)
+    return [result]
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
