@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { applierVocabulary } from '../src/layer/records.ts'
 import { planVocabulary } from '../src/plan/ops.ts'
 import { type ChoiceField, type Field, recordNumber, type Vocabulary, vocabularyHash } from '../src/util/wire.ts'
 
@@ -84,9 +85,7 @@ function generate(vocabulary: Vocabulary): string {
     `struct ${name}_record {`,
     `  enum ${name}_op op;`,
     `  union {`,
-    ...ops
-      .filter(([, fields]) => Object.keys(fields).length > 0)
-      .map(([op]) => `    struct ${name}_${op} ${op};`),
+    ...ops.filter(([, fields]) => Object.keys(fields).length > 0).map(([op]) => `    struct ${name}_${op} ${op};`),
     `  };`,
     `};`,
     ``,
@@ -134,5 +133,8 @@ function writeIfChanged(path: string, text: string): void {
 const directory = process.argv[2]
 if (directory === undefined) throw new Error('usage: generate-wire.ts OUTPUT_DIRECTORY')
 mkdirSync(directory, { recursive: true })
-for (const [file, vocabulary] of [['plan_ops.h', planVocabulary]] as const)
+for (const [file, vocabulary] of [
+  ['plan_ops.h', planVocabulary],
+  ['applier_records.h', applierVocabulary],
+] as const)
   writeIfChanged(join(directory, file), generate(vocabulary))

@@ -119,7 +119,7 @@ function runHelper(program: string, input: string): Promise<{ code: number | nul
     child.once('error', reject)
     child.once('close', code => resolve({ code, output }))
     // A helper that is gone before it read its input has an exit code that tells more than EPIPE.
-    child.stdin.on('error', () => {})
+    child.stdin.on('error', () => undefined)
     child.stdin.end(input)
   })
 }

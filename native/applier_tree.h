@@ -1,0 +1,56 @@
+/*
+ * The applier: writes the entries of one image layer into one directory.
+ *
+ * Everything it is told comes from a hostile archive. Three walls stand between that and the host: TypeScript refuses
+ * names that are no plain relative paths; the applier resolves what is left with openat2(RESOLVE_IN_ROOT); and its own
+ * root directory is the layer, in a mount namespace that holds nothing else (docs/adr/0004-unpack-confinement.md).
+ */
+#ifndef UTSUWA_APPLIER_TREE_H
+#define UTSUWA_APPLIER_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "applier_records.h"
+
+/* As the kernel's, with its NUL. */
+#define APPLIER_PATH_MAX 4096
+/* Of nested directories that are removed because an entry takes their place. */
+#define APPLIER_REMOVE_DEPTH 1024
+
+/* Where an entry goes: its parent directory is open, its last component is a plain name. */
+struct tree {
+  int root;
+  int parent;
+  /* The path that `parent` was resolved from; consecutive entries mostly share it. */
+  char parent_path[APPLIER_PATH_MAX];
+  bool parent_valid;
+  /* What was being done; tells a failure's story together with errno. */
+  enum applier_step step;
+};
+
+struct ownership {
+  uint32_t mode, uid, gid;
+};
+
+/* confine.c: from here on, "/" is the directory `layer_fd` and only the system calls of the functions below work. */
+int applier_confine(int layer_fd);
+
+/* All return 0 or a negative errno, and leave in tree->step what failed. */
+int tree_open(struct tree *tree, int root);
+int tree_directory(struct tree *tree, struct wire_bytes path, struct ownership owner);
+/* Gives a descriptor to write the content to; tree_finish_file() closes it. */
+int tree_create_file(struct tree *tree, struct wire_bytes path);
+int tree_finish_file(struct tree *tree, int fd, struct ownership owner, struct timespec mtime);
+int tree_symlink(struct tree *tree, struct wire_bytes path, struct wire_bytes target, struct ownership owner,
+                 struct timespec mtime);
+int tree_hardlink(struct tree *tree, struct wire_bytes path, struct wire_bytes target);
+int tree_node(struct tree *tree, struct wire_bytes path, struct ownership owner, struct timespec mtime, dev_t device);
+int tree_whiteout(struct tree *tree, struct wire_bytes path);
+int tree_opaque(struct tree *tree, struct wire_bytes path);
+int tree_attribute(struct tree *tree, struct wire_bytes path, const char *name, struct wire_bytes value);
+int tree_times(struct tree *tree, struct wire_bytes path, struct timespec mtime);
+
+#endif

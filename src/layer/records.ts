@@ -1,0 +1,63 @@
+/**
+ * What TypeScript tells the applier: one record an entry of a layer, in the order of the archive.
+ *
+ * Paths are the archive's bytes, relative to the layer's root, without empty, `.` or `..` components; the empty path is
+ * the root itself. `tools/generate-wire.ts` makes the C side of this file.
+ */
+import { choice, type RecordOf, type Vocabulary } from '../util/wire.ts'
+
+const owner = { uid: 'u32', gid: 'u32' } as const
+/** Seconds since the epoch, and nanoseconds on top. */
+const mtime = { mtimeSeconds: 'i64', mtimeNanoseconds: 'u32' } as const
+
+export const applierVocabulary = {
+  name: 'applier',
+  choices: [
+    /** What the applier was doing when it failed. */
+    choice('step', [
+      'read',
+      'confine',
+      'parent',
+      'create',
+      'remove',
+      'write',
+      'own',
+      'mode',
+      'attribute',
+      'times',
+      'sync',
+    ]),
+  ],
+  types: {
+    /** First of all. `hash` is the vocabulary's: an applier of another build refuses. */
+    begin: { hash: 'u64' },
+    /** Missing parents of this and of all other entries are made with mode 0755 and owner 0:0. */
+    directory: { path: 'bytes', mode: 'u32', ...owner },
+    /** The content follows as `size` bytes outside of the record. */
+    file: { path: 'bytes', mode: 'u32', ...owner, ...mtime, size: 'u64' },
+    symlink: { path: 'bytes', target: 'bytes', ...owner, ...mtime },
+    hardlink: { path: 'bytes', target: 'bytes' },
+    node: {
+      path: 'bytes',
+      kind: choice('node_kind', ['character', 'block', 'fifo']),
+      mode: 'u32',
+      ...owner,
+      ...mtime,
+      major: 'u32',
+      minor: 'u32',
+    },
+    /** Hides what lower layers have at `path`, not what this layer has there. */
+    whiteout: { path: 'bytes' },
+    /** Hides what lower layers have in the directory `path`. */
+    opaque: { path: 'bytes' },
+    /** An extended attribute of an entry that came before. */
+    attribute: { path: 'bytes', name: 'string', value: 'bytes' },
+    /** Times of directories come last, because every entry made in a directory changes them. */
+    times: { path: 'bytes', ...mtime },
+    /** Last of all: everything is written to disk, then success is reported. */
+    end: {},
+  },
+} as const satisfies Vocabulary
+
+export type ApplierRecord = RecordOf<typeof applierVocabulary>
+export type ApplierStep = (typeof applierVocabulary.choices)[0]['choices'][number]
