@@ -11,6 +11,16 @@ export interface NodeTestOptions {
   timeout: number
 }
 
+/** The stack holds all of a failed assertion; of other errors the properties tell more. Frames inside Node tell nothing. */
+function describe(error: unknown): string {
+  const assertion = error instanceof Error && 'code' in error && error.code === 'ERR_ASSERTION'
+  const text = assertion ? (error.stack ?? error.message) : inspect(error)
+  return text
+    .split('\n')
+    .filter(line => !/^\s+at .*\(?node:/.test(line))
+    .join('\n')
+}
+
 type TestEvent = EventData.TestPass | EventData.TestFail
 
 /** Each file runs in a process of its own. A file in which no test ran is a failure. */
@@ -28,7 +38,7 @@ export async function runNodeTests(
       result.status = 'skipped'
       result.reason = String(skip || todo)
     } else if ('error' in details) {
-      result.reason = inspect(details.error.cause ?? details.error)
+      result.reason = describe(details.error.cause ?? details.error)
     }
     entry.results.push(result)
     // A file stands for itself only when it ended badly, or when it ended well and no test had run.

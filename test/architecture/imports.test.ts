@@ -1,0 +1,109 @@
+/** Imports go one way: from a folder to those left of it. ARCHITECTURE.md explains the order. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Import, importsOf, projectFiles, root } from './source-files.ts'
+
+const order = [
+  'spec',
+  'sys',
+  'reference',
+  'registry',
+  'content',
+  'layer',
+  'snapshot',
+  'image',
+  'bundle',
+  'config',
+  'seccomp',
+  'cgroup',
+  'plan',
+  'launch',
+  'lifecycle',
+  'index.ts',
+  'cli',
+]
+
+/** What may be imported from outside, and where. Everything else is a dependency that nobody has argued for. */
+const packages: Record<string, string[]> = {
+  undici: ['registry'],
+  tar: ['layer'],
+  commander: ['cli'],
+  koffi: ['sys'],
+  'node:ffi': ['sys'],
+}
+
+const sources = projectFiles('src').filter(file => file.endsWith('.ts'))
+const imports = sources.flatMap(importsOf)
+
+/** `src/plan/ops.ts` is in `plan`, `src/index.ts` in `index.ts`. */
+const placeOf = (file: string): string => file.split('/')[1] ?? ''
+const free = (place: string): boolean => place === 'errors.ts' || place === 'util'
+const where = ({ file, line, target }: Import): string => `${file}:${line} imports ${target}`
+
+test('the sources are there to be looked at', () => {
+  assert.ok(sources.length > 20 && imports.length > 50, `${sources.length} files, ${imports.length} imports`)
+})
+
+test('every folder of src has its place in the order', () => {
+  const unknown = new Set(sources.map(placeOf).filter(place => !free(place) && !order.includes(place)))
+  assert.deepEqual([...unknown], [])
+})
+
+test('a folder imports only from folders left of it', () => {
+  const wrong = imports.filter(({ file, target, relative }) => {
+    if (!relative || !target.startsWith('src/')) return false
+    const [from, to] = [placeOf(file), placeOf(target)]
+    if (free(to)) return false
+    if (free(from)) return true
+    return order.indexOf(to) > order.indexOf(from)
+  })
+  assert.deepEqual(wrong.map(where), [])
+})
+
+test('src imports nothing of the project but src', () => {
+  const wrong = imports.filter(
+    ({ target, relative }) => relative && !target.startsWith('src/') && target !== 'package.json',
+  )
+  assert.deepEqual(wrong.map(where), [])
+})
+
+test('imported files exist and are named with their extension', () => {
+  const wrong = imports.filter(({ target, relative }) => relative && !existsSync(join(root, target)))
+  assert.deepEqual(wrong.map(where), [])
+})
+
+test('packages are imported where they belong', () => {
+  const wrong = imports.filter(({ file, target, relative, typeOnly }) => {
+    if (relative || typeOnly) return false
+    const name = target.startsWith('node:') ? target : (target.split('/')[0] ?? target)
+    const allowed = packages[name]
+    return allowed === undefined ? !target.startsWith('node:') : !allowed.includes(placeOf(file))
+  })
+  assert.deepEqual(wrong.map(where), [])
+})
+
+test('no file imports itself through others', () => {
+  const edges = Map.groupBy(
+    imports.filter(({ relative, typeOnly }) => relative && !typeOnly),
+    ({ file }) => file,
+  )
+  const done = new Set<string>()
+  const visit = (file: string, path: string[]): void => {
+    const start = path.indexOf(file)
+    assert.equal(start, -1, `a circle: ${[...path.slice(start), file].join(' → ')}`)
+    if (done.has(file)) return
+    for (const { target } of edges.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of sources) visit(file, [])
+})
+
+test('unit tests lie where their subject lies', () => {
+  const places = new Set(sources.map(placeOf).map(place => place.replace(/\.ts$/, '')))
+  const wrong = projectFiles('test/unit').filter(
+    file => !places.has((file.split('/')[2] ?? '').replace(/\.test\.ts$/, '')),
+  )
+  assert.deepEqual(wrong, [])
+})
