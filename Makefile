@@ -1,7 +1,8 @@
 # Builds, checks and tests utsuwa. `make help` lists the targets.
 #
 # Everything a target needs is installed by it: Debian packages (as root; otherwise the command to type is printed),
-# the pinned Node in .toolchain, npm packages in node_modules. Build results go to build/, dist/ and bin/. V=1 prints
+# the pinned Node and Biome in .toolchain, npm packages in
+# node_modules. Build results go to build/, dist/ and bin/. V=1 prints
 # the compilers' command lines.
 
 .DEFAULT_GOAL := build
@@ -39,7 +40,7 @@ packages-build packages-check packages-test packages-demo: packages-%:
 	@tools/install-packages $*
 
 .PHONY: toolchain
-toolchain: $(NODE) node_modules/.package-lock.json ## the pinned Node and the npm packages
+toolchain: $(NODE) node_modules/.package-lock.json ## the pinned Node and Biome, and the npm packages
 
 $(NODE): tools/toolchain/package-lock.json | packages-build
 	@tools/install-toolchain
@@ -47,6 +48,7 @@ $(NODE): tools/toolchain/package-lock.json | packages-build
 node_modules/.package-lock.json: package-lock.json | packages-build
 	@echo 'npm packages: installing node_modules'
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@ln -sf ../../.toolchain/bin/biome node_modules/.bin/biome # where editors look for it
 	@touch $@
 
 # --- Native programs --------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ const shared: BuildOptions = {
   write: false,
   format: 'esm',
   platform: 'node',
-  target: 'node22.15',
+  target: 'node22.19',
   outdir: dist,
   // Chunks lie beside the entry points, so that `import.meta.dirname` means dist/ wherever a module ends up.
   chunkNames: 'chunk-[name]-[hash]',

@@ -22,7 +22,7 @@ const listExecutables = (directory: string): string[] =>
 
 export const staticSteps = (): Step[] => [
   // --error-on-warnings: a rule that only warns is a rule that nobody keeps.
-  { group: 'format and lint', name: 'biome', command: ['node_modules/.bin/biome', 'check', '--error-on-warnings'] },
+  { group: 'format and lint', name: 'biome', command: ['.toolchain/bin/biome', 'check', '--error-on-warnings'] },
   { group: 'types', name: 'tsc', command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit'] },
 ]
 
