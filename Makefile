@@ -1,9 +1,8 @@
 # Builds, checks and tests utsuwa. `make help` lists the targets.
 #
 # Everything a target needs is installed by it: Debian packages (as root; otherwise the command to type is printed),
-# the pinned Node and Biome in .toolchain, npm packages in
-# node_modules. Build results go to build/, dist/ and bin/. V=1 prints
-# the compilers' command lines.
+# the pinned Node and Biome in .toolchain, npm packages in node_modules. Build results go to build/, dist/ and bin/.
+# V=1 prints the compilers' command lines.
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -175,7 +174,8 @@ install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
 	rm -rf "$(DESTDIR)$(LIBDIR)"
 	install -d "$(DESTDIR)$(LIBDIR)/bin" "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(NODE) "$(DESTDIR)$(LIBDIR)/bin/node"
-	install -m 644 package.json LICENSE .toolchain/LICENSE "$(DESTDIR)$(LIBDIR)/"
+	install -m 644 package.json LICENSE "$(DESTDIR)$(LIBDIR)/"
+	install -m 644 .toolchain/LICENSE "$(DESTDIR)$(LIBDIR)/bin/node.LICENSE"
 	cp -R dist "$(DESTDIR)$(LIBDIR)/dist"
 	tools/write-launchers "$(DESTDIR)$(LIBDIR)/bin" "$(LIBDIR)/bin/node" "$(LIBDIR)/dist"
 	ln -sf ../lib/utsuwa/bin/utsuwa ../lib/utsuwa/bin/utsuwa-oci "$(DESTDIR)$(PREFIX)/bin/"

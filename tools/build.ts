@@ -21,7 +21,7 @@ const shared: BuildOptions = {
   target: 'node22.19',
   outdir: dist,
   // Chunks lie beside the entry points, so that `import.meta.dirname` means dist/ wherever a module ends up.
-  chunkNames: 'chunk-[name]-[hash]',
+  chunkNames: '[name]-[hash]',
   external: ['*.node'],
   logLevel: 'warning',
   legalComments: 'none',
