@@ -46,16 +46,17 @@ static int result(long returned) { return returned < 0 ? -errno : (int)returned;
 
 /* Makes the layer a mount of its own and the root of this process, and detaches everything else from it. */
 static int enter_layer(int layer_fd) {
-  if (unshare(CLONE_NEWNS) < 0) return -errno;
+  /* unshare(2) takes the working directory along into the new namespace; a descriptor would stay in the old one. */
+  if (fchdir(layer_fd) < 0 || unshare(CLONE_NEWNS) < 0) return -errno;
   /* Nothing done here may propagate to the host, and pivot_root(2) refuses a shared parent mount. */
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -errno;
-  SCOPED_FD tree = sys_open_tree(layer_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
+  SCOPED_FD tree = sys_open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE);
   if (tree < 0) return tree;
   const struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
                                               MOUNT_ATTR_NOATIME,
                                   .attr_clr = MOUNT_ATTR__ATIME};
   int error = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
-  if (error == 0) error = sys_move_mount(tree, "", layer_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+  if (error == 0) error = sys_move_mount(tree, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH);
   if (error == 0) error = result(fchdir(tree));
   /* pivot_root(".", ".") stacks the old root on the new one, from where it is detached (pivot_root(2), NOTES). */
   if (error == 0) error = (int)sys2(__NR_pivot_root, SYS_PTR("."), SYS_PTR("."));

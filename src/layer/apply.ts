@@ -1,0 +1,120 @@
+/**
+ * Applies one layer: compressed bytes in, a directory on disk out.
+ *
+ * Decompression runs in the thread pool, hashing and parsing here, writing in the applier; the three overlap, and a
+ * chunk costs one promise however many files are in it.
+ */
+import { createHash } from 'node:crypto'
+import { pipeline } from 'node:stream/promises'
+import { UtsuwaError } from '../errors.ts'
+import { algorithmOf, type DiffId } from '../spec/image.ts'
+import { Applier } from './applier.ts'
+import { decompressorFor } from './decompress.ts'
+import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
+import { corrupt } from './path.ts'
+import { TarReader } from './tar.ts'
+import { LayerTranslator } from './translate.ts'
+
+export interface ApplyOptions {
+  /** The layer's root: an empty directory, on the file system where the layer is to stay. */
+  directory: string
+  /** What the uncompressed bytes must hash to. */
+  diffId: DiffId
+  limits?: Partial<LayerLimits>
+  signal?: AbortSignal | undefined
+}
+
+export interface AppliedLayer {
+  /** Bytes of the uncompressed archive. */
+  size: number
+  entries: number
+  /** The layer hides all layers below it. */
+  opaqueRoot: boolean
+}
+
+/**
+ * Resolves after everything is on disk and the diff id is known to hold. On an error the directory holds a part of the
+ * layer and must be thrown away.
+ *
+ * @param source the layer as stored: gzip, zstd or plain tar
+ * @throws UtsuwaError DIGEST_MISMATCH, CORRUPT_LAYER, UNSAFE_LAYER, LIMIT_EXCEEDED, NO_SPACE, NOT_ROOT, ABORTED
+ */
+export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOptions): Promise<AppliedLayer> {
+  const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits }
+  const translator = new LayerTranslator(limits)
+  const reader = new TarReader(translator, limits)
+  const hash = createHash(algorithmOf(options.diffId))
+  const counted = { compressed: 0, uncompressed: 0 }
+  await using applier = new Applier(options.directory)
+
+  await decompressed(source, counted, options.signal, async chunk => {
+    counted.uncompressed += chunk.length
+    checkExpansion(limits, counted.compressed, counted.uncompressed)
+    hash.update(chunk)
+    reader.write(chunk)
+    if (translator.writer.length > 0) await applier.write(translator.writer.take())
+  })
+  reader.end()
+  const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`
+  if (diffId !== options.diffId) {
+    throw new UtsuwaError('DIGEST_MISMATCH', `expected diff id ${options.diffId}, got ${diffId}`, {
+      operation: 'unpack layer',
+    })
+  }
+  translator.finish()
+  if (translator.writer.length > 0) await applier.write(translator.writer.take())
+  await applier.finish()
+  return { size: counted.uncompressed, entries: reader.entries, opaqueRoot: translator.opaqueRoot }
+}
+
+/** Calls `take` for each uncompressed chunk, one after the other. */
+async function decompressed(
+  source: AsyncIterable<Buffer>,
+  counted: { compressed: number },
+  signal: AbortSignal | undefined,
+  take: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  async function* count(): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
+      counted.compressed += chunk.length
+      yield chunk
+    }
+  }
+  async function sink(chunks: AsyncIterable<Buffer>): Promise<void> {
+    for await (const chunk of chunks) await take(chunk)
+  }
+  const { start, all } = await peek(count(), 4)
+  const decompressor = decompressorFor(start)
+  const options = signal === undefined ? {} : { signal }
+  try {
+    if (decompressor === undefined) await pipeline(all, sink, options)
+    else await pipeline(all, decompressor, sink, options)
+  } catch (error) {
+    if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
+    throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
+  }
+}
+
+/** The first bytes of a stream, `length` of them or more unless it is shorter, and the whole stream again. */
+async function peek(
+  source: AsyncGenerator<Buffer>,
+  length: number,
+): Promise<{ start: Buffer; all: AsyncIterable<Buffer> }> {
+  let start: Buffer = Buffer.alloc(0)
+  while (start.length < length) {
+    const next = await source.next()
+    if (next.done) break
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value])
+  }
+  async function* all(): AsyncGenerator<Buffer> {
+    if (start.length > 0) yield start
+    yield* source
+  }
+  return { start, all: all() }
+}
+
+function isDecompressionError(error: unknown): error is Error {
+  return (
+    error instanceof Error && 'code' in error && /^(?:Z_|ZSTD_|ERR_ZLIB|ERR__ERROR_FORMAT)/.test(String(error.code))
+  )
+}

@@ -1,0 +1,41 @@
+/** How much a layer may ask for, so that a small download cannot fill a disk, a memory or a day. */
+import { UtsuwaError } from '../errors.ts'
+
+export interface LayerLimits {
+  /** Entries of the archive. Default 2,000,000. */
+  entries: number
+  /** Bytes after decompression. Default 128 GiB. */
+  bytes: number
+  /** Bytes after decompression for each one before, looked at once there are 256 MiB of them. Default 500. */
+  ratio: number
+  /** Nested directories in one path. Default 512. */
+  depth: number
+  /** Bytes of the extended header of one entry. Default 1 MiB. */
+  headerBytes: number
+}
+
+export const DEFAULT_LAYER_LIMITS: LayerLimits = {
+  entries: 2_000_000,
+  bytes: 128 * 1024 ** 3,
+  ratio: 500,
+  depth: 512,
+  headerBytes: 1024 ** 2,
+}
+
+/** A file of zeros compresses a thousandfold and is no attack while it is small. */
+const RATIO_MATTERS_FROM = 256 * 1024 ** 2
+
+export function limitExceeded(reason: string, limit: number): UtsuwaError {
+  return new UtsuwaError('LIMIT_EXCEEDED', `${reason}, the limit is ${limit}`, { operation: 'unpack layer' })
+}
+
+/** @throws UtsuwaError LIMIT_EXCEEDED */
+export function checkExpansion(limits: LayerLimits, compressed: number, uncompressed: number): void {
+  if (uncompressed > limits.bytes) throw limitExceeded(`more than ${limits.bytes} bytes`, limits.bytes)
+  if (uncompressed > RATIO_MATTERS_FROM && uncompressed > compressed * limits.ratio) {
+    throw limitExceeded(
+      `${compressed} bytes expand to more than ${uncompressed}, over ${limits.ratio} for one`,
+      limits.ratio,
+    )
+  }
+}

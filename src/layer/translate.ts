@@ -1,0 +1,128 @@
+/** From the entries of an archive to records for the applier: what an OCI layer means on top of plain tar. */
+import { RecordWriter } from '../util/wire.ts'
+import type { LayerLimits } from './limits.ts'
+import { baseOf, corrupt, entryPath, parentOf, unsafe } from './path.ts'
+import type { Time } from './pax.ts'
+import { applierVocabulary } from './records.ts'
+import type { TarEntry, TarHandler } from './tar.ts'
+
+const WHITEOUT = '.wh.'
+const OPAQUE = '.wh..wh..opq'
+/** Housekeeping of aufs, which old images still carry. */
+const AUFS = '.wh..wh.'
+
+/**
+ * Attributes through which an image could steer overlayfs itself: a redirect would show a directory of another layer
+ * under a name of the image's choice.
+ */
+const OVERLAY_ATTRIBUTE = /^(?:trusted|user)\.overlay\./
+/** Labels belong to the policy of the host that made them. */
+const IGNORED_ATTRIBUTES = new Set(['security.selinux'])
+
+const bytes = (binary: string) => Buffer.from(binary, 'latin1')
+
+export class LayerTranslator implements TarHandler {
+  readonly writer = new RecordWriter(applierVocabulary, 1024 * 1024)
+  /** The layer hides everything below it. Overlayfs does not look at the root of a lower layer, so the snapshot must. */
+  opaqueRoot = false
+  readonly #limits: LayerLimits
+  /** Set last, as every entry made in a directory changes its times. */
+  readonly #directoryTimes = new Map<string, Time>()
+  #skipContent = false
+
+  constructor(limits: LayerLimits) {
+    this.#limits = limits
+  }
+
+  entry(entry: TarEntry): void {
+    const path = entryPath(entry.path, this.#limits)
+    this.#skipContent = false
+    if (path.includes(WHITEOUT) && this.#whiteout(path)) {
+      this.#skipContent = true
+      return
+    }
+    if (path === '' && entry.type !== '5') throw unsafe(entry.path, 'the root of a layer must be a directory')
+    this.#write(entry, path)
+    if (entry.type === '5') this.#directoryTimes.set(path, entry.mtime)
+    else this.#directoryTimes.delete(path)
+    for (const [name, value] of entry.xattrs ?? []) this.#attribute(path, name, value)
+  }
+
+  content(chunk: Buffer): void {
+    if (!this.#skipContent) this.writer.writeRaw(chunk)
+  }
+
+  /** After the last entry. */
+  finish(): void {
+    for (const [path, mtime] of this.#directoryTimes)
+      this.writer.write({ op: 'times', path: bytes(path), ...timesOf(mtime) })
+  }
+
+  /** True when the name is no entry but a sign. The prefix is reserved (image-spec layer.md, "Whiteouts"). */
+  #whiteout(path: string): boolean {
+    const base = baseOf(path)
+    const parent = parentOf(path)
+    if (base === OPAQUE) {
+      if (parent === '') this.opaqueRoot = true
+      else this.writer.write({ op: 'opaque', path: bytes(parent) })
+      return true
+    }
+    if (path.startsWith(AUFS) || base.startsWith(AUFS)) return true
+    if (`/${parent}`.includes(`/${WHITEOUT}`)) throw unsafe(path, 'a directory name begins with .wh.')
+    if (!base.startsWith(WHITEOUT)) return false
+    const hidden = base.slice(WHITEOUT.length)
+    if (hidden === '' || hidden === '.' || hidden === '..') throw unsafe(path, 'a whiteout of no name')
+    this.writer.write({ op: 'whiteout', path: bytes(parent === '' ? hidden : `${parent}/${hidden}`) })
+    return true
+  }
+
+  #write(entry: TarEntry, path: string): void {
+    const { mode, uid, gid, mtime } = entry
+    const common = { path: bytes(path), uid, gid }
+    const times = timesOf(mtime)
+    switch (entry.type) {
+      case '0':
+        this.writer.write({ op: 'file', ...common, mode, ...times, size: entry.size })
+        break
+      case '1': {
+        const target = entryPath(entry.linkpath, this.#limits)
+        if (target === '') throw unsafe(entry.path, 'a hard link to the root')
+        this.writer.write({ op: 'hardlink', path: common.path, target: bytes(target) })
+        break
+      }
+      case '2':
+        if (entry.linkpath === '') throw corrupt('a symbolic link without target', entry.path)
+        if (entry.linkpath.includes('\0')) throw unsafe(entry.path, 'its target contains a NUL byte')
+        this.writer.write({ op: 'symlink', ...common, target: bytes(entry.linkpath), ...times })
+        break
+      case '5':
+        this.writer.write({ op: 'directory', ...common, mode })
+        break
+      case '3':
+        if (entry.major === 0 && entry.minor === 0) throw unsafe(entry.path, 'device 0:0 is a whiteout of overlayfs')
+        this.#node(entry, path, 'character')
+        break
+      case '4':
+        this.#node(entry, path, 'block')
+        break
+      case '6':
+        this.#node(entry, path, 'fifo')
+        break
+    }
+  }
+
+  #node({ mode, uid, gid, mtime, major, minor }: TarEntry, path: string, kind: 'character' | 'block' | 'fifo'): void {
+    this.writer.write({ op: 'node', path: bytes(path), kind, mode, uid, gid, ...timesOf(mtime), major, minor })
+  }
+
+  #attribute(path: string, name: string, value: Buffer): void {
+    if (IGNORED_ATTRIBUTES.has(name)) return
+    if (OVERLAY_ATTRIBUTE.test(name)) throw unsafe(path, `attribute ${name} would steer overlayfs`)
+    if (name === '' || name.includes('\0')) throw unsafe(path, 'an extended attribute without a valid name')
+    this.writer.write({ op: 'attribute', path: bytes(path), name, value })
+  }
+}
+
+function timesOf({ seconds, nanoseconds }: Time): { mtimeSeconds: number; mtimeNanoseconds: number } {
+  return { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds }
+}
