@@ -1,0 +1,84 @@
+/** From the lists of a seccomp profile to what one architecture does with each system call number. */
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/runtime.ts'
+import { returnValue } from './action.ts'
+import { multiplexedCall } from './multiplexed.ts'
+import { SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from './syscalls.ts'
+
+/** A rule of one system call: returns `value` when all conditions hold. */
+export interface Rule {
+  conditions: readonly LinuxSeccompArg[]
+  value: number
+}
+
+/** The return value for every call of that number, or rules that are tried in order before the default action. */
+export type Decision = number | readonly Rule[]
+
+/**
+ * What the profile decides for each system call that it names and that `arch` has; names that `arch` does not know
+ * are ignored, as libseccomp does.
+ *
+ * A rule without conditions takes precedence over all rules with conditions for the same call, and the first such
+ * rule over later ones; rules with conditions are tried in the order of the profile.
+ */
+export function decisions(profile: LinuxSeccomp, arch: SeccompArch): Map<number, Decision> {
+  const numbers = syscallNumbers(arch)
+  const defaultValue = returnValue(profile.defaultAction, profile.defaultErrnoRet, '/linux/seccomp/defaultErrnoRet')
+  const result = new Map<number, Decision>()
+
+  const add = (number: number, rule: Rule) => {
+    const known = result.get(number)
+    if (typeof known === 'number') return
+    if (rule.conditions.length === 0) result.set(number, rule.value)
+    else result.set(number, [...(known ?? []), rule])
+  }
+
+  for (const [index, syscall] of (profile.syscalls ?? []).entries()) {
+    const value = returnValue(syscall.action, syscall.errnoRet, `/linux/seccomp/syscalls/${index}/errnoRet`)
+    // a rule that says what the default says anyway neither wins over others nor is needed
+    if (value === defaultValue) continue
+    for (const name of syscall.names) {
+      const number = numbers.get(name)
+      if (number !== undefined) {
+        for (const conditions of alternatives(syscall)) add(number, { conditions, value })
+      }
+      const multiplexed = arch === 'x86' ? multiplexedCall(name) : undefined
+      if (multiplexed !== undefined) {
+        add(numbers.get(multiplexed.syscall)!, { conditions: [multiplexed.condition], value })
+      }
+    }
+  }
+  return result
+}
+
+/**
+ * The numbers of `arch` above all that the profile names, whatever the action; empty when it names none there.
+ *
+ * Where an architecture has private numbers behind a gap, the end of the common ones is such a range as well.
+ */
+export function unknownRanges(profile: LinuxSeccomp, arch: SeccompArch): { start: number; end?: number }[] {
+  const numbers = syscallNumbers(arch)
+  const { privateNumbers = Number.POSITIVE_INFINITY } = SECCOMP_ARCHES[arch]
+  let highestCommon: number | undefined
+  let highestPrivate: number | undefined
+  for (const name of new Set(profile.syscalls?.flatMap(({ names }) => names))) {
+    const number = numbers.get(name)
+    if (number === undefined) continue
+    if (number < privateNumbers) highestCommon = Math.max(highestCommon ?? 0, number)
+    else highestPrivate = Math.max(highestPrivate ?? 0, number)
+  }
+  const ranges: { start: number; end?: number }[] = []
+  if (highestCommon !== undefined) {
+    ranges.push({ start: highestCommon + 1, ...(highestPrivate !== undefined && { end: privateNumbers }) })
+  }
+  if (highestPrivate !== undefined) ranges.push({ start: highestPrivate + 1 })
+  return ranges
+}
+
+/**
+ * Conditions on different arguments must all hold. Where two concern the same argument, runc and crun take each for
+ * a rule of its own (libseccomp cannot combine them), and profiles in use rely on it.
+ */
+function alternatives({ args = [] }: LinuxSyscall): (readonly LinuxSeccompArg[])[] {
+  const indices = new Set(args.map(({ index }) => index))
+  return indices.size === args.length ? [args] : args.map(arg => [arg])
+}

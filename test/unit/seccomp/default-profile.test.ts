@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileSeccomp } from '../../../src/seccomp/compile.ts'
+import { defaultSeccompProfile } from '../../../src/seccomp/default-profile.ts'
+import {
+  ALLOWED,
+  ALLOWED_BY_CAPABILITY,
+  BY_ARGUMENT,
+  DENIED,
+  UNKNOWN,
+} from '../../../src/seccomp/default-profile-calls.ts'
+import { SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from '../../../src/seccomp/syscalls.ts'
+import { CAPABILITIES } from '../../../src/spec/capabilities.ts'
+import { interpret } from './interpreter.ts'
+
+const ALLOW = 0x7fff0000
+const EPERM = 0x50001
+const ENOSYS = 0x50026
+
+function decider(capabilities: readonly string[], native: SeccompArch = 'x86_64', arch: SeccompArch = native) {
+  const { program } = compileSeccomp(defaultSeccompProfile(capabilities, native), { native })
+  return (call: string | number, ...args: (number | bigint)[]) => {
+    const nr = typeof call === 'number' ? call : syscallNumbers(arch).get(call)!
+    return interpret(program, { nr, arch: SECCOMP_ARCHES[arch].auditArch, args })
+  }
+}
+
+test('decides on every system call of the table exactly once', () => {
+  const gated = new Set(Object.values(ALLOWED_BY_CAPABILITY).flatMap(({ calls }) => calls.trim().split(/\s+/)))
+  const lists = [...ALLOWED, ...DENIED, ...UNKNOWN, { calls: BY_ARGUMENT }, { calls: [...gated].join(' ') }]
+  const listed = lists.flatMap(({ calls }) => calls.trim().split(/\s+/))
+  const known = new Set(
+    (Object.keys(SECCOMP_ARCHES) as SeccompArch[]).flatMap(arch => [...syscallNumbers(arch).keys()]),
+  )
+  assert.deepEqual(listed.toSorted(), [...known].sort())
+  for (const capability of Object.keys(ALLOWED_BY_CAPABILITY)) {
+    assert.ok((CAPABILITIES as readonly string[]).includes(capability), capability)
+  }
+})
+
+test('lets ordinary programs work and keeps the kernel to itself', () => {
+  const decide = decider([])
+  for (const call of ['read', 'execve', 'mmap', 'futex', 'statx', 'ptrace', 'fchmodat2'])
+    assert.equal(decide(call), ALLOW, call)
+  for (const call of [
+    'mount',
+    'bpf',
+    'keyctl',
+    'unshare',
+    'setns',
+    'reboot',
+    'init_module',
+    'io_uring_setup',
+    'userfaultfd',
+  ]) {
+    assert.equal(decide(call), EPERM, call)
+  }
+  for (const call of ['clone3', 'create_module', 'listns']) assert.equal(decide(call), ENOSYS, call)
+})
+
+test('gives ENOSYS for calls that are newer than the list, on every architecture', () => {
+  assert.equal(decider([])(500), ENOSYS)
+  assert.equal(decider([], 'x86_64', 'x86')(500), ENOSYS)
+  assert.equal(decider([], 'x86_64', 'x32')(0x40000000 + 500), ENOSYS)
+  assert.equal(decider([], 'x86_64', 'x32')('execve'), ALLOW)
+  assert.equal(decider([], 'aarch64')(500), ENOSYS)
+  assert.equal(decider([], 'aarch64', 'arm')(500), ENOSYS)
+  assert.equal(decider([], 'aarch64', 'arm')('cacheflush'), ALLOW)
+})
+
+test('opens what a capability is for', () => {
+  assert.equal(decider(['CAP_SYS_ADMIN'])('mount'), ALLOW)
+  assert.equal(decider(['CAP_SYS_ADMIN'])('bpf'), ALLOW)
+  assert.equal(decider(['CAP_BPF'])('bpf'), ALLOW)
+  assert.equal(decider(['CAP_BPF'])('mount'), EPERM)
+  assert.equal(decider(['CAP_SYSLOG'])('syslog'), ALLOW)
+  assert.equal(decider(['CAP_SYS_ADMIN'])('clone3'), ALLOW)
+})
+
+test('lets clone make no namespaces', () => {
+  const clone = (flags: number) => decider([])('clone', flags)
+  assert.equal(clone(0x11), ALLOW)
+  assert.equal(clone(0x3d0f00), ALLOW, 'pthread_create')
+  for (const flag of [0x20000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]) {
+    assert.equal(clone(0x11 | flag), EPERM, flag.toString(16))
+  }
+  assert.equal(decider(['CAP_SYS_ADMIN'])('clone', 0x10000011), ALLOW)
+})
+
+test('allows sockets of all families but vsock, and the usual personalities', () => {
+  const decide = decider([])
+  for (const family of [1, 2, 10, 16]) assert.equal(decide('socket', family), ALLOW)
+  assert.equal(decide('socket', 40), EPERM)
+  for (const value of [0, 8, 0x20000, 0x20008, 0xffffffff]) assert.equal(decide('personality', value), ALLOW)
+  assert.equal(decide('personality', 0x40000), EPERM, 'ADDR_NO_RANDOMIZE')
+})
