@@ -29,6 +29,8 @@ export const planVocabulary = {
     // ── host ──
     /** mkdir of each missing component below the cgroup2 mount, enabling `controllers` for the children on the way. */
     create_cgroup: { mount: 'string', path: 'string', controllers: 'strings' },
+    /** Takes a cgroup that exists, for a process that joins a container. */
+    open_cgroup: { path: 'string' },
     /** Writes one interface file of the created cgroup. */
     write_cgroup: { file: 'string', value: 'string', onMissing },
     /** Loads and attaches a cgroup device program (struct bpf_insn[]) to the created cgroup. */
@@ -76,8 +78,6 @@ export const planVocabulary = {
       attributes: 'u64',
       propagation: 'u64',
       symlinks,
-      /** Copies what the destination held into the new file system: the option `tmpcopyup`. */
-      copyUp: 'u32',
     },
     /** A host file or directory at a container path: open_tree, mount_setattr, move_mount. */
     bind_at: {
@@ -148,8 +148,9 @@ export const planVocabulary = {
     barrier: { name: choice('barrier_name', ['namespaces', 'created']) },
     /** Runs a hook of the container in the namespaces it is in; `state` arrives with the answer of the last barrier. */
     run_hook: { path: 'string', args: 'strings', env: 'strings', timeoutMs: 'u32' },
-    /** Ready: everything but what follows is done. Waits for the start; `gateFd` is a listening or a connected socket. */
-    wait_for_start: { gateFd: 'u32', gate: choice('gate', ['listening', 'connected']) },
+    /** Ready: all but what follows is done. The start comes over the first connection to the listening socket `gateFd`,
+     *  or, where that is −1, over the report socket. */
+    wait_for_start: { gateFd: 'i32' },
     /** setgroups(2), setgid(2), setuid(2), umask(2); capabilities are kept for set_capabilities. `groups`: u32[]. */
     set_user: { uid: 'u32', gid: 'u32', groups: 'bytes', umask: 'u32' },
     /** Drops the bounding set. Before the user changes: PR_CAPBSET_DROP wants CAP_SETPCAP. */

@@ -69,7 +69,10 @@ export function recordNumber(vocabulary: Vocabulary, op: string): number {
 
 /** 64-bit hash of everything both sides must agree on. */
 export function vocabularyHash(vocabulary: Vocabulary): bigint {
-  const text = JSON.stringify([vocabulary.name, Object.entries(vocabulary.types).map(([op, f]) => [op, Object.entries(f)])])
+  const text = JSON.stringify([
+    vocabulary.name,
+    Object.entries(vocabulary.types).map(([op, f]) => [op, Object.entries(f)]),
+  ])
   return createHash('sha256').update(text).digest().readBigUInt64LE(0)
 }
 
@@ -104,7 +107,8 @@ export class RecordWriter<V extends Vocabulary> {
     const start = this.#length
     this.#reserve(HEADER_SIZE)
     this.#length += HEADER_SIZE
-    for (const [name, field] of this.#layouts.get(op)!) this.#writeField(name, field, (record as Record<string, unknown>)[name])
+    for (const [name, field] of this.#layouts.get(op)!)
+      this.#writeField(name, field, (record as Record<string, unknown>)[name])
     this.#buffer.writeUInt32LE(this.#length - start, start)
     this.#buffer.writeUInt32LE(this.#numbers.get(op)!, start + 4)
   }

@@ -1,0 +1,268 @@
+/*
+ * The Node-API face of libutsuwa: converts arguments, calls one function, gives back its number.
+ *
+ * Assumes: nothing is decided here; every rule lives in libutsuwa or in TypeScript. The one thing of its own is
+ * watch(): a libuv poll handle on a descriptor, which costs no thread and survives any number of them.
+ * An argument of the wrong type is a bug of src/sys/ffi.ts and becomes −EINVAL.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "libutsuwa.h"
+
+#define ARGS_MAX 6
+
+struct args {
+  napi_env env;
+  napi_value values[ARGS_MAX];
+  size_t count;
+  bool wrong;
+};
+
+static struct args read_args(napi_env env, napi_callback_info info) {
+  struct args args = {.env = env, .count = ARGS_MAX};
+  args.wrong = napi_get_cb_info(env, info, &args.count, args.values, NULL, NULL) != napi_ok;
+  return args;
+}
+
+static int64_t number(struct args *args, size_t index) {
+  int64_t value = 0;
+  if (napi_get_value_int64(args->env, args->values[index], &value) != napi_ok) args->wrong = true;
+  return value;
+}
+
+static int32_t integer(struct args *args, size_t index) { return (int32_t)number(args, index); }
+
+/* The bytes of a Buffer or another view; NULL for null. */
+static void *bytes(struct args *args, size_t index, size_t *size) {
+  void *data = NULL;
+  bool is_buffer = false;
+  *size = 0;
+  napi_valuetype type;
+  if (napi_typeof(args->env, args->values[index], &type) == napi_ok && type == napi_null) return NULL;
+  if (napi_is_buffer(args->env, args->values[index], &is_buffer) != napi_ok || !is_buffer ||
+      napi_get_buffer_info(args->env, args->values[index], &data, size) != napi_ok)
+    args->wrong = true;
+  return data;
+}
+
+struct text {
+  char data[PATH_MAX];
+};
+
+static const char *string(struct args *args, size_t index, struct text *text) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(args->env, args->values[index], text->data, sizeof text->data, &length) != napi_ok ||
+      length >= sizeof text->data - 1 || memchr(text->data, 0, length) != NULL)
+    args->wrong = true;
+  return text->data;
+}
+
+static napi_value give(napi_env env, int64_t value) {
+  napi_value result = NULL;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+/* Calls `expression` unless an argument was wrong. */
+#define FUNCTION(name, declarations, expression)                                                                       \
+  static napi_value call_##name(napi_env env, napi_callback_info info) {                                               \
+    struct args args = read_args(env, info);                                                                           \
+    declarations;                                                                                                      \
+    return give(env, args.wrong ? -EINVAL : (expression));                                                             \
+  }
+
+FUNCTION(launch, size_t stage_size; size_t fds_size; size_t result_size;
+         const uint8_t *stage = bytes(&args, 0, &stage_size); const int32_t *fds = bytes(&args, 1, &fds_size);
+         uint32_t plan_fd = (uint32_t)integer(&args, 2);
+         struct utsuwa_launch_result *result = bytes(&args, 3, &result_size);
+         args.wrong = args.wrong || result_size < sizeof *result || stage == NULL || fds == NULL,
+         utsuwa_launch(stage, stage_size, fds, (uint32_t)(fds_size / sizeof *fds), plan_fd, result))
+
+FUNCTION(sealed_memfd, struct text name; size_t size; string(&args, 0, &name);
+         const uint8_t *data = bytes(&args, 1, &size), utsuwa_sealed_memfd(name.data, data, size))
+
+FUNCTION(openat2, struct text path; int32_t dir = integer(&args, 0); string(&args, 1, &path);
+         uint64_t flags = (uint64_t)number(&args, 2); uint64_t mode = (uint64_t)number(&args, 3);
+         uint64_t resolve = (uint64_t)number(&args, 4), utsuwa_openat2(dir, path.data, flags, mode, resolve))
+
+FUNCTION(flock, int32_t fd = integer(&args, 0); int32_t operation = integer(&args, 1), utsuwa_flock(fd, operation))
+
+FUNCTION(open_tree, struct text path; int32_t dir = integer(&args, 0); string(&args, 1, &path);
+         uint32_t flags = (uint32_t)number(&args, 2), utsuwa_open_tree(dir, path.data, flags))
+
+FUNCTION(fsopen, struct text type; string(&args, 0, &type), utsuwa_fsopen(type.data))
+
+/* An empty key or value stands for NULL: no command takes an empty one. */
+FUNCTION(fsconfig, struct text key; struct text value; int32_t fs = integer(&args, 0);
+         uint32_t command = (uint32_t)integer(&args, 1); string(&args, 2, &key); string(&args, 3, &value);
+         int32_t aux = integer(&args, 4),
+         utsuwa_fsconfig(fs, command, key.data[0] ? key.data : NULL, value.data[0] ? value.data : NULL, aux))
+
+FUNCTION(fsmount, int32_t fs = integer(&args, 0); uint32_t attributes = (uint32_t)number(&args, 1),
+         utsuwa_fsmount(fs, attributes))
+
+FUNCTION(mount, struct text source; struct text target; struct text type; struct text data; string(&args, 0, &source);
+         string(&args, 1, &target); string(&args, 2, &type); uint64_t flags = (uint64_t)number(&args, 3);
+         string(&args, 4, &data), utsuwa_mount(source.data, target.data, type.data, flags, data.data))
+
+FUNCTION(umount2, struct text target; string(&args, 0, &target); int32_t flags = integer(&args, 1),
+         utsuwa_umount2(target.data, flags))
+
+FUNCTION(pidfd_open, int32_t pid = integer(&args, 0), utsuwa_pidfd_open(pid))
+
+FUNCTION(pidfd_send_signal, int32_t pidfd = integer(&args, 0); int32_t signal = integer(&args, 1),
+         utsuwa_pidfd_send_signal(pidfd, signal))
+
+FUNCTION(pidfd_wait, size_t size; int32_t pidfd = integer(&args, 0); struct utsuwa_exit *exit = bytes(&args, 1, &size);
+         args.wrong = args.wrong || size < sizeof *exit, utsuwa_pidfd_wait(pidfd, exit))
+
+FUNCTION(socketpair, size_t size; int32_t type = integer(&args, 0); int32_t *fds = bytes(&args, 1, &size);
+         args.wrong = args.wrong || size < 2 * sizeof *fds, utsuwa_socketpair(type, fds))
+
+FUNCTION(pipe, size_t size; int32_t *fds = bytes(&args, 0, &size); args.wrong = args.wrong || size < 2 * sizeof *fds,
+         utsuwa_pipe(fds))
+
+FUNCTION(listen, struct text name; int32_t type = integer(&args, 0); int32_t dir = integer(&args, 1);
+         string(&args, 2, &name), utsuwa_listen(type, dir, name.data))
+
+FUNCTION(connect, struct text path; int32_t type = integer(&args, 0); string(&args, 1, &path),
+         utsuwa_connect(type, path.data))
+
+FUNCTION(receive, size_t size; size_t fd_size; int32_t socket = integer(&args, 0);
+         uint8_t *buffer = bytes(&args, 1, &size); int32_t *fd = bytes(&args, 2, &fd_size);
+         args.wrong = args.wrong || fd_size < sizeof *fd, utsuwa_receive(socket, buffer, size, fd))
+
+FUNCTION(send, size_t size; int32_t socket = integer(&args, 0); const uint8_t *data = bytes(&args, 1, &size);
+         int32_t fd = integer(&args, 2), utsuwa_send(socket, data, size, fd))
+
+FUNCTION(set_terminal_size, int32_t fd = integer(&args, 0); uint32_t columns = (uint32_t)integer(&args, 1);
+         uint32_t rows = (uint32_t)integer(&args, 2), utsuwa_set_terminal_size(fd, columns, rows))
+
+/* ── watch ── */
+
+struct watch {
+  uv_poll_t poll; /* first: a handle is its watch */
+  napi_env env;
+  napi_ref callback;
+  napi_async_context context;
+};
+
+static void watch_closed(uv_handle_t *handle) { free(handle); }
+
+/* The poll handle leaves epoll here, so the owner of the descriptor may close it as soon as this returned. */
+static void end_watch(struct watch *watch) {
+  if (uv_is_closing((uv_handle_t *)&watch->poll)) return;
+  uv_poll_stop(&watch->poll);
+  napi_delete_reference(watch->env, watch->callback);
+  napi_async_destroy(watch->env, watch->context);
+  uv_close((uv_handle_t *)&watch->poll, watch_closed);
+}
+
+static void watch_ready(uv_poll_t *poll, int status, int events) {
+  (void)status;
+  (void)events;
+  struct watch *watch = (struct watch *)poll;
+  napi_env env = watch->env;
+  napi_handle_scope scope;
+  napi_value callback, receiver, error;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_get_reference_value(env, watch->callback, &callback);
+  napi_get_global(env, &receiver);
+  if (napi_make_callback(env, watch->context, receiver, callback, 0, NULL, NULL) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
+    napi_fatal_exception(env, error);
+  napi_close_handle_scope(env, scope);
+}
+
+/* watch(fd, callback): calls back whenever the descriptor is readable or hung up, until unwatch(what this returned). */
+static napi_value call_watch(napi_env env, napi_callback_info info) {
+  struct args args = read_args(env, info);
+  int32_t fd = integer(&args, 0);
+  uv_loop_t *loop = NULL;
+  napi_value name, result;
+  struct watch *watch = args.wrong ? NULL : calloc(1, sizeof *watch);
+  if (watch == NULL || napi_get_uv_event_loop(env, &loop) != napi_ok) goto failed;
+  watch->env = env;
+  int error = uv_poll_init(loop, &watch->poll, fd);
+  if (error < 0) {
+    free(watch);
+    return give(env, error);
+  }
+  napi_create_string_utf8(env, "UTSUWA_WATCH", NAPI_AUTO_LENGTH, &name);
+  napi_create_reference(env, args.values[1], 1, &watch->callback);
+  napi_async_init(env, NULL, name, &watch->context);
+  error = uv_poll_start(&watch->poll, UV_READABLE | UV_DISCONNECT, watch_ready);
+  if (error < 0) {
+    end_watch(watch);
+    return give(env, error);
+  }
+  if (napi_create_external(env, watch, NULL, NULL, &result) == napi_ok) return result;
+  end_watch(watch);
+  return give(env, -ENOMEM);
+failed:
+  free(watch);
+  return give(env, -EINVAL);
+}
+
+static napi_value call_unwatch(napi_env env, napi_callback_info info) {
+  struct args args = read_args(env, info);
+  void *watch = NULL;
+  if (napi_get_value_external(env, args.values[0], &watch) != napi_ok) return give(env, -EINVAL);
+  end_watch(watch);
+  return give(env, 0);
+}
+
+/* ref(watch, 1) keeps the process alive for it, ref(watch, 0) does not. */
+static napi_value call_ref(napi_env env, napi_callback_info info) {
+  struct args args = read_args(env, info);
+  void *watch = NULL;
+  if (napi_get_value_external(env, args.values[0], &watch) != napi_ok) return give(env, -EINVAL);
+  if (integer(&args, 1)) uv_ref(watch);
+  else uv_unref(watch);
+  return give(env, 0);
+}
+
+static napi_value call_plan_hash(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value result = NULL;
+  napi_create_bigint_uint64(env, utsuwa_plan_hash(), &result);
+  return result;
+}
+
+#define EXPORT(js, name) {js, NULL, call_##name, NULL, NULL, NULL, napi_enumerable, NULL}
+
+NAPI_MODULE_INIT() {
+  const napi_property_descriptor functions[] = {
+      EXPORT("launch", launch),
+      EXPORT("sealedMemfd", sealed_memfd),
+      EXPORT("openat2", openat2),
+      EXPORT("flock", flock),
+      EXPORT("openTree", open_tree),
+      EXPORT("fsopen", fsopen),
+      EXPORT("fsconfig", fsconfig),
+      EXPORT("fsmount", fsmount),
+      EXPORT("mount", mount),
+      EXPORT("umount2", umount2),
+      EXPORT("pidfdOpen", pidfd_open),
+      EXPORT("pidfdSendSignal", pidfd_send_signal),
+      EXPORT("pidfdWait", pidfd_wait),
+      EXPORT("socketpair", socketpair),
+      EXPORT("pipe", pipe),
+      EXPORT("listen", listen),
+      EXPORT("connect", connect),
+      EXPORT("receive", receive),
+      EXPORT("send", send),
+      EXPORT("setTerminalSize", set_terminal_size),
+      EXPORT("watch", watch),
+      EXPORT("unwatch", unwatch),
+      EXPORT("ref", ref),
+      EXPORT("planHash", plan_hash),
+  };
+  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  return exports;
+}

@@ -1,0 +1,96 @@
+/*
+ * Entering namespaces that exist.
+ *
+ * Assumes: a single thread, as native init is. Guarantees: every namespace file is opened before the first is entered,
+ * since entering a mount namespace changes what a path means.
+ */
+#include <linux/nsfs.h>
+#include <sys/prctl.h>
+
+#include "init.h"
+#include "sys.h"
+
+static uint64_t clone_flag(enum plan_namespace_kind kind) {
+  static const uint64_t flags[] = {
+      [PLAN_NAMESPACE_KIND_USER] = CLONE_NEWUSER,       [PLAN_NAMESPACE_KIND_CGROUP] = CLONE_NEWCGROUP,
+      [PLAN_NAMESPACE_KIND_IPC] = CLONE_NEWIPC,         [PLAN_NAMESPACE_KIND_UTS] = CLONE_NEWUTS,
+      [PLAN_NAMESPACE_KIND_NETWORK] = CLONE_NEWNET,     [PLAN_NAMESPACE_KIND_PID] = CLONE_NEWPID,
+      [PLAN_NAMESPACE_KIND_TIME] = CLONE_NEWTIME,       [PLAN_NAMESPACE_KIND_MOUNT] = CLONE_NEWNS,
+  };
+  return flags[kind];
+}
+
+#define NAMESPACES_MAX 8
+
+int init_join_namespaces(struct init *init, const uint8_t *stage, const uint8_t *end) {
+  struct plan_record record;
+  struct {
+    int fd;
+    uint32_t index;
+    uint64_t flag;
+  } opened[NAMESPACES_MAX];
+  size_t count = 0;
+  int result = 0;
+  for (uint32_t index = 0; result == 0 && stage < end; index++) {
+    if (plan_decode(&stage, end, &record) < 0) return -EBADMSG;
+    if (record.op != PLAN_JOIN_NAMESPACE) continue;
+    init->index = index;
+    int fd = count == NAMESPACES_MAX ? -E2BIG : sys_openat(AT_FDCWD, record.join_namespace.path, O_RDONLY, 0);
+    if (fd < 0) {
+      result = fd;
+      break;
+    }
+    opened[count].fd = fd;
+    opened[count].index = index;
+    opened[count++].flag = clone_flag(record.join_namespace.kind);
+  }
+  for (size_t i = 0; result == 0 && i < count; i++) {
+    init->index = opened[i].index;
+    result = (int)sys2(__NR_setns, opened[i].fd, opened[i].flag);
+    /* Joining a user namespace leaves the ids of the old one: become its root, to be allowed to go on. */
+    if (result == 0 && opened[i].flag == CLONE_NEWUSER) result = (int)sys3(__NR_setresgid, 0, 0, 0);
+    if (result == 0 && opened[i].flag == CLONE_NEWUSER) result = (int)sys3(__NR_setresuid, 0, 0, 0);
+  }
+  for (size_t i = 0; i < count; i++) sys_close(opened[i].fd);
+  return result;
+}
+
+int init_join_process(struct init *init, const struct plan_join_process *op) {
+  /* From here on a process of the container may try to look into this one (CVE-2016-9962). */
+  long result = sys2(__NR_prctl, PR_SET_DUMPABLE, 0);
+  if (result == 0) result = sys2(__NR_setns, op->pidfd, op->flags);
+  if (result < 0) return (int)result;
+  if (op->flags & CLONE_NEWUSER) {
+    result = sys3(__NR_setresgid, 0, 0, 0);
+    if (result == 0) result = sys3(__NR_setresuid, 0, 0, 0);
+    if (result < 0) return (int)result;
+  }
+  if (!(op->flags & CLONE_NEWNS)) return 0;
+  init->root_fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+  init->pivoted = true;
+  return init->root_fd < 0 ? init->root_fd : 0;
+}
+
+int init_unshare(struct init *init, const struct plan_unshare *op) {
+  (void)init;
+  return (int)sys1(__NR_unshare, op->flags);
+}
+
+int init_set_time_offsets(struct init *init, const struct plan_set_time_offsets *op) {
+  (void)init;
+  SCOPED_FD fd = sys_openat(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY, 0);
+  if (fd < 0) return fd;
+  size_t length = strlen(op->offsets);
+  ssize_t written = sys_write(fd, op->offsets, length);
+  return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
+}
+
+int init_fork(struct init *init) {
+  int pidfd = -1;
+  struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
+  int child = sys_clone3(&args);
+  if (child <= 0) return child;
+  int result = report_send(init->report_fd, PLAN_REPORT_FORKED, init->index, 0, "", pidfd);
+  sys1(__NR_exit_group, result == 0 ? 0 : 1);
+  __builtin_unreachable();
+}

@@ -1,0 +1,155 @@
+/* See libutsuwa.h. One function a system call; the launch is in libutsuwa_launch.c. */
+#include "libutsuwa.h"
+
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "report.h"
+#include "sys.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+/* src/sys/ffi.ts reads these structs by offset. */
+_Static_assert(offsetof(struct utsuwa_launch_result, pidfd) == 4, "layout");
+_Static_assert(offsetof(struct utsuwa_launch_result, failed_index) == 8, "layout");
+_Static_assert(offsetof(struct utsuwa_launch_result, cgroup_created) == 12, "layout");
+_Static_assert(offsetof(struct utsuwa_launch_result, cgroup_ready_ns) == 16, "layout");
+_Static_assert(offsetof(struct utsuwa_launch_result, executed_ns) == 24, "layout");
+_Static_assert(offsetof(struct utsuwa_launch_result, detail) == 32, "layout");
+_Static_assert(sizeof(struct utsuwa_launch_result) == 288, "layout");
+_Static_assert(offsetof(struct utsuwa_exit, signal) == 4, "layout");
+_Static_assert(offsetof(struct utsuwa_exit, user_us) == 8, "layout");
+_Static_assert(offsetof(struct utsuwa_exit, max_rss_kib) == 24, "layout");
+_Static_assert(sizeof(struct utsuwa_exit) == 32, "layout");
+
+int64_t utsuwa_sealed_memfd(const char *name, const uint8_t *data, uint64_t size) {
+  SCOPED_FD fd = (int)sys2(__NR_memfd_create, SYS_PTR(name), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  /* Kernels before 6.3 do not know MFD_EXEC; there every memfd is executable. */
+  if (fd == -EINVAL) fd = (int)sys2(__NR_memfd_create, SYS_PTR(name), MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return fd;
+  for (uint64_t done = 0; done < size;) {
+    ssize_t written = sys_write(fd, data + done, size - done);
+    if (written < 0) return written;
+    done += (uint64_t)written;
+  }
+  long result = sys3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  if (result < 0) return result;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+int64_t utsuwa_openat2(int32_t dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+  return sys_openat2(dir, path, flags, mode, resolve);
+}
+
+int64_t utsuwa_flock(int32_t fd, int32_t operation) {
+  long result;
+  do result = sys2(__NR_flock, fd, operation);
+  while (result == -EINTR);
+  return result;
+}
+
+int64_t utsuwa_open_tree(int32_t dir, const char *path, uint32_t flags) { return sys_open_tree(dir, path, flags); }
+int64_t utsuwa_fsopen(const char *type) { return sys_fsopen(type); }
+int64_t utsuwa_fsconfig(int32_t fs, uint32_t command, const char *key, const char *value, int32_t aux) {
+  return sys_fsconfig(fs, command, key, value, aux);
+}
+int64_t utsuwa_fsmount(int32_t fs, uint32_t attributes) { return sys_fsmount(fs, attributes); }
+int64_t utsuwa_mount(const char *source, const char *target, const char *type, uint64_t flags, const char *data) {
+  return sys5(__NR_mount, SYS_PTR(source), SYS_PTR(target), SYS_PTR(type), flags, SYS_PTR(data));
+}
+int64_t utsuwa_umount2(const char *target, int32_t flags) { return sys_umount2(target, flags); }
+
+int64_t utsuwa_pidfd_open(int32_t pid) { return sys2(__NR_pidfd_open, pid, 0); }
+int64_t utsuwa_pidfd_send_signal(int32_t pidfd, int32_t signal) {
+  return sys4(__NR_pidfd_send_signal, pidfd, signal, 0, 0);
+}
+
+static uint64_t microseconds(const struct timeval *time) {
+  return (uint64_t)time->tv_sec * 1000000u + (uint64_t)time->tv_usec;
+}
+
+int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *out) {
+  siginfo_t info = {0};
+  struct rusage usage = {0};
+  long result;
+  do result = sys5(__NR_waitid, P_PIDFD, pidfd, SYS_PTR(&info), WEXITED | WNOHANG, SYS_PTR(&usage));
+  while (result == -EINTR);
+  if (result < 0) return result;
+  if (info.si_pid == 0) return 0;
+  *out = (struct utsuwa_exit){
+      .code = info.si_status,
+      .signal = info.si_code != CLD_EXITED,
+      .user_us = microseconds(&usage.ru_utime),
+      .system_us = microseconds(&usage.ru_stime),
+      .max_rss_kib = (uint64_t)usage.ru_maxrss,
+  };
+  return 1;
+}
+
+int64_t utsuwa_socketpair(int32_t type, int32_t fds[2]) {
+  return sys4(__NR_socketpair, AF_UNIX, type | SOCK_CLOEXEC, 0, SYS_PTR(fds));
+}
+
+int64_t utsuwa_pipe(int32_t fds[2]) { return sys2(__NR_pipe2, SYS_PTR(fds), O_CLOEXEC); }
+
+int64_t utsuwa_listen(int32_t type, int32_t dir, const char *name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int length = snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, name);
+  if (length < 0 || (size_t)length >= sizeof address.sun_path) return -ENAMETOOLONG;
+  SCOPED_FD fd = (int)sys3(__NR_socket, AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  long result = sys3(__NR_bind, fd, SYS_PTR(&address), sizeof address);
+  if (result == 0) result = sys2(__NR_listen, fd, 8);
+  return result < 0 ? result : sys_release(&fd);
+}
+
+int64_t utsuwa_connect(int32_t type, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  SCOPED_FD target = sys_openat(AT_FDCWD, path, O_PATH, 0);
+  if (target < 0) return target;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", target);
+  SCOPED_FD fd = (int)sys3(__NR_socket, AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  long result = sys3(__NR_connect, fd, SYS_PTR(&address), sizeof address);
+  return result < 0 ? result : sys_release(&fd);
+}
+
+int64_t utsuwa_receive(int32_t socket, uint8_t *buffer, uint64_t size, int32_t *fd) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec part = {buffer, size};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
+  *fd = -1;
+  long received;
+  do received = sys3(__NR_recvmsg, socket, SYS_PTR(&message), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (received == -EINTR);
+  if (received < 0) return received;
+  const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    memcpy(fd, CMSG_DATA(header), sizeof *fd);
+  return received;
+}
+
+int64_t utsuwa_send(int32_t socket, const uint8_t *data, uint64_t size, int32_t fd) {
+  const struct wire_bytes part = {data, (uint32_t)size};
+  return socket_send(socket, &part, 1, fd);
+}
+
+int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows) {
+  const struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
+  return sys3(__NR_ioctl, fd, TIOCSWINSZ, SYS_PTR(&size));
+}

@@ -1,0 +1,378 @@
+/*
+ * The host stage of a plan: the cgroup, and the clone of native init.
+ *
+ * Assumes: called from any thread of a process that has many. Guarantees: the calling process is never forked (V8 marks
+ * its memory MADV_DONTFORK: a fork crashes); the child shares its memory, runs on a stack of its own, makes raw system
+ * calls only, and executes init at once. When a launch fails, no process of it is left.
+ */
+#include <limits.h>
+#include <linux/bpf.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "libutsuwa.h"
+#include "plan_ops.h"
+#include "sys.h"
+#include "text.h"
+
+#define STACK_SIZE (32 * 1024)
+#define FDS_MAX 256
+#define ID_MAPS_MAX 3
+
+struct launch {
+  struct utsuwa_launch_result *result;
+  const int32_t *fds;
+  uint32_t fd_count;
+  uint32_t plan_fd;
+  int cgroup_fd;
+  uint64_t clone_flags;
+  const struct plan_write_id_map *id_maps[ID_MAPS_MAX];
+  size_t id_map_count;
+};
+
+/* What the child reads and writes in the memory it shares with its parent. */
+struct child {
+  const int32_t *fds;
+  uint32_t fd_count;
+  int id_maps_written; /* read end: data says that the id maps are there; −1 without id maps */
+  volatile int error;
+  char plan_fd[12], host_uts[24];
+  uint64_t old_mask;
+};
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void set_detail(struct launch *launch, const char *where, const char *what) {
+  snprintf(launch->result->detail, UTSUWA_DETAIL_MAX, "%s%s%s", what, what[0] ? " " : "", where);
+}
+
+/* ── the cgroup ── */
+
+static int write_file(int dir, const char *name, const char *value) {
+  SCOPED_FD fd = sys_openat(dir, name, O_WRONLY | O_NOFOLLOW, 0);
+  if (fd < 0) return fd;
+  size_t length = strlen(value);
+  ssize_t written = sys_write(fd, value, length);
+  return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
+}
+
+static bool has_word(const char *list, const char *word) {
+  size_t length = strlen(word);
+  for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
+    if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\n' || at[length] == '\0')) return true;
+  return false;
+}
+
+/* Makes the controllers available to the children of `dir`. Writing one that is enabled would only wait for a lock. */
+static int enable_controllers(struct launch *launch, int dir, const char *path, const struct wire_strings *controllers) {
+  char enabled[512], change[64];
+  if (controllers->count == 0) return 0;
+  SCOPED_FD fd = sys_openat(dir, "cgroup.subtree_control", O_RDWR, 0);
+  if (fd < 0) return fd;
+  ssize_t size = sys_read(fd, enabled, sizeof enabled - 1);
+  if (size < 0) return (int)size;
+  enabled[size] = '\0';
+  const char *controller = controllers->first;
+  for (uint32_t i = 0; i < controllers->count; i++, controller = wire_next(controller)) {
+    if (has_word(enabled, controller)) continue;
+    int length = snprintf(change, sizeof change, "+%s", controller);
+    if (length < 0 || (size_t)length >= sizeof change) return -EINVAL;
+    ssize_t written = sys_write(fd, change, (size_t)length);
+    if (written < 0) {
+      set_detail(launch, path, controller);
+      return (int)written;
+    }
+  }
+  return 0;
+}
+
+static int refuse_populated(struct launch *launch, int cgroup, const char *path) {
+  char pid[2];
+  SCOPED_FD procs = sys_openat(cgroup, "cgroup.procs", O_RDONLY, 0);
+  if (procs < 0) return procs;
+  ssize_t size = sys_read(procs, pid, sizeof pid);
+  if (size <= 0) return (int)size;
+  set_detail(launch, path, "");
+  return -EBUSY;
+}
+
+static int create_cgroup(struct launch *launch, const struct plan_create_cgroup *op) {
+  char path[PATH_MAX];
+  if (text_copy(path, sizeof path, op->path) < 0) return -ENAMETOOLONG;
+  SCOPED_FD dir = sys_openat(AT_FDCWD, op->mount, O_RDONLY | O_DIRECTORY, 0);
+  if (dir < 0) return dir;
+  char *at = path;
+  for (;;) {
+    at += strspn(at, "/");
+    if (*at == '\0') break;
+    char *name = at, *end = at + strcspn(at, "/");
+    bool last = end[strspn(end, "/")] == '\0';
+    if (name != path) name[-1] = '\0'; /* `path` is now that of `dir` */
+    int result = enable_controllers(launch, dir, path, &op->controllers);
+    if (result < 0) return result;
+    if (name != path) name[-1] = '/';
+    char saved = *end;
+    *end = '\0';
+    long made = sys3(__NR_mkdirat, dir, SYS_PTR(name), 0755);
+    if (made < 0 && made != -EEXIST) {
+      set_detail(launch, path, "");
+      return (int)made;
+    }
+    int next = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (next < 0) return next;
+    sys_close(dir);
+    dir = next;
+    if (last && made == 0) launch->result->cgroup_created = 1;
+    if (last && made != 0 && (result = refuse_populated(launch, dir, path)) < 0) return result;
+    *end = saved;
+    at = end;
+  }
+  launch->cgroup_fd = sys_release(&dir);
+  return 0;
+}
+
+static int open_cgroup(struct launch *launch, const struct plan_open_cgroup *op) {
+  launch->cgroup_fd = sys_openat(AT_FDCWD, op->path, O_RDONLY | O_DIRECTORY, 0);
+  return launch->cgroup_fd < 0 ? launch->cgroup_fd : 0;
+}
+
+static int write_cgroup(struct launch *launch, const struct plan_write_cgroup *op) {
+  int result = write_file(launch->cgroup_fd, op->file, op->value);
+  if (result == -ENOENT && op->on_missing == PLAN_ON_MISSING_SKIP) return 0;
+  return result;
+}
+
+static int attach_device_program(struct launch *launch, const struct plan_attach_device_program *op) {
+  union bpf_attr load;
+  memset(&load, 0, sizeof load);
+  load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  load.insns = (uint64_t)(uintptr_t)op->program.data;
+  load.insn_cnt = op->program.size / sizeof(struct bpf_insn);
+  load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+  SCOPED_FD program = (int)sys3(__NR_bpf, BPF_PROG_LOAD, SYS_PTR(&load), sizeof load);
+  if (program < 0) return program;
+  union bpf_attr attach;
+  memset(&attach, 0, sizeof attach);
+  attach.target_fd = (uint32_t)launch->cgroup_fd;
+  attach.attach_bpf_fd = (uint32_t)program;
+  attach.attach_type = BPF_CGROUP_DEVICE;
+  attach.attach_flags = BPF_F_ALLOW_MULTI;
+  return (int)sys3(__NR_bpf, BPF_PROG_ATTACH, SYS_PTR(&attach), sizeof attach);
+}
+
+/* ── the clone ── */
+
+/*
+ * Puts every descriptor where init shall find it. First all go above the targets, so that none is overwritten before
+ * it was copied; what is left above is closed by the exec.
+ */
+static int arrange_fds(const int32_t *fds, uint32_t count, int *init) {
+  int raised[FDS_MAX];
+  for (uint32_t i = 0; i < count; i++) {
+    int fd = fds[i] >= 0 ? fds[i] : sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+    if (fd < 0) return fd;
+    raised[i] = (int)sys3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FDS_MAX);
+    if (raised[i] < 0) return raised[i];
+  }
+  for (uint32_t i = 1; i < count; i++) {
+    int result = (int)sys3(__NR_dup3, raised[i], i - 1, 0);
+    if (result < 0) return result;
+  }
+  *init = raised[0];
+  return sys_close_on_exec_from(count - 1);
+}
+
+static int become_init(struct child *child) {
+  char word;
+  if (child->id_maps_written >= 0 && sys_read(child->id_maps_written, &word, 1) != 1) return -ECANCELED;
+  int init;
+  int result = arrange_fds(child->fds, child->fd_count, &init);
+  if (result < 0) return result;
+  const char *const args[] = {"utsuwa-init", child->plan_fd, child->host_uts, NULL};
+  const char *const env[] = {NULL};
+  return (int)sys5(__NR_execveat, init, SYS_PTR(""), SYS_PTR(args), SYS_PTR(env), AT_EMPTY_PATH);
+}
+
+static __attribute__((noreturn)) void child_main(struct child *child) {
+  child->error = -become_init(child);
+  sys1(__NR_exit_group, 127);
+  __builtin_unreachable();
+}
+
+/* clone3 with a stack of its own: the child must not return through this frame, so it is entered from assembly. */
+static long clone_on_stack(struct clone_args *args, struct child *child) {
+#if defined(__x86_64__)
+  long result;
+  register struct child *argument __asm__("r12") = child;
+  register void (*entry)(struct child *) __asm__("r13") = child_main;
+  __asm__ volatile("syscall\n\t"
+                   "test %%rax, %%rax\n\t"
+                   "jnz 1f\n\t"
+                   "xor %%ebp, %%ebp\n\t"
+                   "mov %%r12, %%rdi\n\t"
+                   "call *%%r13\n\t"
+                   "ud2\n"
+                   "1:"
+                   : "=a"(result)
+                   : "a"(__NR_clone3), "D"(args), "S"(sizeof *args), "r"(argument), "r"(entry)
+                   : "rcx", "r11", "memory");
+  return result;
+#else
+  register long x8 __asm__("x8") = __NR_clone3;
+  register long x0 __asm__("x0") = (long)args;
+  register long x1 __asm__("x1") = sizeof *args;
+  register struct child *x20 __asm__("x20") = child;
+  register void (*x21)(struct child *) __asm__("x21") = child_main;
+  __asm__ volatile("svc 0\n\t"
+                   "cbnz x0, 1f\n\t"
+                   "mov x29, xzr\n\t"
+                   "mov x0, x20\n\t"
+                   "blr x21\n\t"
+                   "brk 1\n"
+                   "1:"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x20), "r"(x21)
+                   : "x30", "memory");
+  return x0;
+#endif
+}
+
+static int write_id_maps(const struct launch *launch, int pid) {
+  char path[64];
+  static const char *const files[] = {"uid_map", "gid_map", "setgroups"};
+  for (size_t i = 0; i < launch->id_map_count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, files[launch->id_maps[i]->file]);
+    int result = write_file(AT_FDCWD, path, launch->id_maps[i]->content);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+/* Without CLONE_VFORK the child still uses our memory: wait until its exec, or its end, has closed the pipe. */
+static void wait_for_exec(int executed) {
+  char byte;
+  while (sys_read(executed, &byte, 1) > 0) continue;
+}
+
+static int finish_with_id_maps(struct launch *launch, int pid, int *release, int executed) {
+  int result = write_id_maps(launch, pid);
+  if (result == 0 && sys_write(*release, "", 1) != 1) result = -EPIPE;
+  sys_close(sys_release(release));
+  wait_for_exec(executed);
+  return result;
+}
+
+static int clone_init(struct launch *launch) {
+  SCOPED_FD release_read = -1;
+  SCOPED_FD release_write = -1;
+  SCOPED_FD executed_read = -1;
+  SCOPED_FD executed_write = -1;
+  int ends[2];
+  bool maps = launch->id_map_count > 0;
+  long result = 0;
+  if (maps) {
+    if ((result = sys2(__NR_pipe2, SYS_PTR(ends), O_CLOEXEC)) < 0) return (int)result;
+    release_read = ends[0];
+    release_write = ends[1];
+    if ((result = sys2(__NR_pipe2, SYS_PTR(ends), O_CLOEXEC)) < 0) return (int)result;
+    executed_read = ends[0];
+    executed_write = ends[1];
+  }
+  struct child child = {.fds = launch->fds, .fd_count = launch->fd_count, .id_maps_written = release_read};
+  struct stat uts;
+  if (stat("/proc/self/ns/uts", &uts) < 0) return -errno;
+  snprintf(child.plan_fd, sizeof child.plan_fd, "%u", launch->plan_fd);
+  snprintf(child.host_uts, sizeof child.host_uts, "%llu", (unsigned long long)uts.st_ino);
+
+  void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -errno;
+  int pidfd = -1;
+  struct clone_args args = {
+      .flags = launch->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (maps ? 0 : CLONE_VFORK) |
+               (launch->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+      .pidfd = (uint64_t)(uintptr_t)&pidfd,
+      .exit_signal = SIGCHLD,
+      .stack = (uint64_t)(uintptr_t)stack,
+      .stack_size = STACK_SIZE,
+      .cgroup = launch->cgroup_fd >= 0 ? (uint64_t)launch->cgroup_fd : 0,
+  };
+  /* A signal handler of this process must not run in the child, on memory that both use. */
+  const uint64_t all = ~UINT64_C(0);
+  sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&all), SYS_PTR(&child.old_mask), sizeof all);
+  long pid = clone_on_stack(&args, &child);
+  sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&child.old_mask), 0, sizeof all);
+  if (pid > 0 && maps) {
+    sys_close(sys_release(&executed_write));
+    result = finish_with_id_maps(launch, (int)pid, &release_write, executed_read);
+  }
+  munmap(stack, STACK_SIZE);
+  if (pid < 0) return (int)pid;
+  if (result == 0 && child.error != 0) result = -child.error;
+  if (result < 0) {
+    siginfo_t info;
+    sys4(__NR_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+    sys5(__NR_waitid, P_PIDFD, pidfd, SYS_PTR(&info), WEXITED, 0);
+    sys_close(pidfd);
+    return (int)result;
+  }
+  launch->result->pid = (int32_t)pid;
+  launch->result->pidfd = pidfd;
+  return 0;
+}
+
+/* ── the stage ── */
+
+static int perform(struct launch *launch, struct plan_record *record) {
+  switch (record->op) {
+  case PLAN_CREATE_CGROUP: return create_cgroup(launch, &record->create_cgroup);
+  case PLAN_OPEN_CGROUP: return open_cgroup(launch, &record->open_cgroup);
+  case PLAN_WRITE_CGROUP: return write_cgroup(launch, &record->write_cgroup);
+  case PLAN_ATTACH_DEVICE_PROGRAM: return attach_device_program(launch, &record->attach_device_program);
+  default: return -EINVAL;
+  }
+}
+
+int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *fds, uint32_t fd_count, uint32_t plan_fd,
+                      struct utsuwa_launch_result *result) {
+  memset(result, 0, sizeof *result);
+  result->pidfd = -1;
+  if (fd_count < 4 || fd_count > FDS_MAX || plan_fd + 1 >= fd_count) return -EINVAL;
+  struct launch launch = {.result = result, .fds = fds, .fd_count = fd_count, .plan_fd = plan_fd, .cgroup_fd = -1};
+  struct plan_record record, maps[ID_MAPS_MAX];
+  const uint8_t *at = host_stage, *end = host_stage + size;
+  uint32_t clone_index = 0;
+  bool cloned = false;
+  int error = 0;
+  for (uint32_t index = 0; error == 0 && at < end; index++) {
+    result->failed_index = index;
+    error = plan_decode(&at, end, &record);
+    if (error < 0) break;
+    if (record.op == PLAN_CLONE && !cloned) {
+      launch.clone_flags = record.clone.flags;
+      clone_index = index;
+      cloned = true;
+    } else if (record.op == PLAN_WRITE_ID_MAP && cloned && launch.id_map_count < ID_MAPS_MAX) {
+      maps[launch.id_map_count] = record;
+      launch.id_maps[launch.id_map_count] = &maps[launch.id_map_count].write_id_map;
+      launch.id_map_count++;
+    } else error = cloned ? -EINVAL : perform(&launch, &record);
+  }
+  result->cgroup_ready_ns = now_ns();
+  if (error == 0) {
+    result->failed_index = clone_index;
+    error = cloned ? clone_init(&launch) : -EINVAL;
+  }
+  result->executed_ns = now_ns();
+  if (launch.cgroup_fd >= 0) sys_close(launch.cgroup_fd);
+  return error;
+}
+
+uint64_t utsuwa_plan_hash(void) { return PLAN_HASH; }

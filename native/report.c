@@ -1,0 +1,45 @@
+/* See report.h. */
+#include "report.h"
+
+#include <sys/socket.h>
+
+#include "sys.h"
+
+#define PARTS_MAX 2
+
+int socket_send(int socket, const struct wire_bytes *parts, size_t count, int fd) {
+  struct iovec vector[PARTS_MAX];
+  for (size_t i = 0; i < count && i < PARTS_MAX; i++)
+    vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].size};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct msghdr message = {.msg_iov = vector, .msg_iovlen = (int)count};
+  if (fd >= 0) {
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control.space;
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+  }
+  long result;
+  do result = sys3(__NR_sendmsg, socket, SYS_PTR(&message), MSG_NOSIGNAL);
+  while (result == -EINTR);
+  return result < 0 ? (int)result : 0;
+}
+
+int report_send(int socket, enum plan_report kind, uint32_t index, int error, const char *detail, int fd) {
+  const struct {
+    uint32_t kind, index;
+    int32_t error;
+  } head = {kind, index, error};
+  const struct wire_bytes parts[] = {
+      {(const uint8_t *)&head, sizeof head},
+      {(const uint8_t *)detail, (uint32_t)strnlen(detail, REPORT_DETAIL_MAX)},
+  };
+  return socket_send(socket, parts, 2, fd);
+}
+
+ssize_t report_receive(int socket, void *buffer, size_t size) { return sys_read(socket, buffer, size); }

@@ -1,0 +1,116 @@
+/**
+ * The system calls that Node.js has no function for, typed.
+ *
+ * Every function acts on what it is given and nothing else, throws `UtsuwaError` with the operation and errno, and may
+ * be called from any part of the library. `sys` is the implementation in use; tests put a recording double in its place.
+ */
+import { errnos } from '../util/errno.ts'
+import { createForeignSys } from './ffi.ts'
+
+/** How a process ended, and what it used. */
+export interface ProcessExit {
+  /** Exit status 0–255; undefined when a signal ended it. */
+  readonly exitCode: number | undefined
+  /** Signal number. */
+  readonly signal: number | undefined
+  readonly userMicroseconds: number
+  readonly systemMicroseconds: number
+  readonly maxRssBytes: number
+}
+
+export interface Launched {
+  readonly pid: number
+  readonly pidfd: number
+  /** CLOCK_MONOTONIC in nanoseconds: the cgroup ready, init executed. */
+  readonly cgroupReadyNs: bigint
+  readonly executedNs: bigint
+}
+
+/** Thrown by `Sys.launch`: which host operation failed, so that the caller can say where it came from. */
+export interface LaunchFailure {
+  readonly index: number
+  readonly errno: number
+  readonly detail: string
+  readonly cgroupCreated: boolean
+}
+
+export interface Message {
+  readonly data: Buffer
+  /** A descriptor that came with it (SCM_RIGHTS). */
+  readonly fd: number | undefined
+}
+
+/** A descriptor under observation by the event loop. */
+export interface Watch {
+  /** Stops observing; the descriptor may be closed right after. */
+  close(): void
+  ref(): void
+  unref(): void
+}
+
+export interface Sys {
+  /**
+   * Carries out the host stage of a plan and gives back native init, running.
+   * @param fds init's executable, then what becomes descriptors 0, 1, 2, … of the new process; −1 is /dev/null
+   * @param planFd the number among those under which the new process finds its plan
+   */
+  launch(hostStage: Uint8Array, fds: readonly number[], planFd: number): Launched | LaunchFailure
+  /** A sealed, read-only memfd with this content. */
+  sealedMemfd(name: string, content: Uint8Array): number
+  /** openat2(2); `resolve` is RESOLVE_* of `constants`. */
+  openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number
+  /** flock(2): LOCK_*; false when LOCK_NB found it taken. */
+  flock(fd: number, operation: number): boolean
+  openTree(dirFd: number, path: string, flags: number): number
+  /** A detached mount of a new file system: fsopen, fsconfig for each option, fsmount. */
+  mountDetached(type: string, options: readonly (readonly [string, string])[], attributes: number): number
+  mount(source: string, target: string, type: string, flags: number, data: string): void
+  umount(target: string, flags: number): void
+  pidfdOpen(pid: number): number
+  /** False when the process has ended. */
+  pidfdSendSignal(pidfd: number, signal: number): boolean
+  /** Reaps the child behind a pidfd; undefined while it runs. */
+  pidfdWait(pidfd: number): ProcessExit | undefined
+  socketpair(type: 'stream' | 'seqpacket'): [number, number]
+  /** [read end, write end] */
+  pipe(): [number, number]
+  /** A listening Unix socket `name` in an open directory. */
+  listen(type: 'stream' | 'seqpacket', dirFd: number, name: string): number
+  connect(type: 'stream' | 'seqpacket', path: string): number
+  /** Undefined when there is nothing to receive yet; empty data at the end. */
+  receive(socket: number): Message | undefined
+  send(socket: number, data: Uint8Array, fd?: number): void
+  setTerminalSize(fd: number, columns: number, rows: number): void
+  /** Calls back each time `fd` is readable or hung up. */
+  watch(fd: number, callback: () => void): Watch
+}
+
+export const constants = {
+  LOCK_SH: 1,
+  LOCK_EX: 2,
+  LOCK_NB: 4,
+  LOCK_UN: 8,
+  O_RDONLY: 0,
+  O_NONBLOCK: 0o4000,
+  O_DIRECTORY: 0o200000,
+  O_PATH: 0o10000000,
+  O_CLOEXEC: 0o2000000,
+  RESOLVE_NO_XDEV: 1,
+  RESOLVE_NO_MAGICLINKS: 2,
+  RESOLVE_NO_SYMLINKS: 4,
+  RESOLVE_BENEATH: 8,
+  RESOLVE_IN_ROOT: 16,
+  OPEN_TREE_CLONE: 1,
+  AT_FDCWD: -100,
+  AT_RECURSIVE: 0x8000,
+  MNT_DETACH: 2,
+} as const
+
+export const sys: Sys = createForeignSys()
+
+/** True where a launch did not come about. */
+export function isLaunchFailure(result: Launched | LaunchFailure): result is LaunchFailure {
+  return 'errno' in result
+}
+
+export { errnos }
