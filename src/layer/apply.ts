@@ -13,7 +13,7 @@ import { decompressorFor } from './decompress.ts'
 import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
 import { corrupt } from './path.ts'
 import { TarReader } from './tar.ts'
-import { LayerTranslator } from './translate.ts'
+import { LayerTranslator, type RootDirectory } from './translate.ts'
 
 export interface ApplyOptions {
   /** The layer's root: an empty directory, on the file system where the layer is to stay. */
@@ -30,6 +30,8 @@ export interface AppliedLayer {
   entries: number
   /** The layer hides all layers below it. */
   opaqueRoot: boolean
+  /** Owner and mode of its root, where the archive has an entry for it. */
+  root?: RootDirectory
 }
 
 /**
@@ -64,7 +66,8 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
   translator.finish()
   if (translator.writer.length > 0) await applier.write(translator.writer.take())
   await applier.finish()
-  return { size: counted.uncompressed, entries: reader.entries, opaqueRoot: translator.opaqueRoot }
+  const { opaqueRoot, root } = translator
+  return { size: counted.uncompressed, entries: reader.entries, opaqueRoot, ...(root === undefined ? {} : { root }) }
 }
 
 /** Calls `take` for each uncompressed chunk, one after the other. */

@@ -21,10 +21,18 @@ const IGNORED_ATTRIBUTES = new Set(['security.selinux'])
 
 const bytes = (binary: string) => Buffer.from(binary, 'latin1')
 
+export interface RootDirectory {
+  mode: number
+  uid: number
+  gid: number
+}
+
 export class LayerTranslator implements TarHandler {
   readonly writer = new RecordWriter(applierVocabulary, 1024 * 1024)
   /** The layer hides everything below it. Overlayfs does not look at the root of a lower layer, so the snapshot must. */
   opaqueRoot = false
+  /** Owner and mode of the layer's root, where the archive has an entry for it. */
+  root: RootDirectory | undefined
   readonly #limits: LayerLimits
   /** Set last, as every entry made in a directory changes its times. */
   readonly #directoryTimes = new Map<string, Time>()
@@ -43,6 +51,7 @@ export class LayerTranslator implements TarHandler {
     }
     if (path === '' && entry.type !== '5') throw unsafe(entry.path, 'the root of a layer must be a directory')
     this.#write(entry, path)
+    if (path === '') this.root = { mode: entry.mode, uid: entry.uid, gid: entry.gid }
     if (entry.type === '5') this.#directoryTimes.set(path, entry.mtime)
     else this.#directoryTimes.delete(path)
     for (const [name, value] of entry.xattrs ?? []) this.#attribute(path, name, value)

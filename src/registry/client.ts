@@ -99,6 +99,20 @@ export class RegistryClient implements AsyncDisposable {
     return readBlob(source, descriptor)
   }
 
+  /**
+   * A small blob whole, its digest verified.
+   *
+   * @throws UtsuwaError as readBlob, and DIGEST_MISMATCH
+   */
+  async fetchBlob(repository: string, descriptor: Descriptor): Promise<Buffer> {
+    const bytes = Buffer.concat(await Array.fromAsync(this.readBlob(repository, descriptor)))
+    const digest = digestOf(bytes, algorithmOf(descriptor.digest))
+    if (digest === descriptor.digest) return bytes
+    throw new UtsuwaError('DIGEST_MISMATCH', `expected ${descriptor.digest}, got ${digest}`, {
+      operation: `fetch blob ${descriptor.digest}`,
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transport.close()
   }

@@ -1,0 +1,139 @@
+/**
+ * All layers of an image at once: some on their way from the registry, some being unpacked, each as soon as it can be.
+ *
+ * A layer is unpacked while it still arrives. What is unpacked stays in `tmp/` until the digests of both the stored and
+ * the uncompressed bytes are known to hold.
+ */
+import { availableParallelism } from 'node:os'
+import { blobSize, streamBlob } from '../content/blobs.ts'
+import { Ingest } from '../content/ingest.ts'
+import { workName } from '../content/paths.ts'
+import { acquireWorkDirectory } from '../content/work-directory.ts'
+import type { LayerLimits } from '../layer/limits.ts'
+import type { RegistryClient } from '../registry/client.ts'
+import { commitLayer, readLayer } from '../snapshot/layers.ts'
+import type { Descriptor, DiffId, Digest } from '../spec/image.ts'
+import { Semaphore } from './semaphore.ts'
+
+export type PullProgress =
+  | { kind: 'resolved'; reference: string; digest: Digest; layers: Descriptor[] }
+  /** The layer is in the store already, or its bytes are. */
+  | { kind: 'present'; digest: Digest }
+  /** `current` of `total` compressed bytes are here. */
+  | { kind: 'downloading'; digest: Digest; current: number; total: number }
+  | { kind: 'downloaded'; digest: Digest }
+  | { kind: 'unpacking'; digest: Digest }
+  | { kind: 'unpacked'; digest: Digest }
+
+/** As many blobs at once as docker fetches; registries expect it. */
+const DOWNLOADS = 3
+const UNPACKS = Math.max(2, availableParallelism())
+
+export interface LayerToPull {
+  layer: Descriptor
+  diffId: DiffId
+}
+
+interface TransferOptions {
+  onProgress: (progress: PullProgress) => void
+  /** Aborted at the first failure; `client` must listen to it as well. */
+  stop: () => void
+  /** Fires after `stop`, or when the caller of the pull wants no more. */
+  signal: AbortSignal
+  limits: Partial<LayerLimits> | undefined
+}
+
+export class LayerTransfer {
+  readonly #root: string
+  readonly #client: RegistryClient
+  readonly #repository: string
+  readonly #options: TransferOptions
+  readonly #downloads = new Semaphore(DOWNLOADS)
+  readonly #unpacks = new Semaphore(UNPACKS)
+  #failure: { error: unknown } | undefined
+
+  constructor(root: string, client: RegistryClient, repository: string, options: TransferOptions) {
+    this.#root = root
+    this.#client = client
+    this.#repository = repository
+    this.#options = options
+  }
+
+  /**
+   * Resolves when all layers are stored and unpacked. After an error every task has ended before it is thrown: nobody
+   * writes to the store any more.
+   */
+  async run(layers: readonly LayerToPull[]): Promise<void> {
+    // An image may have the same layer twice; it is one directory.
+    const unique = [...new Map(layers.map(item => [item.diffId, item])).values()]
+    await Promise.all(unique.map(item => this.#guard(this.#layer(item))))
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Never rejects: the first failure is kept and stops everything, those that follow from it tell nothing new. */
+  async #guard(task: Promise<void>): Promise<void> {
+    try {
+      await task
+    } catch (error) {
+      this.#failure ??= { error }
+      this.#options.stop()
+    }
+  }
+
+  async #layer({ layer, diffId }: LayerToPull): Promise<void> {
+    const unpacked = await readLayer(this.#root, diffId)
+    if ((await blobSize(this.#root, layer.digest)) !== undefined) {
+      this.#options.onProgress({ kind: 'present', digest: layer.digest })
+      if (unpacked === undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
+      return
+    }
+    await this.#download(layer, unpacked === undefined ? diffId : undefined)
+  }
+
+  /** Stores a blob, and unpacks it meanwhile when `diffId` is given. */
+  async #download(layer: Descriptor, diffId: DiffId | undefined): Promise<void> {
+    await using work = await acquireWorkDirectory(this.#root, workName('blob', layer.digest), this.#options.signal)
+    // Somebody else may have fetched it while we waited for the directory.
+    if ((await blobSize(this.#root, layer.digest)) !== undefined) {
+      this.#options.onProgress({ kind: 'present', digest: layer.digest })
+      if (diffId !== undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
+      return
+    }
+    const ingest = await Ingest.open(this.#root, work.path, layer)
+    try {
+      const started = Promise.withResolvers<void>()
+      const download = this.#downloads.run(() => {
+        started.resolve()
+        return this.#fetch(ingest, layer)
+      })
+      // An unpack must not occupy a slot while its download waits for one.
+      const unpack = async () => {
+        await started.promise
+        if (diffId !== undefined) await this.#unpack(layer, diffId, () => ingest.follow())
+      }
+      await Promise.all([this.#guard(download), this.#guard(unpack())])
+    } finally {
+      await ingest.close()
+    }
+  }
+
+  async #fetch(ingest: Ingest, descriptor: Descriptor): Promise<void> {
+    const { onProgress } = this.#options
+    const { digest, size } = descriptor
+    const source = this.#client.readBlob(this.#repository, descriptor)
+    await ingest.take(source, current => onProgress({ kind: 'downloading', digest, current, total: size }))
+    onProgress({ kind: 'downloaded', digest })
+  }
+
+  async #unpack({ digest }: Descriptor, diffId: DiffId, source: () => AsyncIterable<Buffer>): Promise<void> {
+    const { onProgress, limits, signal } = this.#options
+    await this.#unpacks.run(async () => {
+      onProgress({ kind: 'unpacking', digest })
+      await commitLayer(this.#root, diffId, source, {
+        signal,
+        ...(limits === undefined ? {} : { limits }),
+      })
+      onProgress({ kind: 'unpacked', digest })
+    })
+  }
+}

@@ -1,0 +1,116 @@
+/** Active snapshots: what a container writes, on top of committed layers. Nothing is mounted here. */
+import { chmod, chown, mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeDurably } from '../content/durable.ts'
+import { acquireLock } from '../content/lock.ts'
+import { containersPath, makeStore, storeError, storeLockPath, tmpPath } from '../content/paths.ts'
+import { removeTree } from '../content/remove-tree.ts'
+import { UtsuwaError } from '../errors.ts'
+import type { RootDirectory } from '../layer/translate.ts'
+import { type DiffId, isDigest } from '../spec/image.ts'
+import { isErrno } from '../util/errno.ts'
+import { layerRootPath, readLayer } from './layers.ts'
+
+/** The directories of an overlay mount. */
+export interface ActiveSnapshot {
+  /** Topmost first, as overlayfs wants them. */
+  lowerDirs: string[]
+  upperDir: string
+  workDir: string
+}
+
+const snapshotPath = (root: string, containerId: string) => join(containersPath(root), containerId)
+
+/**
+ * Makes the writable part of a container and says what goes below it. From here on the layers belong to the container
+ * too, and no removal of an image takes them away.
+ *
+ * @param diffIds lowest layer first, as in the image config
+ * @throws UtsuwaError CONTAINER_EXISTS, STORE_CORRUPT when a layer is missing, NO_SPACE
+ */
+export async function prepareSnapshot(
+  root: string,
+  containerId: string,
+  diffIds: readonly DiffId[],
+): Promise<ActiveSnapshot> {
+  await makeStore(root)
+  await using _lock = await acquireLock(storeLockPath(root), 'shared')
+  const { lowerDirs, rootDirectory } = await lowerDirsOf(root, diffIds)
+  const path = snapshotPath(root, containerId)
+  const operation = `prepare the snapshot of container ${containerId}`
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST')) {
+      throw new UtsuwaError('CONTAINER_EXISTS', 'there is a snapshot with this id', { operation, path })
+    }
+    throw storeError(cause, operation)
+  }
+  try {
+    await writeDurably(join(path, 'snapshot.json'), JSON.stringify({ diffIds }), { temporaryDirectory: tmpPath(root) })
+    const upperDir = join(path, 'upper')
+    const workDir = join(path, 'work')
+    await makeUpper(upperDir, rootDirectory)
+    await mkdir(workDir, { mode: 0o700 })
+    return { lowerDirs, upperDir, workDir }
+  } catch (cause) {
+    await removeTree(path)
+    throw storeError(cause, operation)
+  }
+}
+
+/** Owner and mode of the upper directory are those of the container's `/`. */
+async function makeUpper(path: string, { mode, uid, gid }: RootDirectory): Promise<void> {
+  await mkdir(path, { mode: 0o700 })
+  await chown(path, uid, gid)
+  await chmod(path, mode)
+}
+
+interface LowerDirs {
+  lowerDirs: string[]
+  rootDirectory: RootDirectory
+}
+
+async function lowerDirsOf(root: string, diffIds: readonly DiffId[]): Promise<LowerDirs> {
+  const lowerDirs: string[] = []
+  let rootDirectory: RootDirectory | undefined
+  for (const diffId of diffIds.toReversed()) {
+    const layer = await readLayer(root, diffId)
+    if (layer === undefined) {
+      throw new UtsuwaError('STORE_CORRUPT', `layer ${diffId} is missing`, { hint: 'pull the image again' })
+    }
+    lowerDirs.push(layerRootPath(root, diffId))
+    rootDirectory ??= layer.root
+    // Overlayfs does not look for an opaque mark on the root of a layer.
+    if (layer.opaqueRoot) break
+  }
+  return { lowerDirs, rootDirectory: rootDirectory ?? { mode: 0o755, uid: 0, gid: 0 } }
+}
+
+/** Removes what a container wrote. One that is not there is fine. The overlay must be unmounted. */
+export async function removeSnapshot(root: string, containerId: string): Promise<void> {
+  await removeTree(snapshotPath(root, containerId))
+}
+
+/** The layers of every container, lowest first, by container id. */
+export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]>> {
+  const layers = new Map<string, DiffId[]>()
+  for (const id of await readdir(containersPath(root))) {
+    const diffIds = await readSnapshot(join(snapshotPath(root, id), 'snapshot.json'))
+    if (diffIds !== undefined) layers.set(id, diffIds)
+  }
+  return layers
+}
+
+/** Undefined for a directory whose making was cut short: it has no container. */
+async function readSnapshot(path: string): Promise<DiffId[] | undefined> {
+  try {
+    const { diffIds } = JSON.parse(await readFile(path, 'utf8')) as { diffIds?: unknown }
+    if (Array.isArray(diffIds) && diffIds.every(id => typeof id === 'string' && isDigest(id)))
+      return diffIds as string[] as DiffId[]
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return undefined
+    throw storeError(cause, `read ${path}`)
+  }
+  throw new UtsuwaError('STORE_CORRUPT', 'not the description of a snapshot', { operation: `read ${path}`, path })
+}

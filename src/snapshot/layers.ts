@@ -1,0 +1,84 @@
+/** Committed layers: each unpacked once, by diff id, whatever images and containers use it. */
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncDirectory, writeDurably } from '../content/durable.ts'
+import { layersPath, storeError, workName } from '../content/paths.ts'
+import { removeTree } from '../content/remove-tree.ts'
+import { acquireWorkDirectory } from '../content/work-directory.ts'
+import { UtsuwaError } from '../errors.ts'
+import { type AppliedLayer, applyLayer } from '../layer/apply.ts'
+import type { LayerLimits } from '../layer/limits.ts'
+import { type DiffId, hexOf } from '../spec/image.ts'
+import { isErrno } from '../util/errno.ts'
+
+export interface UnpackOptions {
+  limits?: Partial<LayerLimits>
+  signal?: AbortSignal | undefined
+}
+
+const layerPath = (root: string, diffId: DiffId) => join(layersPath(root), hexOf(diffId))
+
+/** The directory that overlayfs stacks. */
+export const layerRootPath = (root: string, diffId: DiffId) => join(layerPath(root, diffId), 'fs')
+
+/**
+ * What is known about a committed layer, or undefined when it is not there.
+ *
+ * @throws UtsuwaError STORE_CORRUPT
+ */
+export async function readLayer(root: string, diffId: DiffId): Promise<AppliedLayer | undefined> {
+  const path = join(layerPath(root, diffId), 'layer.json')
+  try {
+    const layer = JSON.parse(await readFile(path, 'utf8')) as AppliedLayer
+    if (typeof layer.size !== 'number' || typeof layer.opaqueRoot !== 'boolean') {
+      throw new UtsuwaError('STORE_CORRUPT', 'not the description of a layer', { operation: `read ${path}`, path })
+    }
+    return layer
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return undefined
+    throw storeError(cause, `read ${path}`)
+  }
+}
+
+/**
+ * Unpacks a layer unless it is there already. It appears in `layers/` by one rename, after its digest is known to hold
+ * and its files are on disk.
+ *
+ * @param source opens the stored bytes; called only when they are needed
+ * @throws UtsuwaError see applyLayer
+ */
+export async function commitLayer(
+  root: string,
+  diffId: DiffId,
+  source: () => AsyncIterable<Buffer>,
+  { limits, signal }: UnpackOptions = {},
+): Promise<AppliedLayer> {
+  await using work = await acquireWorkDirectory(root, workName('layer', diffId), signal)
+  const present = await readLayer(root, diffId)
+  if (present !== undefined) return present
+  try {
+    const layer = join(work.path, 'layer')
+    const directory = join(layer, 'fs')
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+    const applied = await applyLayer(source(), {
+      directory,
+      diffId,
+      signal,
+      ...(limits === undefined ? {} : { limits }),
+    })
+    await writeDurably(join(layer, 'layer.json'), JSON.stringify(applied), { temporaryDirectory: work.path })
+    await rename(layer, layerPath(root, diffId))
+    await syncDirectory(layersPath(root))
+    return applied
+  } catch (cause) {
+    throw cause instanceof UtsuwaError ? cause : storeError(cause, `unpack layer ${diffId}`)
+  }
+}
+
+/** Removes the layers whose diff id is not in `keep`. The caller holds the store lock exclusively. */
+export async function removeLayersExcept(root: string, keep: ReadonlySet<DiffId>): Promise<void> {
+  const kept = new Set([...keep].map(hexOf))
+  for (const name of await readdir(layersPath(root))) {
+    if (!kept.has(name)) await removeTree(join(layersPath(root), name))
+  }
+}
