@@ -51,7 +51,7 @@ static uint64_t now_ns(void) {
 }
 
 static void set_detail(struct launch *launch, const char *where, const char *what) {
-  snprintf(launch->result->detail, UTSUWA_DETAIL_MAX, "%s%s%s", what, what[0] ? " " : "", where);
+  snprintf(launch->result->detail, UTSUWA_DETAIL_MAX, "%.63s%s%.180s", what, what[0] ? " " : "", where);
 }
 
 /* ── the cgroup ── */
@@ -192,9 +192,16 @@ static int arrange_fds(const int32_t *fds, uint32_t count, int *init) {
 
 static int become_init(struct child *child) {
   char word;
-  if (child->id_maps_written >= 0 && sys_read(child->id_maps_written, &word, 1) != 1) return -ECANCELED;
+  int result = 0;
+  if (child->id_maps_written >= 0) {
+    if (sys_read(child->id_maps_written, &word, 1) != 1) return -ECANCELED;
+    /* execve(2) keeps capabilities for the namespace's root only: become it first. */
+    result = (int)sys3(__NR_setresgid, 0, 0, 0);
+    if (result == 0) result = (int)sys3(__NR_setresuid, 0, 0, 0);
+    if (result < 0) return result;
+  }
   int init;
-  int result = arrange_fds(child->fds, child->fd_count, &init);
+  result = arrange_fds(child->fds, child->fd_count, &init);
   if (result < 0) return result;
   const char *const args[] = {"utsuwa-init", child->plan_fd, child->host_uts, NULL};
   const char *const env[] = {NULL};

@@ -1,0 +1,228 @@
+/**
+ * From a runtime spec to a plan: a pure function of its input, so that a plan can be printed, compared and tested
+ * without a kernel. This file is the order in which a container comes to life; the details are beside it.
+ */
+import { isAbsolute, join } from 'node:path/posix'
+import { UtsuwaError } from '../errors.ts'
+import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
+import { compileDevices } from './devices.ts'
+import { compileHostStage } from './host.ts'
+import { propagationFlags } from './mount-options.ts'
+import { compileMounts } from './mounts.ts'
+import { formatTimeOffsets, Namespaces } from './namespaces.ts'
+import type { Operation, Plan } from './ops.ts'
+import { compileIdentity, compileLookup, compilePrivileges, compileResourcesOfProcess } from './process.ts'
+
+/** What the plan depends on and the runtime spec does not say. */
+export interface HostFacts {
+  /** Where cgroup2 is mounted, such as /sys/fs/cgroup. Undefined: nowhere. */
+  readonly cgroupMount: string | undefined
+  /** Controllers that the root of that hierarchy offers. */
+  readonly cgroupControllers: readonly string[]
+}
+
+export interface CompileInput {
+  readonly id: string
+  readonly spec: RuntimeSpec
+  /** Absolute; what relative paths of the spec are relative to. */
+  readonly bundlePath: string
+  readonly host: HostFacts
+  /** Path below the cgroup mount. Undefined: the container stays in the caller's cgroup, without limits. */
+  readonly cgroupPath: string | undefined
+  /** The root file system arrives as a detached mount and is attached at this host path. Absent: root.path is used. */
+  readonly rootfsMountPoint?: string
+  /** How the start arrives: over the launcher's own socket, or over a socket that another process connects to. */
+  readonly gate: 'report' | 'socket'
+  /** SIGKILL the container when the launching process ends. */
+  readonly endWithLauncher?: boolean
+  /** Do without pivot_root(2), for a root on ramfs. */
+  readonly noPivot?: boolean
+  /** Keep the caller's session keyring. */
+  readonly noNewKeyring?: boolean
+  /** How many descriptors from 3 on the container inherits. Default: 0. */
+  readonly preserveFds?: number
+}
+
+/** Descriptors that init inherits behind those that the container keeps, in this order. */
+export type DescriptorName = 'plan' | 'report' | 'gate' | 'console' | 'rootfs' | 'seccompListener'
+
+export interface CompiledPlan extends Plan {
+  /** `descriptors[n]` is number `firstDescriptor + n` in init. */
+  readonly descriptors: readonly DescriptorName[]
+  readonly firstDescriptor: number
+}
+
+const MS_REC = 0x4000
+const SIGKILL = 9
+
+/** @throws UtsuwaError INVALID_SPEC or UNSUPPORTED, with the pointer of what cannot be planned */
+export function compile(input: CompileInput): CompiledPlan {
+  const { spec } = input
+  const process = requireProcess(spec)
+  const namespaces = new Namespaces(spec)
+  const descriptors = listDescriptors(input, process)
+  const firstDescriptor = 3 + (input.preserveFds ?? 0)
+  const fd = (name: DescriptorName): number => firstDescriptor + descriptors.indexOf(name)
+
+  return {
+    descriptors,
+    firstDescriptor,
+    host: compileHostStage(input, namespaces),
+    join: namespaces.join(namespaces.isNew('time') ? formatTimeOffsets(spec) : undefined),
+    init: [
+      ...surround(input, namespaces),
+      ...enterRootfs(input, fd),
+      ...compileMounts(input, namespaces),
+      ...compileDevices(spec, namespaces),
+      ...console(process, fd),
+      ...hooksBeforePivot(spec),
+      ...hidePaths(spec),
+      ...names(spec),
+      { op: input.noPivot ? 'move_root' : 'pivot_root', pointer: '/root/path' },
+      { op: 'change_directory', path: process.cwd, pointer: '/process/cwd' },
+      ...finishRoot(spec),
+      ...compileResourcesOfProcess(process),
+      ...personality(spec),
+      ...compileIdentity(process),
+      compileLookup(process),
+      { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
+      ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
+      ...compilePrivileges(
+        process,
+        spec.linux?.seccomp,
+        descriptors.includes('seccompListener') ? fd('seccompListener') : -1,
+        new Uint8Array(),
+      ),
+      {
+        op: 'exec',
+        args: process.args,
+        env: process.env ?? [],
+        preserveFds: input.preserveFds ?? 0,
+        pointer: '/process/args',
+      },
+    ],
+  }
+}
+
+function requireProcess({ process }: RuntimeSpec): Process {
+  if (process === undefined)
+    throw new UtsuwaError('INVALID_SPEC', 'process must be given to create a container', { configPointer: '/process' })
+  return process
+}
+
+function listDescriptors(input: CompileInput, process: Process): DescriptorName[] {
+  const names: DescriptorName[] = ['plan', 'report']
+  if (input.gate === 'socket') names.push('gate')
+  if (process.terminal) names.push('console')
+  if (input.rootfsMountPoint !== undefined) names.push('rootfs')
+  if (input.spec.linux?.seccomp?.listenerPath) names.push('seccompListener')
+  return names
+}
+
+function surround(input: CompileInput, namespaces: Namespaces): Operation[] {
+  const operations: Operation[] = []
+  if (input.endWithLauncher) operations.push({ op: 'set_parent_death_signal', signal: SIGKILL, pointer: '' })
+  operations.push({ op: 'new_session', pointer: '' }, { op: 'open_procfs', pointer: '' })
+  if (!input.noNewKeyring) operations.push({ op: 'new_keyring', name: `_ses.${input.id}`, pointer: '' })
+  if (namespaces.isNew('network')) operations.push({ op: 'bring_up_loopback', pointer: '/linux/namespaces' })
+  return operations
+}
+
+/**
+ * Host mounts reach the container's tree, never the other way: rslave, unless the spec wants to share. Without that,
+ * pivot_root(2) would detach the host's own tree.
+ */
+function enterRootfs(input: CompileInput, fd: (name: DescriptorName) => number): Operation[] {
+  const { spec, bundlePath, rootfsMountPoint } = input
+  const propagation = spec.linux?.rootfsPropagation
+  const flags = propagationFlags[propagation ?? 'rslave']! | MS_REC
+  const pointer = propagation === undefined ? '' : '/linux/rootfsPropagation'
+  const operations: Operation[] = [{ op: 'set_propagation', flags, pointer }]
+  if (rootfsMountPoint !== undefined)
+    return [...operations, { op: 'attach_rootfs', mountFd: fd('rootfs'), path: rootfsMountPoint, pointer: '' }]
+  if (spec.root === undefined)
+    throw new UtsuwaError('INVALID_SPEC', 'root must be given on Linux', { configPointer: '/root' })
+  const path = isAbsolute(spec.root.path) ? spec.root.path : join(bundlePath, spec.root.path)
+  return [...operations, { op: 'bind_rootfs', path, pointer: '/root/path' }]
+}
+
+function console(process: Process, fd: (name: DescriptorName) => number): Operation[] {
+  if (!process.terminal) return []
+  const { width = 0, height = 0 } = process.consoleSize ?? {}
+  return [{ op: 'open_console', socketFd: fd('console'), width, height, pointer: '/process/terminal' }]
+}
+
+/**
+ * prestart and createRuntime run in the caller's namespaces, at the barrier; createContainer in the container's, before
+ * pivot_root (config.md, "POSIX-platform Hooks").
+ */
+function hooksBeforePivot({ hooks = {} }: RuntimeSpec): Operation[] {
+  const { prestart = [], createRuntime = [], createContainer = [], startContainer = [] } = hooks
+  if ([prestart, createRuntime, createContainer, startContainer].every(list => list.length === 0)) return []
+  return [
+    { op: 'barrier', name: 'namespaces', pointer: '/hooks' },
+    ...runHooks(createContainer, '/hooks/createContainer'),
+  ]
+}
+
+function runHooks(hooks: readonly Hook[] | undefined, pointer: string): Operation[] {
+  return (hooks ?? []).map(({ path, args, env, timeout }, index) => ({
+    op: 'run_hook',
+    path,
+    args: args ?? [],
+    env: env ?? [],
+    timeoutMs: (timeout ?? 0) * 1000,
+    pointer: `${pointer}/${index}`,
+  }))
+}
+
+function hidePaths({ linux = {} }: RuntimeSpec): Operation[] {
+  return [
+    ...(linux.readonlyPaths ?? []).map((path, index): Operation => {
+      return { op: 'readonly_path', path, onMissing: 'skip', pointer: `/linux/readonlyPaths/${index}` }
+    }),
+    ...(linux.maskedPaths ?? []).map((path, index): Operation => {
+      return { op: 'mask_path', path, onMissing: 'skip', pointer: `/linux/maskedPaths/${index}` }
+    }),
+  ]
+}
+
+function names({ hostname, domainname, linux = {} }: RuntimeSpec): Operation[] {
+  const operations: Operation[] = []
+  if (hostname) operations.push({ op: 'set_hostname', name: hostname, pointer: '/hostname' })
+  if (domainname) operations.push({ op: 'set_domainname', name: domainname, pointer: '/domainname' })
+  for (const [key, value] of Object.entries(linux.sysctl ?? {}))
+    operations.push({
+      op: 'set_sysctl',
+      path: sysctlPath(key),
+      value,
+      pointer: `/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+    })
+  return operations
+}
+
+/** sysctl.d(5): the first separator says which of `.` and `/` separates; the other one is then part of a name. */
+function sysctlPath(key: string): string {
+  const separator = /[./]/.exec(key)?.[0]
+  if (separator !== '.') return key
+  return key.replace(/[./]/g, character => (character === '.' ? '/' : '.'))
+}
+
+function finishRoot({ root, linux = {} }: RuntimeSpec): Operation[] {
+  const operations: Operation[] = []
+  if (root?.readonly) operations.push({ op: 'readonly_rootfs', pointer: '/root/readonly' })
+  if (linux.rootfsPropagation !== undefined)
+    operations.push({
+      op: 'set_root_propagation',
+      flags: propagationFlags[linux.rootfsPropagation]!,
+      pointer: '/linux/rootfsPropagation',
+    })
+  return operations
+}
+
+const personas = { LINUX: 0, LINUX32: 8 } as const
+
+function personality({ linux = {} }: RuntimeSpec): Operation[] {
+  if (linux.personality === undefined) return []
+  return [{ op: 'set_personality', persona: personas[linux.personality.domain], pointer: '/linux/personality' }]
+}

@@ -1,0 +1,45 @@
+/** The host stage: the cgroup with its limits, then the clone into it. */
+import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/devices.ts'
+import { compileResources } from '../cgroup/limits.ts'
+import type { CompileInput } from './compile.ts'
+import { compileIdMaps, type Namespaces } from './namespaces.ts'
+import type { Operation } from './ops.ts'
+
+/** Controllers that every container's cgroup gets where the host has them: their counters are worth having. */
+const usefulControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids']
+
+export function compileHostStage(input: CompileInput, namespaces: Namespaces): Operation[] {
+  return [
+    ...compileCgroup(input),
+    { op: 'clone', flags: namespaces.cloneFlags(), pointer: '/linux/namespaces' },
+    ...compileIdMaps(input.spec, namespaces),
+  ]
+}
+
+function compileCgroup({ spec, cgroupPath, host }: CompileInput): Operation[] {
+  if (cgroupPath === undefined || host.cgroupMount === undefined) return []
+  const resources = spec.linux?.resources ?? {}
+  const writes = compileResources(resources)
+  const required = writes.flatMap(({ controller }) => controller ?? [])
+  const useful = usefulControllers.filter(controller => host.cgroupControllers.includes(controller))
+  const rules = [...(resources.devices ?? []), ...defaultDeviceRules]
+  return [
+    {
+      op: 'create_cgroup',
+      mount: host.cgroupMount,
+      path: cgroupPath,
+      controllers: [...new Set([...required, ...useful])],
+      pointer: spec.linux?.cgroupsPath === undefined ? '' : '/linux/cgroupsPath',
+    },
+    ...writes.map(
+      ({ file, value, pointer }): Operation => ({
+        op: 'write_cgroup',
+        file,
+        value,
+        onMissing: 'fail',
+        pointer,
+      }),
+    ),
+    { op: 'attach_device_program', program: compileDeviceProgram(rules), pointer: '/linux/resources/devices' },
+  ]
+}

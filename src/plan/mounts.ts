@@ -1,0 +1,118 @@
+/** config.md, "Mounts": each entry becomes one operation on a container path. */
+import { isAbsolute, join, normalize } from 'node:path/posix'
+import { UtsuwaError } from '../errors.ts'
+import type { Mount } from '../spec/runtime.ts'
+import type { CompileInput } from './compile.ts'
+import { type MountOptions, parseMountOptions } from './mount-options.ts'
+import type { Namespaces } from './namespaces.ts'
+import type { Operation, OperationOf } from './ops.ts'
+
+/** Files of procfs that lxcfs and its like replace, which cannot harm (CVE-2019-16884 is about all others). */
+const harmlessInProc = new Set([
+  '/proc/cpuinfo',
+  '/proc/diskstats',
+  '/proc/meminfo',
+  '/proc/stat',
+  '/proc/swaps',
+  '/proc/uptime',
+  '/proc/loadavg',
+  '/proc/slabinfo',
+  '/proc/sys/kernel/ns_last_pid',
+  '/proc/sys/crypto/fips_enabled',
+])
+
+export function compileMounts(input: CompileInput, namespaces: Namespaces): Operation[] {
+  return (input.spec.mounts ?? []).map((mount, index) => compileMount(mount, `/mounts/${index}`, input, namespaces))
+}
+
+function compileMount(mount: Mount, pointer: string, input: CompileInput, namespaces: Namespaces): Operation {
+  const options = parseMountOptions(mount.options)
+  const destination = normalize(mount.destination)
+  if (options.remount)
+    throw unsupported('remount: a mount of the container is set up once, with all its options', pointer)
+  if (options.copyUp) throw unsupported('tmpcopyup', pointer)
+  if (options.idmap !== 'none' || mount.uidMappings !== undefined) throw unsupported('id-mapped mounts', pointer)
+  if (options.bind || mount.type === 'bind') return compileBind(mount, destination, options, pointer, input.bundlePath)
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2')
+    return compileCgroupMount(mount, destination, options, pointer, input, namespaces)
+  if (!mount.type)
+    throw new UtsuwaError('INVALID_SPEC', 'type must be given unless options has bind or rbind', {
+      configPointer: pointer,
+    })
+  return newFileSystem(mount.type, mount.source ?? mount.type, destination, options, pointer)
+}
+
+function newFileSystem(
+  type: string,
+  source: string,
+  destination: string,
+  options: MountOptions,
+  pointer: string,
+): OperationOf<'mount_at'> {
+  return {
+    op: 'mount_at',
+    type,
+    source,
+    destination,
+    options: options.data,
+    attributes: options.set | options.setRecursive,
+    propagation: options.propagation,
+    // A link in the image must not move the kernel's own file systems elsewhere (CVE-2019-19921).
+    symlinks: type === 'proc' || type === 'sysfs' ? 'refuse' : 'follow',
+    pointer,
+  }
+}
+
+function compileBind(
+  mount: Mount,
+  destination: string,
+  options: MountOptions,
+  pointer: string,
+  bundlePath: string,
+): OperationOf<'bind_at'> {
+  if (!mount.source)
+    throw new UtsuwaError('INVALID_SPEC', 'source must be given for a bind mount', { configPointer: pointer })
+  return bind(isAbsolute(mount.source) ? mount.source : join(bundlePath, mount.source), destination, options, pointer)
+}
+
+function bind(source: string, destination: string, options: MountOptions, pointer: string): OperationOf<'bind_at'> {
+  return {
+    op: 'bind_at',
+    source,
+    destination,
+    // `bind` alone is not recursive, and neither is a type of `bind` without an option that says so.
+    recursive: options.recursiveBind ? 1 : 0,
+    setAttributes: options.set,
+    clearAttributes: options.clear,
+    setRecursiveAttributes: options.setRecursive,
+    clearRecursiveAttributes: options.clearRecursive,
+    propagation: options.propagation,
+    idmapFd: -1,
+    idmapRecursive: 0,
+    symlinks: 'follow',
+    insideProc: harmlessInProc.has(destination) ? 'allow' : 'refuse',
+    pointer,
+  }
+}
+
+/**
+ * `cgroup` means the version that the host has. With a cgroup namespace the container sees its own cgroup as the root;
+ * without one the host's mount is bound: a new mount of cgroup2 would show the same, and take 10 ms longer.
+ */
+function compileCgroupMount(
+  mount: Mount,
+  destination: string,
+  options: MountOptions,
+  pointer: string,
+  { host }: CompileInput,
+  namespaces: Namespaces,
+): Operation {
+  if (namespaces.has('cgroup')) return newFileSystem('cgroup2', mount.source ?? 'cgroup', destination, options, pointer)
+  if (host.cgroupMount === undefined)
+    throw new UtsuwaError('CGROUP_ERROR', 'the host has no cgroup v2 hierarchy to mount', { configPointer: pointer })
+  return bind(host.cgroupMount, destination, options, pointer)
+}
+
+function unsupported(what: string, configPointer: string): UtsuwaError {
+  return new UtsuwaError('UNSUPPORTED', `${what} is not supported`, { configPointer })
+}
