@@ -36,6 +36,8 @@ export class LayerTranslator implements TarHandler {
   readonly #limits: LayerLimits
   /** Set last, as every entry made in a directory changes its times. */
   readonly #directoryTimes = new Map<string, Time>()
+  /** Of the last entry. */
+  #attributes: { path: string; xattrs: Map<string, Buffer> } | undefined
   #skipContent = false
 
   constructor(limits: LayerLimits) {
@@ -43,6 +45,7 @@ export class LayerTranslator implements TarHandler {
   }
 
   entry(entry: TarEntry): void {
+    this.#writeAttributes()
     const path = entryPath(entry.path, this.#limits)
     this.#skipContent = false
     if (path.includes(WHITEOUT) && this.#whiteout(path)) {
@@ -54,7 +57,7 @@ export class LayerTranslator implements TarHandler {
     if (path === '') this.root = { mode: entry.mode, uid: entry.uid, gid: entry.gid }
     if (entry.type === '5') this.#directoryTimes.set(path, entry.mtime)
     else this.#directoryTimes.delete(path)
-    for (const [name, value] of entry.xattrs ?? []) this.#attribute(path, name, value)
+    if (entry.xattrs !== undefined) this.#attributes = { path, xattrs: entry.xattrs }
   }
 
   content(chunk: Buffer): void {
@@ -63,6 +66,7 @@ export class LayerTranslator implements TarHandler {
 
   /** After the last entry. */
   finish(): void {
+    this.#writeAttributes()
     for (const [path, mtime] of this.#directoryTimes)
       this.writer.write({ op: 'times', path: bytes(path), ...timesOf(mtime) })
   }
@@ -124,11 +128,17 @@ export class LayerTranslator implements TarHandler {
     this.writer.write({ op: 'node', path: bytes(path), kind, mode, uid, gid, ...timesOf(mtime), major, minor })
   }
 
-  #attribute(path: string, name: string, value: Buffer): void {
-    if (IGNORED_ATTRIBUTES.has(name)) return
-    if (OVERLAY_ATTRIBUTE.test(name)) throw unsafe(path, `attribute ${name} would steer overlayfs`)
-    if (name === '' || name.includes('\0')) throw unsafe(path, 'an extended attribute without a valid name')
-    this.writer.write({ op: 'attribute', path: bytes(path), name, value })
+  /** After the content, which follows its record directly. */
+  #writeAttributes(): void {
+    if (this.#attributes === undefined) return
+    const { path, xattrs } = this.#attributes
+    this.#attributes = undefined
+    for (const [name, value] of xattrs) {
+      if (IGNORED_ATTRIBUTES.has(name)) continue
+      if (OVERLAY_ATTRIBUTE.test(name)) throw unsafe(path, `attribute ${name} would steer overlayfs`)
+      if (name === '' || name.includes('\0')) throw unsafe(path, 'an extended attribute without a valid name')
+      this.writer.write({ op: 'attribute', path: bytes(path), name, value })
+    }
   }
 }
 

@@ -1,0 +1,104 @@
+/** The applier alone, fed what TypeScript would never send (docs/adr/0004-unpack-confinement.md). */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { makeStore } from '../../src/content/paths.ts'
+import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
+import { Applier } from '../../src/layer/applier.ts'
+import { type ApplierRecord, applierVocabulary } from '../../src/layer/records.ts'
+import { RecordWriter } from '../../src/util/wire.ts'
+import { describeTree } from '../support/tree.ts'
+
+let directory: string
+let layer: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'utsuwa-confinement-'))
+  layer = join(directory, 'layer')
+  mkdirSync(layer)
+  writeFileSync(join(directory, 'secret'), 'secret')
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const owner = { uid: 0, gid: 0 }
+const mtime = { mtimeSeconds: 0, mtimeNanoseconds: 0 }
+const file = (path: string): ApplierRecord => ({
+  op: 'file',
+  path: Buffer.from(path),
+  mode: 0o644,
+  ...owner,
+  ...mtime,
+  size: 0,
+})
+const symlink = (path: string, target: string): ApplierRecord => ({
+  op: 'symlink',
+  path: Buffer.from(path),
+  target: Buffer.from(target),
+  ...owner,
+  ...mtime,
+})
+
+async function apply(...records: ApplierRecord[]): Promise<void> {
+  const writer = new RecordWriter(applierVocabulary)
+  for (const record of records) writer.write(record)
+  await using applier = new Applier(layer)
+  await applier.write(writer.take())
+  await applier.finish()
+}
+
+describe('the applier', () => {
+  it('makes what it is told', async () => {
+    await apply(file('a/b'), symlink('a/l', 'b'))
+    assert.deepEqual([...describeTree(layer).keys()], ['', 'a', 'a/b', 'a/l'])
+  })
+
+  it('does not leave the root by .., an absolute path, or a link', async () => {
+    await apply(
+      file('../../secret'),
+      file('/x/secret'),
+      symlink('up', '../..'),
+      file('up/y'),
+      symlink('root', '/'),
+      file('root/z'),
+    )
+    assert.deepEqual([...describeTree(layer).keys()], ['', 'root', 'secret', 'up', 'y', 'z'])
+    assert.equal(statSync(join(directory, 'secret')).size, 6)
+  })
+
+  it('refuses names that are no names', async () => {
+    for (const path of ['', '.', '..', 'a/', 'a/..', 'a/.', 'nul\0byte']) {
+      await assert.rejects(apply(file(path)), { code: 'CORRUPT_LAYER' }, JSON.stringify(path))
+    }
+  })
+
+  it('sees no proc, no device and nothing else of the host', async () => {
+    const link: ApplierRecord = { op: 'hardlink', path: Buffer.from('x'), target: Buffer.from('proc/self/status') }
+    await assert.rejects(apply(link), { code: 'CORRUPT_LAYER' })
+  })
+
+  it('refuses records of another build, and garbage', async () => {
+    await assert.rejects(apply({ op: 'begin', hash: 1n }), { message: /EPROTO/ })
+    const applier = new Applier(layer)
+    await applier.write(Buffer.alloc(4096, 0xff))
+    await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED' })
+  })
+
+  it('ends when its input ends, and says so', async () => {
+    const applier = new Applier(layer)
+    await applier.write(Buffer.from([40, 0, 0, 0]))
+    await applier[Symbol.asyncDispose]()
+  })
+})
+
+describe('the store', () => {
+  it('lets nobody but root look into layers and containers (CVE-2021-41103)', async () => {
+    const root = join(directory, 'store')
+    await makeStore(root)
+    assert.equal(statSync(root).mode & 0o777, 0o711)
+    await using work = await acquireWorkDirectory(root, 'x')
+    for (const path of [...['layers', 'containers', 'tmp', 'oci'].map(name => join(root, name)), work.path]) {
+      assert.equal(statSync(path).mode & 0o077, 0, path)
+    }
+  })
+})
