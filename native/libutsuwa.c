@@ -28,8 +28,7 @@ _Static_assert(offsetof(struct utsuwa_launch_result, detail) == 32, "layout");
 _Static_assert(sizeof(struct utsuwa_launch_result) == 288, "layout");
 _Static_assert(offsetof(struct utsuwa_exit, signal) == 4, "layout");
 _Static_assert(offsetof(struct utsuwa_exit, user_us) == 8, "layout");
-_Static_assert(offsetof(struct utsuwa_exit, max_rss_kib) == 24, "layout");
-_Static_assert(sizeof(struct utsuwa_exit) == 32, "layout");
+_Static_assert(sizeof(struct utsuwa_exit) == 24, "layout");
 
 int64_t utsuwa_sealed_memfd(const char *name, const uint8_t *data, uint64_t size) {
   SCOPED_FD fd = (int)sys2(__NR_memfd_create, SYS_PTR(name), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
@@ -92,7 +91,6 @@ int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *out) {
       .signal = info.si_code != CLD_EXITED,
       .user_us = microseconds(&usage.ru_utime),
       .system_us = microseconds(&usage.ru_stime),
-      .max_rss_kib = (uint64_t)usage.ru_maxrss,
   };
   return 1;
 }

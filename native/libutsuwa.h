@@ -29,7 +29,7 @@ struct utsuwa_launch_result {
 struct utsuwa_exit {
   int32_t code;   /* exit status, or signal number */
   int32_t signal; /* 1: `code` is a signal number */
-  uint64_t user_us, system_us, max_rss_kib;
+  uint64_t user_us, system_us;
 };
 
 /*

@@ -144,7 +144,10 @@ export function compilePrivileges(
 }
 
 function compileCapabilities(names: Capabilities | undefined): Operation {
-  const { effective, permitted, inheritable, ambient } = capabilityMasks(names)
+  const { effective, permitted, inheritable, ambient: wanted } = capabilityMasks(names)
+  // The kernel has no ambient capability that is not permitted and inheritable too (capabilities(7)); a spec may list
+  // such, as runc's default one once did, and means none.
+  const ambient = wanted & permitted & inheritable
   return { op: 'set_capabilities', effective, permitted, inheritable, ambient, pointer: '/process/capabilities' }
 }
 

@@ -43,7 +43,7 @@ const FSCONFIG_CMD_CREATE = 6
 const socketTypes = { stream: 1, seqpacket: 5 } as const
 const LAUNCH_RESULT_SIZE = 288
 const LAUNCH_DETAIL_OFFSET = 32
-const EXIT_SIZE = 32
+const EXIT_SIZE = 24
 /** The largest datagram that init sends or a hook's state fills. */
 const RECEIVE_SIZE = 256 * 1024
 
@@ -201,6 +201,5 @@ function readExit(exit: Buffer): ProcessExit {
     signal: signalled ? code : undefined,
     userMicroseconds: Number(exit.readBigUInt64LE(8)),
     systemMicroseconds: Number(exit.readBigUInt64LE(16)),
-    maxRssBytes: Number(exit.readBigUInt64LE(24)) * 1024,
   }
 }

@@ -15,7 +15,6 @@ export interface ProcessExit {
   readonly signal: number | undefined
   readonly userMicroseconds: number
   readonly systemMicroseconds: number
-  readonly maxRssBytes: number
 }
 
 export interface Launched {

@@ -1,0 +1,143 @@
+/**
+ * What the launcher and native init say to each other, from the clone to the exec.
+ *
+ *     init → launcher   forked, barrier, ready, failed      (native/report.h)
+ *     launcher → init   the answer to a barrier, the start
+ *
+ * The socket ends when init executes the container's command, or dies.
+ */
+import { closeSync, readFileSync } from 'node:fs'
+import { UtsuwaError } from '../errors.ts'
+import type { CompiledPlan } from '../plan/compile.ts'
+import { type Operation, type OperationOf, reportKind } from '../plan/ops.ts'
+import { type Launched, type ProcessExit, sys } from '../sys/index.ts'
+import { operationError } from './failure.ts'
+import { waitReadable } from './readable.ts'
+
+const REPORT_HEADER_SIZE = 12
+
+export interface InitReport {
+  readonly kind: (typeof reportKind.choices)[number]
+  /** Index of the operation in the plan, counted through the stages join and init. */
+  readonly index: number
+  readonly errno: number
+  readonly detail: string
+}
+
+export function parseReport(data: Buffer): InitReport {
+  return {
+    kind: reportKind.choices[data.readUInt32LE(0)]!,
+    index: data.readUInt32LE(4),
+    errno: data.readInt32LE(8),
+    detail: data.toString('utf8', REPORT_HEADER_SIZE),
+  }
+}
+
+export type BarrierHandler = (barrier: OperationOf<'barrier'>) => Promise<Uint8Array>
+
+export class InitConversation {
+  /** The container's process, in the caller's PID namespace. */
+  pid: number
+  pidfd: number
+  readonly launched: Launched
+  readonly #operations: readonly Operation[]
+  readonly #socket: number
+  #open = true
+
+  constructor(plan: CompiledPlan, socket: number, launched: Launched) {
+    this.#operations = [...plan.join, ...plan.init]
+    this.#socket = socket
+    this.launched = launched
+    this.pid = launched.pid
+    this.pidfd = launched.pidfd
+  }
+
+  /**
+   * Resolves when init waits for the start.
+   * @param onBarrier answers where init waits for the launcher; its rejection kills init and is passed on
+   * @throws UtsuwaError for the operation that failed; init is gone then
+   */
+  async ready(onBarrier: BarrierHandler): Promise<void> {
+    for (;;) {
+      const report = await this.#next()
+      if (report === undefined) throw this.#endedSilently()
+      if (report.kind === 'ready') return
+      if (report.kind === 'barrier') await this.#answer(report, onBarrier)
+      else if (report.kind === 'failed') throw this.#failure(report)
+    }
+  }
+
+  /**
+   * Lets init execute the command. Resolves when it has, which is the moment its program takes over.
+   * @throws UtsuwaError when the command could not be executed
+   */
+  async start(): Promise<void> {
+    sys.send(this.#socket, Buffer.of(1))
+    const report = await this.#next()
+    this.close()
+    if (report !== undefined) throw this.#failure(report)
+  }
+
+  /** Kills init, reaps it, and closes everything. */
+  async abort(): Promise<void> {
+    this.close()
+    sys.pidfdSendSignal(this.pidfd, 9)
+    await this.wait()
+  }
+
+  /** Resolves when the process has ended; it is reaped and its pidfd closed. */
+  async wait(): Promise<ProcessExit> {
+    await waitReadable(this.pidfd)
+    const exit = sys.pidfdWait(this.pidfd)
+    closeSync(this.pidfd)
+    if (exit === undefined) throw new UtsuwaError('INIT_FAILED', 'its pidfd says it ended, but it did not')
+    return exit
+  }
+
+  /** Lets go of the socket: init, if it still waits for its start on it, ends. */
+  close(): void {
+    if (this.#open) closeSync(this.#socket)
+    this.#open = false
+  }
+
+  async #next(): Promise<InitReport | undefined> {
+    for (;;) {
+      await waitReadable(this.#socket)
+      const message = sys.receive(this.#socket)
+      if (message === undefined) continue
+      if (message.data.length === 0) return undefined
+      const report = parseReport(message.data)
+      if (report.kind !== 'forked') return report
+      this.#follow(message.fd!)
+    }
+  }
+
+  /** init went on in a child of ours (it had to, to enter a PID or time namespace); the first process is done. */
+  #follow(pidfd: number): void {
+    sys.pidfdWait(this.pidfd)
+    closeSync(this.pidfd)
+    this.pidfd = pidfd
+    this.pid = pidOf(pidfd)
+  }
+
+  async #answer(report: InitReport, onBarrier: BarrierHandler): Promise<void> {
+    const answer = await onBarrier(this.#operations[report.index] as OperationOf<'barrier'>)
+    sys.send(this.#socket, answer)
+  }
+
+  #failure({ index, errno, detail }: InitReport): UtsuwaError {
+    const operation = this.#operations[index]
+    if (operation === undefined) return new UtsuwaError('INIT_FAILED', 'init could not read its plan', { errno })
+    return operationError(operation, errno, detail)
+  }
+
+  #endedSilently(): UtsuwaError {
+    return new UtsuwaError('INIT_FAILED', 'init was killed before the container was ready')
+  }
+}
+
+/** The PID in our own namespace: the one in init's message would be of another. */
+function pidOf(pidfd: number): number {
+  const info = readFileSync(`/proc/self/fdinfo/${pidfd}`, 'utf8')
+  return Number(/^Pid:\s*(\d+)$/m.exec(info)?.[1])
+}

@@ -1,0 +1,107 @@
+/** From "operation 7 failed with errno 2" to an error that says what, where and why. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
+import { describeOperation } from '../plan/explain.ts'
+import type { Operation, OperationOf } from '../plan/ops.ts'
+import { errnos } from '../util/errno.ts'
+
+/**
+ * @param errno positive
+ * @param detail what C added: a path, an option, or the file system's own message
+ */
+export function operationError(operation: Operation, errno: number, detail: string): UtsuwaError {
+  if (operation.op === 'find_executable') return lookupError(operation, errno)
+  if (operation.op === 'exec') return execError(operation, errno, detail)
+  if (operation.op === 'run_hook') return hookError(operation, errno, detail)
+  if (operation.op === 'create_cgroup') return cgroupError(operation, errno, detail)
+  return new UtsuwaError(codeOf(errno), detail || undefined, {
+    operation: describeOperation(operation),
+    errno,
+    ...pointerOf(operation),
+  })
+}
+
+function codeOf(errno: number): UtsuwaErrorCode {
+  if (errno === errnos.ENOSPC || errno === errnos.EDQUOT) return 'NO_SPACE'
+  return 'KERNEL_OPERATION_FAILED'
+}
+
+function pointerOf({ pointer }: Operation): { configPointer?: string } {
+  return pointer === '' ? {} : { configPointer: pointer }
+}
+
+/** The texts that engines look for: Docker Engine and podman tell 126 from 127 by them. */
+function lookupError(operation: OperationOf<'find_executable'>, errno: number): UtsuwaError {
+  const { file } = operation
+  const details = { operation: `exec: ${JSON.stringify(file)}`, path: file, ...pointerOf(operation) }
+  if (errno === errnos.ENOENT && !file.includes('/'))
+    return new UtsuwaError('COMMAND_NOT_FOUND', 'executable file not found in $PATH', details)
+  if (errno === errnos.ENOENT || errno === errnos.ENOTDIR) {
+    const reason = errno === errnos.ENOENT ? 'no such file or directory' : 'not a directory'
+    return new UtsuwaError('COMMAND_NOT_FOUND', `stat ${file}: ${reason}`, details)
+  }
+  if (errno === errnos.EACCES) return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied', details)
+  if (errno === errnos.EISDIR) return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'is a directory', details)
+  return new UtsuwaError('COMMAND_NOT_EXECUTABLE', undefined, { ...details, errno })
+}
+
+/** The file was found and may be executed, yet the kernel did not: its interpreter is missing, or it is no program. */
+function execError(operation: OperationOf<'exec'>, errno: number, path: string): UtsuwaError {
+  const details = { operation: `exec ${path}`, path, errno, ...pointerOf(operation) }
+  if (errno === errnos.ENOEXEC)
+    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'exec format error', {
+      ...details,
+      hint: 'the file is no program for this machine: another architecture, or a script without a #! line',
+    })
+  if (errno === errnos.ENOENT)
+    return new UtsuwaError('COMMAND_NOT_FOUND', 'no such file or directory', {
+      ...details,
+      hint: 'the file exists: its interpreter or ELF loader does not, or its first line ends in a carriage return',
+    })
+  return new UtsuwaError('COMMAND_NOT_EXECUTABLE', undefined, details)
+}
+
+function hookError(operation: OperationOf<'run_hook'>, errno: number, detail: string): UtsuwaError {
+  const details = { operation: describeOperation(operation), path: operation.path, ...pointerOf(operation) }
+  if (detail !== '') return new UtsuwaError('HOOK_FAILED', detail.replace('exit', 'exit status'), details)
+  return new UtsuwaError('HOOK_FAILED', undefined, { ...details, errno })
+}
+
+/** `detail` is `memory /path` where a controller could not be enabled for the children of that cgroup. */
+function cgroupError(operation: OperationOf<'create_cgroup'>, errno: number, detail: string): UtsuwaError {
+  const details = { operation: describeOperation(operation), errno, ...pointerOf(operation) }
+  const [, controller, parent] = /^(\w+) (.*)$/.exec(detail) ?? []
+  if (controller === undefined || parent === undefined) {
+    if (errno === errnos.EBUSY)
+      return new UtsuwaError('CGROUP_ERROR', 'the cgroup has processes in it', { ...details, path: detail })
+    return new UtsuwaError(errno === errnos.EACCES ? 'NOT_ROOT' : 'CGROUP_ERROR', detail || undefined, details)
+  }
+  const directory = join(operation.mount, parent)
+  const missing = errno === errnos.ENOENT || errno === errnos.EOPNOTSUPP || errno === errnos.EINVAL
+  return new UtsuwaError(
+    missing ? 'CONTROLLER_MISSING' : 'CGROUP_ERROR',
+    missing ? `controller ${controller} is not available in ${directory}` : `enable ${controller} in ${directory}`,
+    { ...details, path: directory, hint: controllerHint(controller, directory) },
+  )
+}
+
+/** Where the controller got lost on its way from the root, and what gives it back. */
+function controllerHint(controller: string, directory: string): string {
+  const v1 = `/sys/fs/cgroup/${controller}`
+  if (existsSync(join(v1, 'cgroup.procs')))
+    return `a cgroup v1 hierarchy at ${v1} holds ${controller}; boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all`
+  const controllers = readWords(join(directory, 'cgroup.controllers'))
+  if (controllers.includes(controller))
+    return `echo +${controller} > ${join(directory, 'cgroup.subtree_control')}; it fails while processes are in ${directory} itself`
+  return `${directory} has only ${controllers.join(', ') || 'none'}; delegate it: Delegate=${controller} in the unit, or enable it in each parent's cgroup.subtree_control`
+}
+
+function readWords(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split(/\s+/).filter(Boolean)
+  } catch {
+    // The hint gets shorter; the error it belongs to is already on its way.
+    return []
+  }
+}

@@ -1,0 +1,65 @@
+/** Starting native init: its executable, its plan, its descriptors, and the clone. */
+import { closeSync, readFileSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { UtsuwaError } from '../errors.ts'
+import type { CompiledPlan, DescriptorName } from '../plan/compile.ts'
+import { encodeHostStage, encodePlanFile } from '../plan/encode.ts'
+import { isLaunchFailure, sys } from '../sys/index.ts'
+import { nativePath } from '../sys/native-path.ts'
+import { errnos } from '../util/errno.ts'
+import { InitConversation } from './conversation.ts'
+import { operationError } from './failure.ts'
+
+export interface LaunchInput {
+  readonly plan: CompiledPlan
+  /** Descriptors 0–2 of the container. */
+  readonly stdio: readonly [number, number, number]
+  /** What becomes descriptors 3, 4, … of the container; as many as the plan preserves. */
+  readonly preserved?: readonly number[]
+  /** The descriptors that the plan names beside `plan` and `report`. They stay open here. */
+  readonly inherited?: Partial<Record<DescriptorName, number>>
+}
+
+let initFd: number | undefined
+
+/**
+ * init runs from a sealed memfd: nothing in a container can reach, through /proc/PID/exe, a file that another container
+ * or the host will execute (CVE-2019-5736).
+ */
+function initExecutable(): number {
+  initFd ??= sys.sealedMemfd('utsuwa-init', readFileSync(nativePath('init')))
+  return initFd
+}
+
+/**
+ * Carries out the host stage and leaves init at work on the rest.
+ * @throws UtsuwaError for the host operation that failed; no process and no cgroup is left then
+ */
+export function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): InitConversation {
+  using planFd = scopedFd(sys.sealedMemfd('utsuwa-plan', encodePlanFile(plan)))
+  const [report, initReport] = sys.socketpair('seqpacket')
+  using theirs = scopedFd(initReport)
+  const given: Partial<Record<DescriptorName, number>> = { ...inherited, plan: planFd.fd, report: theirs.fd }
+  const fds = [initExecutable(), ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)]
+  const result = sys.launch(encodeHostStage(plan), fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
+  if (!isLaunchFailure(result)) return new InitConversation(plan, report, result)
+  closeSync(report)
+  if (result.cgroupCreated) removeEmptyCgroup(plan)
+  const operation = plan.host[result.index]!
+  if (result.errno === errnos.EPERM && operation.op === 'clone')
+    throw new UtsuwaError('NOT_ROOT', undefined, {
+      operation: 'clone init',
+      errno: result.errno,
+      hint: 'new namespaces take CAP_SYS_ADMIN: run it with sudo',
+    })
+  throw operationError(operation, result.errno, result.detail)
+}
+
+function removeEmptyCgroup({ host }: CompiledPlan): void {
+  const created = host.find(operation => operation.op === 'create_cgroup')
+  if (created !== undefined) rmdirSync(join(created.mount, created.path))
+}
+
+function scopedFd(fd: number): Disposable & { readonly fd: number } {
+  return { fd, [Symbol.dispose]: () => closeSync(fd) }
+}

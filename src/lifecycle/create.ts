@@ -1,0 +1,201 @@
+/** `create`: everything up to the moment at which the container's command could be executed. */
+import { closeSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
+import { processesOf } from '../cgroup/processes.ts'
+import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
+import { UtsuwaError } from '../errors.ts'
+import type { InitConversation } from '../launch/conversation.ts'
+import { readHostFacts } from '../launch/host-facts.ts'
+import { launch } from '../launch/launch.ts'
+import { type CompiledPlan, compile, type HostFacts } from '../plan/compile.ts'
+import { describeOperation } from '../plan/explain.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { sys } from '../sys/index.ts'
+import { runHooks } from './hooks.ts'
+import {
+  addRecord,
+  type ContainerRecord,
+  checkContainerId,
+  type LockedContainer,
+  type ManagedRecord,
+  startSocketName,
+} from './record.ts'
+import { formatState } from './state.ts'
+import { readProcessStat } from './status.ts'
+
+export interface CreateOptions {
+  /** Directory that holds a directory for each container. */
+  readonly stateRoot: string
+  readonly id: string
+  readonly spec: RuntimeSpec
+  /** Absolute host path: what relative paths in the spec are relative to. */
+  readonly bundlePath: string
+  /** Descriptors 0–2 of the container; −1 is /dev/null. Default: the caller's own. */
+  readonly stdio?: readonly [number, number, number]
+  /** How `start` will speak: over the conversation that this call returns, or from any process over a socket. */
+  readonly gate: 'report' | 'socket'
+  /** Absolute below the cgroup mount. Default: from linux.cgroupsPath, or beside the caller's own cgroup. */
+  readonly cgroupPath?: string
+  /** A detached mount as root file system, instead of root.path. */
+  readonly rootfsMountFd?: number
+  /** A connected Unix socket that gets the master of the terminal. */
+  readonly consoleSocketFd?: number
+  /** SIGKILL the container when this process ends. Default: false. */
+  readonly endWithLauncher?: boolean
+  readonly noPivot?: boolean
+  readonly noNewKeyring?: boolean
+  readonly preserveFds?: number
+  readonly managed?: ManagedRecord
+}
+
+export interface Created {
+  readonly record: ContainerRecord
+  readonly init: InitConversation
+}
+
+/**
+ * Resolves when the container is created: init waits for the start.
+ * @throws UtsuwaError; nothing of the container is left then
+ */
+export async function createContainer(options: CreateOptions): Promise<Created> {
+  checkContainerId(options.id)
+  const host = readHostFacts()
+  const cgroupPath = placeInCgroups(options, host)
+  const plan = compilePlan(options, host, cgroupPath)
+  const record = newRecord(options, plan, host, cgroupPath)
+  refusePopulatedCgroup(record)
+  using container = addRecord(options.stateRoot, record)
+  try {
+    return await launchInto(container, record, plan, options)
+  } catch (error) {
+    container.remove()
+    throw error
+  }
+}
+
+/** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
+function refusePopulatedCgroup({ cgroup }: ContainerRecord): void {
+  if (cgroup === undefined) return
+  const path = join(cgroup.mount, cgroup.path)
+  if (processesOf(path).length === 0) return
+  throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
+}
+
+/** The plan of a container, without making it. */
+export function planContainer(options: CreateOptions): CompiledPlan {
+  const host = readHostFacts()
+  return compilePlan(options, host, placeInCgroups(options, host))
+}
+
+function placeInCgroups({ cgroupPath, spec, id }: CreateOptions, host: HostFacts): string | undefined {
+  if (host.cgroupMount === undefined) return undefined
+  if (cgroupPath !== undefined) return cgroupPath
+  return containerCgroupPath({ cgroupsPath: spec.linux?.cgroupsPath, id, ownCgroup: readOwnCgroup() ?? '/' })
+}
+
+function compilePlan(options: CreateOptions, host: HostFacts, cgroupPath: string | undefined): CompiledPlan {
+  const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
+  return compile({
+    id,
+    spec,
+    bundlePath,
+    host,
+    cgroupPath,
+    gate,
+    endWithLauncher: endWithLauncher ?? false,
+    noPivot: noPivot ?? false,
+    noNewKeyring: noNewKeyring ?? false,
+    preserveFds: preserveFds ?? 0,
+    ...(options.rootfsMountFd === undefined ? {} : { rootfsMountPoint: options.bundlePath }),
+  })
+}
+
+function newRecord(
+  { id, spec, bundlePath, rootfsMountFd, managed }: CreateOptions,
+  plan: CompiledPlan,
+  { cgroupMount }: HostFacts,
+  cgroupPath: string | undefined,
+): ContainerRecord {
+  const rootPath = spec.root?.path ?? ''
+  return {
+    id,
+    ociVersion: spec.ociVersion,
+    bundle: bundlePath,
+    rootfs: rootfsMountFd !== undefined ? '' : isAbsolute(rootPath) ? rootPath : join(bundlePath, rootPath),
+    created: new Date().toISOString(),
+    annotations: spec.annotations ?? {},
+    phase: 'creating',
+    pid: 0,
+    pidStartTime: 0,
+    cgroup:
+      cgroupMount === undefined || cgroupPath === undefined ? undefined : { mount: cgroupMount, path: cgroupPath },
+    ownPidNamespace: spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false,
+    poststart: spec.hooks?.poststart ?? [],
+    poststop: spec.hooks?.poststop ?? [],
+    startOperations: describeStart(plan),
+    ...(managed === undefined ? {} : { managed }),
+  }
+}
+
+function describeStart({ join, init }: CompiledPlan): ContainerRecord['startOperations'] {
+  const first = init.findIndex(({ op }) => op === 'wait_for_start')
+  return init.slice(first).map((operation, index) => ({
+    index: join.length + first + index,
+    operation: describeOperation(operation),
+    pointer: operation.pointer,
+  }))
+}
+
+async function launchInto(
+  container: LockedContainer,
+  record: ContainerRecord,
+  plan: CompiledPlan,
+  options: CreateOptions,
+): Promise<Created> {
+  const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
+  let init: InitConversation
+  try {
+    init = launch({
+      plan,
+      stdio: options.stdio ?? [0, 1, 2],
+      preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, index) => 3 + index),
+      inherited: {
+        ...(gate === undefined ? {} : { gate }),
+        ...(options.consoleSocketFd === undefined ? {} : { console: options.consoleSocketFd }),
+        ...(options.rootfsMountFd === undefined ? {} : { rootfs: options.rootfsMountFd }),
+      },
+    })
+  } finally {
+    if (gate !== undefined) closeSync(gate)
+  }
+  try {
+    await init.ready(() => runHooksBeforePivot(withProcess(record, init.pid), options.spec))
+    const created: ContainerRecord = { ...withProcess(record, init.pid), phase: 'created' }
+    container.write(created)
+    return { record: created, init }
+  } catch (error) {
+    await init.abort()
+    await removeCgroupOf(record)
+    throw error
+  }
+}
+
+function withProcess(record: ContainerRecord, pid: number): ContainerRecord {
+  return { ...record, pid, pidStartTime: readProcessStat(pid)?.startTime ?? 0 }
+}
+
+/** @returns the state, which init passes on to the hooks that it runs inside the container */
+async function runHooksBeforePivot(record: ContainerRecord, { hooks = {} }: RuntimeSpec): Promise<Uint8Array> {
+  const state = formatState(record, 'creating')
+  await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle)
+  await runHooks(hooks.createRuntime ?? [], '/hooks/createRuntime', state, record.bundle)
+  return Buffer.from(JSON.stringify(formatState(record, 'created')))
+}
+
+async function removeCgroupOf({ cgroup }: ContainerRecord): Promise<void> {
+  if (cgroup === undefined) return
+  const directory = join(cgroup.mount, cgroup.path)
+  killCgroup(directory)
+  await removeCgroup(directory)
+}

@@ -1,0 +1,57 @@
+/** `delete`: everything of a container, and the record last. */
+import { closeSync } from 'node:fs'
+import { join } from 'node:path'
+import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { waitReadable } from '../launch/readable.ts'
+import { sys } from '../sys/index.ts'
+import { runHooks } from './hooks.ts'
+import { openInit } from './kill.ts'
+import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
+import { formatState } from './state.ts'
+import { containerStatus } from './status.ts'
+
+const SIGKILL = 9
+
+export interface DeleteOptions {
+  /** Kill it first if it lives; a container that does not exist is fine. Default: false. */
+  readonly force?: boolean
+  /** Told of each poststop hook that failed: they do not keep a container from being deleted (runtime.md, "Delete"). */
+  readonly onHookFailure?: (error: unknown) => void
+}
+
+/** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE unless it has stopped */
+export async function deleteContainer(
+  stateRoot: string,
+  id: string,
+  { force = false, onHookFailure }: DeleteOptions = {},
+): Promise<void> {
+  try {
+    using container = await lockContainer(stateRoot, id)
+    const record = readRecord(stateRoot, id)
+    // The lock is ours, so nobody is creating it any more.
+    const status = record.phase === 'creating' ? 'stopped' : containerStatus(stateRoot, record)
+    if (status !== 'stopped' && !force)
+      throw new UtsuwaError('CONTAINER_STATE', `cannot delete container ${id} that is not stopped: ${status}`)
+    await end(record)
+    await runHooks(record.poststop, '/hooks/poststop', formatState(record, 'stopped'), record.bundle).catch(
+      onHookFailure,
+    )
+    container.remove()
+  } catch (error) {
+    if (!force || !isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error
+  }
+}
+
+/** Kills what still runs, waits for it, and removes the cgroup. */
+async function end(record: ContainerRecord): Promise<void> {
+  const cgroup = record.cgroup === undefined ? undefined : join(record.cgroup.mount, record.cgroup.path)
+  const pidfd = record.phase === 'created' ? openInit(record) : undefined
+  if (cgroup !== undefined) killCgroup(cgroup)
+  if (pidfd !== undefined) {
+    sys.pidfdSendSignal(pidfd, SIGKILL)
+    await waitReadable(pidfd)
+    closeSync(pidfd)
+  }
+  if (cgroup !== undefined) await removeCgroup(cgroup)
+}

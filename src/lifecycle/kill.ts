@@ -1,0 +1,96 @@
+/** `kill`: a signal to the container's first process, or to all of them. */
+import { closeSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
+import { join } from 'node:path'
+import { processesBelow } from '../cgroup/processes.ts'
+import { killCgroup } from '../cgroup/remove.ts'
+import { UtsuwaError } from '../errors.ts'
+import { sys } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+import { type ContainerRecord, readRecord } from './record.ts'
+import { containerStatus, isAlive } from './status.ts'
+
+const SIGKILL = osConstants.signals.SIGKILL
+const SIGRTMAX = 64
+
+/**
+ * `TERM`, `SIGTERM`, `sigterm` or `15` → 15. 0 is allowed: it asks whether the process is there.
+ * @throws UtsuwaError INVALID_ARGUMENT
+ */
+export function parseSignal(text: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : realTimeSignal(text)
+  if (number !== undefined && number <= SIGRTMAX) return number
+  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG')
+  const known = (osConstants.signals as Record<string, number>)[name]
+  if (known !== undefined) return known
+  throw new UtsuwaError('INVALID_ARGUMENT', `unknown signal ${JSON.stringify(text)}`)
+}
+
+/** `RTMIN+3`, `SIGRTMAX-1`, as kill(1) has them. */
+function realTimeSignal(text: string): number | undefined {
+  const [, base, offset = '0'] = /^(?:SIG)?RT(MIN|MAX)([+-]\d+)?$/i.exec(text) ?? []
+  if (base === undefined) return undefined
+  return (base.toUpperCase() === 'MIN' ? 34 : SIGRTMAX) + Number(offset)
+}
+
+export interface KillOptions {
+  /** Signal every process of the container, also below its cgroup; a stopped container's too. Default: false. */
+  readonly all?: boolean
+}
+
+/** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING */
+export function killContainer(stateRoot: string, id: string, signal: number, { all = false }: KillOptions = {}): void {
+  const record = readRecord(stateRoot, id)
+  if (all) {
+    killAll(record, signal)
+    return
+  }
+  const status = containerStatus(stateRoot, record)
+  if (status === 'stopped' || !signalInit(record, signal))
+    throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'container not running', { operation: `kill container ${id}` })
+  // Without a PID namespace of their own the others would live on.
+  if (signal === SIGKILL && !record.ownPidNamespace) killAll(record, signal)
+}
+
+function killAll({ cgroup, id }: ContainerRecord, signal: number): void {
+  if (cgroup === undefined)
+    throw new UtsuwaError('UNSUPPORTED', 'it has no cgroup of its own', { operation: `kill all of container ${id}` })
+  const directory = join(cgroup.mount, cgroup.path)
+  if (signal === SIGKILL) killCgroup(directory)
+  else for (const pid of processesBelow(directory)) signalProcess(pid, signal)
+}
+
+function signalProcess(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error
+  }
+}
+
+/** By pidfd, so that the signal cannot reach a later process with the same number. False when it has ended. */
+export function signalInit(record: ContainerRecord, signal: number): boolean {
+  const pidfd = openInit(record)
+  if (pidfd === undefined) return false
+  try {
+    return sys.pidfdSendSignal(pidfd, signal)
+  } finally {
+    closeSync(pidfd)
+  }
+}
+
+/** A pidfd of the container's first process; undefined when it has ended. */
+export function openInit(record: ContainerRecord): number | undefined {
+  if (!isAlive(record)) return undefined
+  let pidfd: number
+  try {
+    pidfd = sys.pidfdOpen(record.pid)
+  } catch (error) {
+    if (error instanceof UtsuwaError && error.errno === osConstants.errno.ESRCH) return undefined
+    throw error
+  }
+  // The number may have been reused just before the pidfd was opened; from now on it cannot.
+  if (isAlive(record)) return pidfd
+  closeSync(pidfd)
+  return undefined
+}

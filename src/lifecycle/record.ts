@@ -1,0 +1,216 @@
+/**
+ * What is known of a container between commands: a directory below the state root, with `state.json` in it.
+ *
+ * The directory appears by a rename, with the record already in it, and before anything else of the container exists; so
+ * whoever is killed at any moment leaves either nothing or a record that names what there is to remove. A lock (flock,
+ * which the kernel frees with its holder) on the directory is held while a container is created, started or deleted.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UtsuwaError } from '../errors.ts'
+import type { Hook } from '../spec/runtime.ts'
+import { constants, sys } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+
+export interface ContainerRecord {
+  readonly id: string
+  readonly ociVersion: string
+  /** Absolute host path. */
+  readonly bundle: string
+  /** Host path of the root file system; '' when it is a detached mount. */
+  readonly rootfs: string
+  /** RFC 3339, UTC. */
+  readonly created: string
+  readonly annotations: Readonly<Record<string, string>>
+  /** `creating` until init waits for the start. */
+  readonly phase: 'creating' | 'created'
+  /** In the PID namespace of whoever created it; 0 until it exists. */
+  readonly pid: number
+  /** Field 22 of /proc/PID/stat: tells the process from a later one with the same number. */
+  readonly pidStartTime: number
+  readonly cgroup: { readonly mount: string; readonly path: string } | undefined
+  /** False when the container shares a PID namespace: its processes then do not die with init. */
+  readonly ownPidNamespace: boolean
+  readonly poststart: readonly Hook[]
+  readonly poststop: readonly Hook[]
+  /** The operations from `wait_for_start` on, by index in the plan, so that a start can explain its failure. */
+  readonly startOperations: readonly { readonly index: number; readonly operation: string; readonly pointer: string }[]
+  /** What `utsuwa` itself keeps beside what the runtime specification knows. */
+  readonly managed?: ManagedRecord
+}
+
+/** A container made from an image or a directory by the library or by `utsuwa`. */
+export interface ManagedRecord {
+  readonly name: string | undefined
+  /** Full reference of the image; undefined for a plain directory. */
+  readonly image: string | undefined
+  readonly command: readonly string[]
+  /** Store that holds its snapshot; undefined when it has none. */
+  readonly storeRoot: string | undefined
+  readonly removeOnExit: boolean
+  readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
+}
+
+const STATE_FILE = 'state.json'
+const TEMPORARY_PREFIX = '.new-'
+const LOCK_POLL_MS = 5
+const LOCK_TIMEOUT_MS = 30_000
+
+export const startSocketName = 'start.sock'
+
+export function containerDirectory(stateRoot: string, id: string): string {
+  return join(stateRoot, id)
+}
+
+/** @throws UtsuwaError INVALID_ARGUMENT */
+export function checkContainerId(id: string): void {
+  if (id.length > 1024 || !/^[\w+.-]+$/.test(id) || id === '.' || id === '..' || id.startsWith(TEMPORARY_PREFIX))
+    throw new UtsuwaError('INVALID_ARGUMENT', `invalid container id format: ${JSON.stringify(id)}`)
+}
+
+/** A container's directory, locked. */
+export class LockedContainer implements Disposable {
+  readonly directory: string
+  readonly #fd: number
+  #open = true
+
+  constructor(directory: string, fd: number) {
+    this.directory = directory
+    this.#fd = fd
+  }
+
+  write(record: ContainerRecord): void {
+    const path = join(this.directory, STATE_FILE)
+    writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  }
+
+  /** Removes the directory: the container is no longer known. */
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Descriptor of the directory. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) closeSync(this.#fd)
+    this.#open = false
+  }
+}
+
+/**
+ * Makes a container known under its id.
+ * @returns its directory, locked
+ * @throws UtsuwaError CONTAINER_EXISTS
+ */
+export function addRecord(stateRoot: string, record: ContainerRecord): LockedContainer {
+  mkdirSync(stateRoot, { recursive: true, mode: 0o711 })
+  collectLeftovers(stateRoot)
+  const temporary = join(stateRoot, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`)
+  const directory = containerDirectory(stateRoot, record.id)
+  mkdirSync(temporary, { mode: 0o711 })
+  const fd = openSync(temporary, constants.O_DIRECTORY)
+  sys.flock(fd, constants.LOCK_EX)
+  try {
+    new LockedContainer(temporary, fd).write(record)
+    renameSync(temporary, directory)
+  } catch (cause) {
+    closeSync(fd)
+    rmSync(temporary, { recursive: true, force: true })
+    if (!isErrno(cause, 'ENOTEMPTY') && !isErrno(cause, 'EEXIST')) throw cause
+    throw new UtsuwaError('CONTAINER_EXISTS', 'container with given ID already exists', {
+      operation: `create container ${record.id}`,
+      path: directory,
+    })
+  }
+  return new LockedContainer(directory, fd)
+}
+
+/** Directories of callers that were killed before the rename: nobody holds their lock. */
+function collectLeftovers(stateRoot: string): void {
+  for (const name of readdirSync(stateRoot)) {
+    if (!name.startsWith(TEMPORARY_PREFIX)) continue
+    const path = join(stateRoot, name)
+    const fd = openDirectory(path)
+    if (fd === undefined) continue
+    if (sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB)) rmSync(path, { recursive: true, force: true })
+    closeSync(fd)
+  }
+}
+
+function openDirectory(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_DIRECTORY)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+export function findRecord(stateRoot: string, id: string): ContainerRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(join(containerDirectory(stateRoot, id), STATE_FILE), 'utf8')) as ContainerRecord
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+/** @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT */
+export function readRecord(stateRoot: string, id: string): ContainerRecord {
+  checkContainerId(id)
+  return findRecord(stateRoot, id) ?? notFound(id)
+}
+
+function notFound(id: string): never {
+  throw new UtsuwaError('CONTAINER_NOT_FOUND', 'container does not exist', { operation: `find container ${id}` })
+}
+
+/** All records, by id. */
+export function listRecords(stateRoot: string): ContainerRecord[] {
+  let names: string[]
+  try {
+    names = readdirSync(stateRoot)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return []
+    throw error
+  }
+  return names
+    .filter(name => !name.startsWith(TEMPORARY_PREFIX))
+    .sort()
+    .flatMap(name => findRecord(stateRoot, name) ?? [])
+}
+
+/** True while somebody creates, starts or deletes the container. */
+export function isLocked(stateRoot: string, id: string): boolean {
+  const fd = openDirectory(containerDirectory(stateRoot, id))
+  if (fd === undefined) return false
+  const free = sys.flock(fd, constants.LOCK_SH | constants.LOCK_NB)
+  closeSync(fd)
+  return !free
+}
+
+/**
+ * Locks a container that exists, waiting for whoever holds it.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, also when it is deleted meanwhile; TIMEOUT after 30 s
+ */
+export async function lockContainer(stateRoot: string, id: string): Promise<LockedContainer> {
+  checkContainerId(id)
+  const directory = containerDirectory(stateRoot, id)
+  for (const deadline = Date.now() + LOCK_TIMEOUT_MS; Date.now() < deadline; await sleep(LOCK_POLL_MS)) {
+    const fd = openDirectory(directory)
+    if (fd === undefined) return notFound(id)
+    if (!sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB)) closeSync(fd)
+    else if (findRecord(stateRoot, id) !== undefined) return new LockedContainer(directory, fd)
+    else {
+      closeSync(fd) // deleted between the open and the lock
+      return notFound(id)
+    }
+  }
+  throw new UtsuwaError('TIMEOUT', 'another command has held it for 30 s', { operation: `lock container ${id}` })
+}

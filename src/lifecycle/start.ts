@@ -1,0 +1,60 @@
+/** `start`: tells a created container's init to execute its command, from whichever process. */
+import { closeSync } from 'node:fs'
+import { join } from 'node:path'
+import { UtsuwaError } from '../errors.ts'
+import { type InitReport, parseReport } from '../launch/conversation.ts'
+import { waitReadable } from '../launch/readable.ts'
+import { sys } from '../sys/index.ts'
+import { runHooks } from './hooks.ts'
+import { type ContainerRecord, containerDirectory, lockContainer, readRecord, startSocketName } from './record.ts'
+import { formatState } from './state.ts'
+import { containerStatus } from './status.ts'
+
+/**
+ * Resolves when the command runs.
+ * @throws UtsuwaError CONTAINER_STATE unless the container is `created`; the reason, when the command cannot be executed
+ */
+export async function startContainer(stateRoot: string, id: string): Promise<void> {
+  using _container = await lockContainer(stateRoot, id)
+  const record = readRecord(stateRoot, id)
+  refuseUnlessCreated(stateRoot, record)
+  const socket = sys.connect('seqpacket', join(containerDirectory(stateRoot, id), startSocketName))
+  try {
+    sys.send(socket, Buffer.of(1))
+    const report = await nextReport(socket)
+    if (report !== undefined) throw startError(record, report)
+  } finally {
+    closeSync(socket)
+  }
+  await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle)
+}
+
+/** Undefined when the socket ends: the command was executed. */
+async function nextReport(socket: number): Promise<InitReport | undefined> {
+  for (;;) {
+    await waitReadable(socket)
+    const message = sys.receive(socket)
+    if (message !== undefined) return message.data.length === 0 ? undefined : parseReport(message.data)
+  }
+}
+
+function refuseUnlessCreated(stateRoot: string, record: ContainerRecord): void {
+  const status = containerStatus(stateRoot, record)
+  if (status === 'created') return
+  const reason =
+    status === 'stopped'
+      ? 'cannot start a container that has stopped'
+      : status === 'running'
+        ? 'cannot start an already running container'
+        : `cannot start a container in the ${status} state`
+  throw new UtsuwaError('CONTAINER_STATE', reason, { operation: `start container ${record.id}` })
+}
+
+function startError({ startOperations }: ContainerRecord, { index, errno, detail }: InitReport): UtsuwaError {
+  const failed = startOperations.find(operation => operation.index === index)
+  return new UtsuwaError('KERNEL_OPERATION_FAILED', detail || undefined, {
+    operation: failed?.operation ?? 'start container',
+    errno,
+    ...(failed === undefined || failed.pointer === '' ? {} : { configPointer: failed.pointer }),
+  })
+}

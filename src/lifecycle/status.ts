@@ -1,0 +1,63 @@
+/** What state a container is in, as the kernel tells it. */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { isErrno } from '../util/errno.ts'
+import { type ContainerRecord, isLocked } from './record.ts'
+
+/** runtime.md, "State", and `paused` as runc has it. */
+export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped'
+
+/** The executable of native init, as /proc/PID/exe shows a memfd. */
+const INIT_EXECUTABLE = '/memfd:utsuwa-init'
+
+export function containerStatus(stateRoot: string, record: ContainerRecord): ContainerStatus {
+  if (record.phase === 'creating') return isLocked(stateRoot, record.id) ? 'creating' : 'stopped'
+  if (!isAlive(record)) return 'stopped'
+  if (isFrozen(record)) return 'paused'
+  return hasExecuted(record.pid) ? 'running' : 'created'
+}
+
+/** True while the container's first process lives. A zombie has ended, whoever has yet to wait for it. */
+export function isAlive({ pid, pidStartTime }: ContainerRecord): boolean {
+  const process = readProcessStat(pid)
+  return process !== undefined && process.startTime === pidStartTime && process.state !== 'Z' && process.state !== 'X'
+}
+
+export interface ProcessStat {
+  /** `R`, `S`, `D`, `Z`, … as in proc_pid_stat(5). */
+  readonly state: string
+  /** Clock ticks since boot. */
+  readonly startTime: number
+}
+
+/** Undefined when there is no such process. */
+export function readProcessStat(pid: number): ProcessStat | undefined {
+  if (pid <= 0) return undefined
+  const text = readIfAny(`/proc/${pid}/stat`)
+  // The command's name may hold anything, parentheses too; the last one ends it.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
+  if (fields === undefined) return undefined
+  return { state: fields[0]!, startTime: Number(fields[19]) }
+}
+
+function hasExecuted(pid: number): boolean {
+  try {
+    return !readlinkSync(`/proc/${pid}/exe`).startsWith(INIT_EXECUTABLE)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'EACCES')) return true
+    throw error
+  }
+}
+
+function isFrozen({ cgroup }: ContainerRecord): boolean {
+  return cgroup !== undefined && readIfAny(join(cgroup.mount, cgroup.path, 'cgroup.freeze')) === '1\n'
+}
+
+function readIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'ENODEV')) return undefined
+    throw error
+  }
+}
