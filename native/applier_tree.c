@@ -84,7 +84,7 @@ static int enter_parent(struct tree *tree, struct wire_bytes path, char buffer[A
   if (tree->parent_valid && strcmp(parent_path, tree->parent_path) == 0) return 0;
 
   forget_parent(tree);
-  const char *lookup = slash == NULL ? "." : parent_path;
+  const char *lookup = *parent_path == 0 ? "." : parent_path;
   int fd = sys_openat2(tree->root, lookup, O_RDONLY | O_DIRECTORY, 0, INSIDE);
   if (fd == -ENOENT) {
     error = make_directories(tree, parent_path);

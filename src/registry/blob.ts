@@ -28,7 +28,7 @@ export async function* readBlob(source: BlobSource, { digest, size }: Descriptor
       const response = await source.get(received === 0 ? {} : { range: `bytes=${received}-` })
       let skip = await startOf(response, source.url, received, size, operation)
       if (skip > 0 && ++restarts > MAX_RESTARTS) {
-        response.body.destroy()
+        discard(response)
         throw new UtsuwaError('REGISTRY_ERROR', 'the connection keeps breaking and the registry cannot resume', {
           operation,
         })
@@ -70,14 +70,14 @@ async function startOf(response: Response, url: URL, offset: number, size: numbe
   const wrongRange =
     status === 206 && (range === null || Number(range[1]) !== offset || (range[2] !== '*' && Number(range[2]) !== size))
   if (wrongRange) {
-    response.body.destroy()
+    discard(response)
     throw new UtsuwaError('REGISTRY_ERROR', `asked for bytes from ${offset}, got ${response.header('content-range')}`, {
       operation,
       path: redact(url),
     })
   }
   if (length !== undefined && Number(length) !== expected) {
-    response.body.destroy()
+    discard(response)
     throw sizeMismatch(
       operation,
       `the registry has ${Number(length) + (status === 206 ? offset : 0)} bytes, its descriptor says ${size}`,

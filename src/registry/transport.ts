@@ -133,6 +133,12 @@ export async function readErrorBody({ body }: Response): Promise<string> {
   )
 }
 
+/** Closes the connection of an answer that nobody wants to read. */
+export function discard({ body }: Response): void {
+  // undici reports the destruction as an error of the body.
+  body.on('error', () => undefined).destroy()
+}
+
 /** The whole body, or undefined (and a closed connection) when it is longer than `limit` bytes. */
 export async function readBounded(body: Response['body'], limit: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
