@@ -150,10 +150,7 @@ export function record<T>(value: Reader<T>, { key = string } = {}): Reader<Recor
  *
  * @param check tests what concerns several members at once, by throwing a `specError`
  */
-export function object<T extends object>(
-  members: Members<T>,
-  check: (value: T, pointer: string) => void = () => {},
-): Reader<T> {
+export function object<T extends object>(members: Members<T>, check?: (value: T, pointer: string) => void): Reader<T> {
   const entries = Object.entries(members) as [string, Reader<unknown> | OptionalReader<unknown>][]
   return {
     expected: 'an object',
@@ -167,7 +164,7 @@ export function object<T extends object>(
           result[name] = reader.optional.read(value, childPointer(pointer, name))
         }
       }
-      check(result as T, pointer)
+      check?.(result as T, pointer)
       return result as T
     },
   }

@@ -119,7 +119,7 @@ const syscall = object<LinuxSyscall>({
   args: optional(array(seccompArg)),
 })
 
-const seccomp = object<LinuxSeccomp>(
+export const seccomp = object<LinuxSeccomp>(
   {
     defaultAction: seccompAction,
     defaultErrnoRet: optional(uint32),

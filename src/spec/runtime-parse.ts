@@ -30,6 +30,7 @@ import type {
   Hooks,
   IoPriority,
   LinuxResources,
+  LinuxSeccomp,
   Mount,
   Process,
   Rlimit,
@@ -39,7 +40,7 @@ import type {
   User,
 } from './runtime.ts'
 import { checkAcrossMembers } from './runtime-check.ts'
-import { linux } from './runtime-parse-linux.ts'
+import { linux, seccomp } from './runtime-parse-linux.ts'
 import { idMappings, resources } from './runtime-parse-resources.ts'
 
 /**
@@ -59,6 +60,11 @@ export function parseProcess(json: unknown): Process {
 /** The same for a document that is a resources object, as engines pass it to `update --resources`. */
 export function parseLinuxResources(json: unknown): LinuxResources {
   return resources.read(json, '')
+}
+
+/** The same for a document that is a seccomp profile. */
+export function parseLinuxSeccomp(json: unknown): LinuxSeccomp {
+  return seccomp.read(json, '')
 }
 
 /** An id of a user or group. 4294967295 is (uid_t)−1, which system calls take for "leave it as it is". */

@@ -7,7 +7,7 @@
 import type { IdMapping, Linux } from './runtime-linux.ts'
 
 export type * from './runtime-linux.ts'
-export { parseLinuxResources, parseProcess, parseRuntimeSpec } from './runtime-parse.ts'
+export { parseLinuxResources, parseLinuxSeccomp, parseProcess, parseRuntimeSpec } from './runtime-parse.ts'
 
 /** The specification version that utsuwa implements and writes into what it makes. */
 export const OCI_VERSION = '1.3.0'

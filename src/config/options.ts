@@ -1,0 +1,89 @@
+/** What a caller of `run` and `create` can ask for: the library's options, which the command line's flags fill in. */
+
+export interface ContainerOptions {
+  name?: string
+
+  /** The command, or the arguments of the entrypoint; replaces the image's Cmd. */
+  args?: readonly string[]
+  /** Replaces the image's Entrypoint, and drops its Cmd. An empty string or list: no entrypoint. */
+  entrypoint?: string | readonly string[]
+  /** `NAME=value`, or `NAME` alone for the caller's own value; or a record. Overrides the image's. */
+  env?: readonly string[] | Readonly<Record<string, string>>
+  /** Absolute container path; the image's WorkingDir, else `/`. */
+  cwd?: string
+  /** `name`, `uid`, `name:group` or `uid:gid`; the image's User, else root. */
+  user?: string
+  terminal?: boolean
+  /** Name or number; the image's StopSignal, else SIGTERM. */
+  stopSignal?: string
+
+  /** The first 12 characters of the id when absent. */
+  hostname?: string
+  /** `none` (the default): a network of its own with nothing but loopback. `host`: the host's. */
+  network?: 'none' | 'host'
+
+  /** Bytes, or text such as `64MiB`. */
+  memory?: number | string
+  /** Bytes that are reclaimed last; written to memory.low. */
+  memoryReservation?: number | string
+  /** Memory and swap together; −1 for unlimited swap. */
+  memorySwap?: number | string
+  /** CPUs' worth of time, such as 0.5. At least 0.01. */
+  cpus?: number
+  /** Relative weight, 2 to 262144; the default of the kernel corresponds to 1024. */
+  cpuShares?: number
+  /** CPU list such as `0-3,7`. */
+  cpusetCpus?: string
+  /** Memory node list such as `0-1`. */
+  cpusetMems?: string
+  /** Processes and threads; 0 or −1 for unlimited. */
+  pids?: number
+  /** cgroup v2 files by name: `{ 'memory.high': '48M' }`. */
+  unified?: Readonly<Record<string, string>>
+
+  /** Bind mounts as `host:container[:options]`; options are ro, rw, z, Z, and names of propagation. */
+  volumes?: readonly string[]
+  /** Mounts in the terms of the runtime specification, made after all others. */
+  mounts?: readonly MountOption[]
+  /** Container paths, with tmpfs options behind a colon: `/run:size=64m,mode=755`. */
+  tmpfs?: readonly string[]
+  /** Size of /dev/shm in bytes or text; 64 MiB when absent. */
+  shmSize?: number | string
+  readonlyRootfs?: boolean
+
+  /** Names with or without `CAP_`, or `ALL`. */
+  capAdd?: readonly string[]
+  capDrop?: readonly string[]
+  /** All capabilities, all devices, no seccomp filter, nothing masked or read-only. */
+  privileged?: boolean
+  /** `no-new-privileges`, `seccomp=unconfined`, `seccomp=FILE`, `apparmor=PROFILE`, `label=…`. */
+  securityOpt?: readonly string[]
+  /** `nofile=1024:2048`, soft and hard; −1 for unlimited. */
+  ulimits?: readonly string[]
+  /** −1000 to 1000. */
+  oomScoreAdj?: number
+  sysctls?: Readonly<Record<string, string>>
+
+  labels?: Readonly<Record<string, string>>
+  /** Annotations of the runtime spec. */
+  annotations?: Readonly<Record<string, string>>
+}
+
+export interface MountOption {
+  /** Absolute container path. */
+  destination: string
+  source?: string
+  type?: string
+  options?: readonly string[]
+}
+
+/** The part of an OCI image config that a container is made of: its `config` object. */
+export interface ImageRunConfig {
+  User?: string
+  Env?: readonly string[]
+  Entrypoint?: readonly string[]
+  Cmd?: readonly string[]
+  WorkingDir?: string
+  StopSignal?: string
+  Volumes?: Readonly<Record<string, unknown>>
+}

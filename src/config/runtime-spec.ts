@@ -1,0 +1,172 @@
+/** From an image's config and a caller's options to a runtime spec. */
+import { readFileSync } from 'node:fs'
+import { UtsuwaError } from '../errors.ts'
+import {
+  type Capabilities,
+  type Linux,
+  type LinuxDevice,
+  type LinuxNamespace,
+  type LinuxSeccomp,
+  OCI_VERSION,
+  type Process,
+  type RuntimeSpec,
+} from '../spec/runtime.ts'
+import { checkAcrossMembers } from '../spec/runtime-check.ts'
+import { chooseCapabilities } from './capabilities.ts'
+import { mergeCommand, workingDirectory } from './command.ts'
+import { environment } from './env.ts'
+import { invalidOption } from './invalid-option.ts'
+import { mounts } from './mounts.ts'
+import type { ContainerOptions, ImageRunConfig } from './options.ts'
+import { MASKED_PATHS, READONLY_PATHS } from './paths.ts'
+import { resources } from './resources.ts'
+import { parseSeccompFile } from './seccomp-file.ts'
+import { chooseSecurity, type SecurityChoice } from './security.ts'
+import { parseUlimits } from './ulimits.ts'
+import { type ReadContainerFile, type ResolvedUser, resolveUser } from './user.ts'
+
+export interface RuntimeSpecInput {
+  /** Id of the container. */
+  id: string
+  options: ContainerOptions
+  /** `config` of the image config; empty for a plain root file system. */
+  imageConfig?: ImageRunConfig
+  /** Host path of the root file system, or relative to the bundle. */
+  rootPath: string
+  /** For user names, which only the container's files know. */
+  readContainerFile: ReadContainerFile
+  /** The filter of containers that do not choose one, given their capabilities. */
+  defaultSeccomp: (capabilities: readonly string[]) => LinuxSeccomp
+  /** Where `env: ['NAME']` takes values from; that of this process when absent. */
+  callerEnv?: Readonly<Record<string, string | undefined>>
+  /** Device nodes for a privileged container: `listHostDevices`. */
+  hostDevices?: () => LinuxDevice[]
+}
+
+/** Key under which the image specification keeps the signal that stops a container, for who stops it. */
+export const STOP_SIGNAL_ANNOTATION = 'org.opencontainers.image.stopSignal'
+
+/**
+ * The image says what to run, the options override it, and everything else is what docker's users expect. An image's
+ * labels are not among that: they are the image's word, and annotations can change what a runtime does (CVE-2026-53488
+ * of containerd).
+ *
+ * @throws UtsuwaError INVALID_ARGUMENT that names the option
+ */
+export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
+  const { id, options, imageConfig = {}, rootPath } = input
+  const hostname = chooseHostname(options.hostname, id)
+  const user = resolveUser(options.user || imageConfig.User || '', input.readContainerFile)
+  const capabilities = chooseCapabilities(options)
+  const security = chooseSecurity(options)
+  const annotations = chooseAnnotations(options, imageConfig)
+  const spec: RuntimeSpec = {
+    ociVersion: OCI_VERSION,
+    process: createProcess(input, { hostname, user, capabilities, security }),
+    root: { path: rootPath, readonly: options.readonlyRootfs === true },
+    hostname,
+    mounts: mounts(options),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+    linux: createLinux(input, { capabilities, security }),
+  }
+  checkAcrossMembers(spec)
+  return spec
+}
+
+function chooseHostname(hostname: string | undefined, id: string): string {
+  const chosen = hostname || id.slice(0, 12)
+  if (!/^[a-zA-Z0-9_](?:[a-zA-Z0-9._-]{0,62})$/.test(chosen)) {
+    throw invalidOption('--hostname', `${JSON.stringify(chosen)} is not a host name`)
+  }
+  return chosen
+}
+
+function chooseAnnotations(options: ContainerOptions, { StopSignal }: ImageRunConfig): Record<string, string> {
+  const stopSignal = options.stopSignal || StopSignal
+  return { ...options.annotations, ...(stopSignal && { [STOP_SIGNAL_ANNOTATION]: stopSignal }) }
+}
+
+interface Choices {
+  hostname: string
+  user: ResolvedUser
+  capabilities: string[]
+  security: SecurityChoice
+}
+
+function createProcess(
+  { options, imageConfig = {}, callerEnv = process.env }: RuntimeSpecInput,
+  { hostname, user, capabilities, security }: Choices,
+): Process {
+  const { uid, gid, additionalGids, home } = user
+  const { oomScoreAdj, ulimits = [], terminal = false } = options
+  if (oomScoreAdj !== undefined && !(Number.isInteger(oomScoreAdj) && Math.abs(oomScoreAdj) <= 1000)) {
+    throw invalidOption('--oom-score-adj', `must be an integer from -1000 to 1000, found ${oomScoreAdj}`)
+  }
+  const rlimits = parseUlimits(ulimits)
+  return {
+    ...(terminal && { terminal }),
+    user: { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) },
+    args: mergeCommand(options, imageConfig),
+    env: environment({ options, image: imageConfig, hostname, home, callerEnv }),
+    cwd: workingDirectory(options, imageConfig),
+    capabilities: capabilitySets(capabilities, uid),
+    ...(rlimits.length > 0 && { rlimits }),
+    noNewPrivileges: security.noNewPrivileges,
+    ...(security.apparmorProfile && { apparmorProfile: security.apparmorProfile }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+  }
+}
+
+/**
+ * Others than root start without capabilities, as execve(2) would leave them, and can gain up to the bounding set by
+ * setuid programs. Inheritable ones are never given (CVE-2022-29162 of runc).
+ */
+function capabilitySets(capabilities: string[], uid: number): Capabilities {
+  return uid === 0
+    ? { bounding: capabilities, effective: capabilities, permitted: capabilities }
+    : { bounding: capabilities }
+}
+
+function createLinux(
+  { id, options, hostDevices, defaultSeccomp }: RuntimeSpecInput,
+  { capabilities, security }: Pick<Choices, 'capabilities' | 'security'>,
+): Linux {
+  const seccomp = chooseSeccomp(security, capabilities, defaultSeccomp)
+  const devices = options.privileged ? hostDevices?.() : undefined
+  return {
+    namespaces: chooseNamespaces(options),
+    cgroupsPath: `/utsuwa/${id}`,
+    resources: resources(options),
+    ...(devices && { devices }),
+    ...(options.sysctls && { sysctl: { ...options.sysctls } }),
+    ...(seccomp && { seccomp }),
+    ...(security.protectSystemPaths && { maskedPaths: [...MASKED_PATHS], readonlyPaths: [...READONLY_PATHS] }),
+  }
+}
+
+function chooseNamespaces({ network = 'none' }: ContainerOptions): LinuxNamespace[] {
+  if (network !== 'none' && network !== 'host') {
+    throw invalidOption('--network', `${JSON.stringify(network)} is neither none nor host`)
+  }
+  const own: LinuxNamespace[] = network === 'none' ? [{ type: 'network' }] : []
+  return [{ type: 'pid' }, ...own, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }, { type: 'cgroup' }]
+}
+
+function chooseSeccomp(
+  { seccomp }: SecurityChoice,
+  capabilities: readonly string[],
+  defaultSeccomp: RuntimeSpecInput['defaultSeccomp'],
+): LinuxSeccomp | undefined {
+  if (seccomp.kind === 'unconfined') return undefined
+  if (seccomp.kind === 'default') return defaultSeccomp(capabilities)
+  return parseSeccompFile(readProfile(seccomp.hostPath), seccomp.hostPath, { capabilities })
+}
+
+function readProfile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new UtsuwaError('INVALID_ARGUMENT', reason, { operation: `read seccomp profile ${path}`, path, cause })
+  }
+}
