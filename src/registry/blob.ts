@@ -4,7 +4,7 @@ import type { Descriptor } from '../spec/image.ts'
 import { redact } from './endpoint.ts'
 import { aborted, connectionError, statusError } from './errors.ts'
 import { isTransientError, type RetryPolicy } from './retry.ts'
-import { type Response, readErrorBody } from './transport.ts'
+import { discard, type Response, readErrorBody } from './transport.ts'
 
 export interface BlobSource {
   url: URL
@@ -46,7 +46,7 @@ export async function* readBlob(source: BlobSource, { digest, size }: Descriptor
       if (received === before) throw sizeMismatch(operation, `${received} bytes, its descriptor says ${size}`)
     } catch (error) {
       if (source.aborted()) throw aborted(undefined, operation)
-      if (!isTransientError(error)) throw error instanceof UtsuwaError ? error : connectionError(source.url, error)
+      if (!isTransientError(error)) throw connectionError(source.url, error)
       fruitless = received > before ? 0 : fruitless + 1
       if (fruitless > source.retry.retries) throw connectionError(source.url, error)
     }

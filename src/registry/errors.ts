@@ -3,8 +3,9 @@ import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { errnoOf } from '../util/errno.ts'
 import { redact } from './endpoint.ts'
 
-/** The connection could not be made, broke, or stalled. */
-export function connectionError(url: URL, cause: unknown): UtsuwaError {
+/** What a request failed with, when the connection could not be made, broke, or stalled; other errors are as they were. */
+export function connectionError(url: URL, cause: unknown): unknown {
+  if (!(cause instanceof Error && 'code' in cause) || cause instanceof UtsuwaError) return cause
   // A host with several addresses fails with one error for each; they are alike, or the first is the preferred address.
   const first = cause instanceof AggregateError ? cause.errors[0] : cause
   const errno = errnoOf(first)

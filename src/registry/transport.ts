@@ -71,7 +71,6 @@ export class Transport {
         await wait(retryDelay(this.retry, attempt, response.header('retry-after')), this.signal)
       } catch (error) {
         if (this.signal?.aborted) throw aborted(this.signal, operation)
-        if (error instanceof UtsuwaError) throw error
         if (attempt >= this.retry.retries || !isTransientError(error)) throw connectionError(url, error)
         await this.backOff(attempt, operation)
       }
