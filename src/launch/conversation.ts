@@ -15,6 +15,7 @@ import { operationError } from './failure.ts'
 import { waitReadable } from './readable.ts'
 
 const REPORT_HEADER_SIZE = 12
+const SIGKILL = 9
 
 export interface InitReport {
   readonly kind: (typeof reportKind.choices)[number]
@@ -43,6 +44,7 @@ export class InitConversation {
   readonly #operations: readonly Operation[]
   readonly #socket: number
   #open = true
+  #ended = false
 
   constructor(plan: CompiledPlan, socket: number, launched: Launched) {
     this.#operations = [...plan.join, ...plan.init]
@@ -78,10 +80,15 @@ export class InitConversation {
     if (report !== undefined) throw this.#failure(report)
   }
 
+  /** SIGKILL; nothing happens when it has ended and was waited for. */
+  kill(): void {
+    if (!this.#ended) sys.pidfdSendSignal(this.pidfd, SIGKILL)
+  }
+
   /** Kills init, reaps it, and closes everything. */
   async abort(): Promise<void> {
     this.close()
-    sys.pidfdSendSignal(this.pidfd, 9)
+    this.kill()
     await this.wait()
   }
 
@@ -90,6 +97,7 @@ export class InitConversation {
     await waitReadable(this.pidfd)
     const exit = sys.pidfdWait(this.pidfd)
     closeSync(this.pidfd)
+    this.#ended = true
     if (exit === undefined) throw new UtsuwaError('INIT_FAILED', 'its pidfd says it ended, but it did not')
     return exit
   }

@@ -3,7 +3,6 @@ import { closeSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
-import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
@@ -12,6 +11,7 @@ import { type CompiledPlan, compile, type HostFacts } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
+import { removeCgroupOf } from './delete.ts'
 import { runHooks } from './hooks.ts'
 import {
   addRecord,
@@ -47,6 +47,8 @@ export interface CreateOptions {
   readonly noNewKeyring?: boolean
   readonly preserveFds?: number
   readonly managed?: ManagedRecord
+  /** The container's directory, where it has been made already; it is let go of. */
+  readonly reserved?: LockedContainer
 }
 
 export interface Created {
@@ -65,7 +67,7 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
   const plan = compilePlan(options, host, cgroupPath)
   const record = newRecord(options, plan, host, cgroupPath)
   refusePopulatedCgroup(record)
-  using container = addRecord(options.stateRoot, record)
+  using container = takeDirectory(options, record)
   try {
     return await launchInto(container, record, plan, options)
   } catch (error) {
@@ -80,6 +82,12 @@ function refusePopulatedCgroup({ cgroup }: ContainerRecord): void {
   const path = join(cgroup.mount, cgroup.path)
   if (processesOf(path).length === 0) return
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
+}
+
+function takeDirectory({ reserved, stateRoot }: CreateOptions, record: ContainerRecord): LockedContainer {
+  if (reserved === undefined) return addRecord(stateRoot, record)
+  reserved.write(record)
+  return reserved
 }
 
 /** The plan of a container, without making it. */
@@ -191,11 +199,4 @@ async function runHooksBeforePivot(record: ContainerRecord, { hooks = {} }: Runt
   await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle)
   await runHooks(hooks.createRuntime ?? [], '/hooks/createRuntime', state, record.bundle)
   return Buffer.from(JSON.stringify(formatState(record, 'created')))
-}
-
-async function removeCgroupOf({ cgroup }: ContainerRecord): Promise<void> {
-  if (cgroup === undefined) return
-  const directory = join(cgroup.mount, cgroup.path)
-  killCgroup(directory)
-  await removeCgroup(directory)
 }

@@ -37,21 +37,34 @@ export async function deleteContainer(
     await runHooks(record.poststop, '/hooks/poststop', formatState(record, 'stopped'), record.bundle).catch(
       onHookFailure,
     )
+    if (record.managed?.storeRoot !== undefined) await removeSnapshotOf(record.managed.storeRoot, id)
     container.remove()
   } catch (error) {
     if (!force || !isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error
   }
 }
 
+/** Loaded when needed: an OCI runtime's containers have no snapshot. */
+async function removeSnapshotOf(storeRoot: string, id: string): Promise<void> {
+  const { removeSnapshot } = await import('../snapshot/active.ts')
+  await removeSnapshot(storeRoot, id)
+}
+
 /** Kills what still runs, waits for it, and removes the cgroup. */
 async function end(record: ContainerRecord): Promise<void> {
-  const cgroup = record.cgroup === undefined ? undefined : join(record.cgroup.mount, record.cgroup.path)
   const pidfd = record.phase === 'created' ? openInit(record) : undefined
-  if (cgroup !== undefined) killCgroup(cgroup)
   if (pidfd !== undefined) {
     sys.pidfdSendSignal(pidfd, SIGKILL)
     await waitReadable(pidfd)
     closeSync(pidfd)
   }
-  if (cgroup !== undefined) await removeCgroup(cgroup)
+  await removeCgroupOf(record)
+}
+
+/** Kills whatever is in the container's cgroup, and removes it. */
+export async function removeCgroupOf({ cgroup }: ContainerRecord): Promise<void> {
+  if (cgroup === undefined) return
+  const directory = join(cgroup.mount, cgroup.path)
+  killCgroup(directory)
+  await removeCgroup(directory)
 }

@@ -131,6 +131,27 @@ export function addRecord(stateRoot: string, record: ContainerRecord): LockedCon
   return new LockedContainer(directory, fd)
 }
 
+/** A record for a container of which nothing exists yet. */
+export function emptyRecord(id: string, managed: ManagedRecord): ContainerRecord {
+  return {
+    id,
+    ociVersion: '',
+    bundle: '',
+    rootfs: '',
+    created: new Date().toISOString(),
+    annotations: {},
+    phase: 'creating',
+    pid: 0,
+    pidStartTime: 0,
+    cgroup: undefined,
+    ownPidNamespace: true,
+    poststart: [],
+    poststop: [],
+    startOperations: [],
+    managed,
+  }
+}
+
 /** Directories of callers that were killed before the rename: nobody holds their lock. */
 function collectLeftovers(stateRoot: string): void {
   for (const name of readdirSync(stateRoot)) {

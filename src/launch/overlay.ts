@@ -1,0 +1,61 @@
+/**
+ * The root file system of an image: an overlay that no path of the host leads to.
+ *
+ * It is a detached mount, a descriptor and nothing else, until init attaches it inside the container's mount namespace.
+ * So the host's mount table never shows it, and the kernel takes it away with its last user, whoever is killed when.
+ */
+import { closeSync, mkdtempSync, openSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isUtsuwaError } from '../errors.ts'
+import { constants, sys } from '../sys/index.ts'
+import { errnos } from '../util/errno.ts'
+
+export interface OverlayDirectories {
+  /** Topmost first. */
+  readonly lowerDirs: readonly string[]
+  readonly upperDir: string
+  readonly workDir: string
+}
+
+/** @returns descriptor of the detached mount; @throws UtsuwaError KERNEL_OPERATION_FAILED, NO_SPACE */
+export function mountOverlay(directories: OverlayDirectories): number {
+  const { lowerDirs, upperDir, workDir } = directories
+  try {
+    return sys.mountDetached(
+      'overlay',
+      [
+        ['source', 'overlay'],
+        ...lowerDirs.map(path => ['lowerdir+', path] as const),
+        ['upperdir', upperDir],
+        ['workdir', workDir],
+      ],
+      0,
+    )
+  } catch (error) {
+    // `lowerdir+` came with Linux 6.8; before, all layers had to fit into one option.
+    if (isUtsuwaError(error) && error.errno === errnos.EINVAL) return mountOverlayByPath(directories)
+    throw error
+  }
+}
+
+/**
+ * For older kernels: mount(2), whose options hold a page. Layers stand there by descriptor (`/proc/self/fd/30`), so that
+ * some two hundred fit. The mount is on the host for the moment between mount and clone of its tree.
+ */
+function mountOverlayByPath({ lowerDirs, upperDir, workDir }: OverlayDirectories): number {
+  const fds = lowerDirs.map(path => openSync(path, constants.O_PATH | constants.O_DIRECTORY))
+  const place = mkdtempSync(join(tmpdir(), 'utsuwa-overlay-'))
+  try {
+    const lower = fds.map(fd => `/proc/self/fd/${fd}`).join(':')
+    sys.mount('overlay', place, 'overlay', 0, `lowerdir=${lower},upperdir=${upperDir},workdir=${workDir}`)
+    try {
+      return sys.openTree(constants.AT_FDCWD, place, constants.OPEN_TREE_CLONE)
+    } finally {
+      sys.umount(place, constants.MNT_DETACH)
+    }
+  } finally {
+    rmdirSync(place)
+    for (const fd of fds) closeSync(fd)
+  }
+}

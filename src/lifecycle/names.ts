@@ -1,0 +1,63 @@
+/** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
+import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { UtsuwaError } from '../errors.ts'
+import { isErrno } from '../util/errno.ts'
+import { findRecord, listRecords } from './record.ts'
+
+export function namesDirectory(runRoot: string): string {
+  return join(runRoot, 'names')
+}
+
+export function containersDirectory(runRoot: string): string {
+  return join(runRoot, 'containers')
+}
+
+/** @throws UtsuwaError INVALID_ARGUMENT, CONTAINER_EXISTS with the id that has the name */
+export function takeName(runRoot: string, name: string, id: string): void {
+  if (!/^[a-zA-Z0-9][\w.-]*$/.test(name))
+    throw new UtsuwaError('INVALID_ARGUMENT', `${JSON.stringify(name)} is not a container name`, {
+      operation: 'set name',
+      hint: 'a name starts with a letter or digit and goes on with letters, digits, _ . or -',
+    })
+  const path = join(namesDirectory(runRoot), name)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o711 })
+  try {
+    symlinkSync(id, path)
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error
+    const holder = readlinkSync(path)
+    if (findRecord(containersDirectory(runRoot), holder) !== undefined)
+      throw new UtsuwaError('CONTAINER_EXISTS', `the name is used by container ${holder.slice(0, 12)}`, {
+        operation: `set name ${name}`,
+        hint: `utsuwa rm ${name}, or take another name`,
+      })
+    // Its container is gone, and whoever removed it was killed before it came to the name.
+    freeName(runRoot, name)
+    symlinkSync(id, path)
+  }
+}
+
+export function freeName(runRoot: string, name: string): void {
+  try {
+    unlinkSync(join(namesDirectory(runRoot), name))
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+  }
+}
+
+/**
+ * The id that a name, an id or the beginning of one means.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous
+ */
+export function resolveContainer(runRoot: string, text: string): string {
+  const records = listRecords(containersDirectory(runRoot))
+  const exact = records.find(({ id, managed }) => managed?.name === text || id === text)
+  if (exact !== undefined) return exact.id
+  const [match, another] = records.filter(({ id }) => id.startsWith(text))
+  if (match === undefined)
+    throw new UtsuwaError('CONTAINER_NOT_FOUND', `no container has the name or id ${JSON.stringify(text)}`)
+  if (another !== undefined)
+    throw new UtsuwaError('INVALID_ARGUMENT', `${JSON.stringify(text)} is the beginning of several container ids`)
+  return match.id
+}

@@ -1,0 +1,83 @@
+/** How a container ended and what it used, as its cgroup still knows it. */
+import { constants as osConstants } from 'node:os'
+import { join } from 'node:path'
+import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
+import type { ProcessExit } from '../sys/index.ts'
+import type { ContainerRecord } from './record.ts'
+
+export interface OomKill {
+  /** `container`: a limit of the container itself or of a cgroup below it; `ancestor`: one above, or the machine's. */
+  readonly level: 'container' | 'ancestor'
+  /** Processes of the container that the kernel killed. */
+  readonly kills: number
+}
+
+export interface Usage {
+  /** CPU time of all processes. */
+  readonly cpuUserMicroseconds: number
+  readonly cpuSystemMicroseconds: number
+  /** Highest use of memory, kernel memory included; undefined without the controller or before Linux 5.19. */
+  readonly memoryPeakBytes: number | undefined
+  readonly pidsPeak: number | undefined
+  /** Periods in which cpu.max held the container back, and for how long. */
+  readonly cpuThrottledPeriods: number | undefined
+  readonly cpuThrottledMicroseconds: number | undefined
+}
+
+/** Microseconds that each phase of a run took. */
+export interface Phases {
+  /** Image or bundle to runtime spec, snapshot and root file system. */
+  readonly prepare: number
+  /** The cgroup, its limits, the clone, and everything init does before the start. */
+  readonly create: number
+  /** From the word to start to the exec of the command. */
+  readonly start: number
+  /** From the exec to the end. */
+  readonly run: number
+}
+
+export interface RunResult {
+  /** The command's exit status, or 128 + the signal that ended it, as a shell has it. */
+  readonly exitCode: number
+  /** Such as `SIGKILL`; undefined when it exited by itself. */
+  readonly signal: string | undefined
+  /** Undefined when the kernel killed no process for lack of memory. */
+  readonly oom: OomKill | undefined
+  readonly usage: Usage
+  readonly phases: Phases
+}
+
+/** To be called after the end and before the cgroup is removed. */
+export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit, phases: Phases): RunResult {
+  const stats = cgroup === undefined ? undefined : readCgroupStats(join(cgroup.mount, cgroup.path))
+  return {
+    exitCode: exit.exitCode ?? 128 + exit.signal!,
+    signal: exit.signal === undefined ? undefined : signalName(exit.signal),
+    oom: oomOf(stats),
+    usage: usageOf(stats, exit),
+    phases,
+  }
+}
+
+/** memory.events (cgroup-v2, "Memory Interface Files"): `oom` counts limits hit here and below, `oom_kill` victims. */
+function oomOf(stats: CgroupStats | undefined): OomKill | undefined {
+  const events = stats?.memory?.events
+  if (events === undefined || events.oomKill === 0) return undefined
+  return { level: events.oom > 0 ? 'container' : 'ancestor', kills: events.oomKill }
+}
+
+function usageOf(stats: CgroupStats | undefined, exit: ProcessExit): Usage {
+  return {
+    cpuUserMicroseconds: stats?.cpu?.userUsec ?? exit.userMicroseconds,
+    cpuSystemMicroseconds: stats?.cpu?.systemUsec ?? exit.systemMicroseconds,
+    memoryPeakBytes: stats?.memory?.peakBytes,
+    pidsPeak: stats?.pids?.peak,
+    cpuThrottledPeriods: stats?.cpu?.throttledPeriods,
+    cpuThrottledMicroseconds: stats?.cpu?.throttledUsec,
+  }
+}
+
+function signalName(number: number): string {
+  const known = Object.entries(osConstants.signals).find(([, value]) => value === number)
+  return known?.[0] ?? `SIGRTMIN+${number - 34}`
+}

@@ -1,0 +1,127 @@
+/** From what a caller asks for (an image, a directory, a bundle, a spec) to a runtime spec and a root file system. */
+import { closeSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { readBundle } from '../bundle/bundle.ts'
+import { listHostDevices } from '../config/host-devices.ts'
+import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
+import { createRuntimeSpec } from '../config/runtime-spec.ts'
+import { UtsuwaError } from '../errors.ts'
+import { mountOverlay } from '../launch/overlay.ts'
+import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
+import { errnoOf } from '../util/errno.ts'
+import { containerFileReader } from './container-files.ts'
+
+/** Where a container's root file system and configuration come from: one of the four. */
+export interface ContainerSource {
+  /** Name, digest or id of an image in the store. */
+  readonly image?: string
+  /** A directory of the host, used as it is. */
+  readonly rootfs?: string
+  /** A directory with config.json. Options beside it are not applied: config.json says everything. */
+  readonly bundle?: string
+  /** A runtime spec; relative paths in it are relative to the working directory. */
+  readonly spec?: RuntimeSpec
+}
+
+export interface Prepared extends Disposable {
+  readonly spec: RuntimeSpec
+  readonly bundlePath: string
+  /** Reference of the image that it was made from. */
+  readonly image: string | undefined
+  /** A detached mount, open until disposal. */
+  readonly rootfsMountFd: number | undefined
+}
+
+export interface PrepareInput {
+  readonly id: string
+  readonly source: ContainerSource
+  readonly options: ContainerOptions
+  /** Store that images are in and snapshots are made in. */
+  readonly storeRoot: string
+  /** Where the root file system of an image is attached, inside the container's mount namespace. */
+  readonly mountPoint: string
+}
+
+/** @throws UtsuwaError INVALID_ARGUMENT unless there is exactly one source; what making it fails with */
+export async function prepare(input: PrepareInput): Promise<Prepared> {
+  const { image, rootfs, bundle, spec } = input.source
+  if ([image, rootfs, bundle, spec].filter(source => source !== undefined).length !== 1)
+    throw new UtsuwaError('INVALID_ARGUMENT', 'give one of image, rootfs, bundle and spec')
+  if (image !== undefined) return prepareImage(input, image)
+  if (rootfs !== undefined) return prepareDirectory(input, resolve(rootfs))
+  if (bundle !== undefined) return asTheyAre(readBundle(bundle))
+  return asTheyAre({ spec: spec!, path: process.cwd() })
+}
+
+function asTheyAre({ spec, path }: { spec: RuntimeSpec; path: string }): Prepared {
+  return { spec, bundlePath: path, image: undefined, rootfsMountFd: undefined, [Symbol.dispose]: keepNothing }
+}
+
+function keepNothing(): void {
+  // There is nothing to let go of.
+}
+
+async function prepareImage(input: PrepareInput, name: string): Promise<Prepared> {
+  // Loaded when needed: a container from a directory or bundle has no use for the store.
+  const [{ resolveImage }, { prepareSnapshot }] = await Promise.all([
+    import('../image/image.ts'),
+    import('../snapshot/active.ts'),
+  ])
+  const image = await resolveImage(input.storeRoot, name)
+  const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds))
+  try {
+    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, rootfsMountFd)
+    return {
+      spec,
+      bundlePath: input.mountPoint,
+      image: image.reference,
+      rootfsMountFd,
+      [Symbol.dispose]: () => closeSync(rootfsMountFd),
+    }
+  } catch (error) {
+    closeSync(rootfsMountFd)
+    throw error
+  }
+}
+
+function prepareDirectory(input: PrepareInput, directory: string): Prepared {
+  const rootFd = openRoot(directory)
+  try {
+    return asTheyAre({ spec: specFor(input, {}, directory, rootFd), path: directory })
+  } finally {
+    closeSync(rootFd)
+  }
+}
+
+function openRoot(directory: string): number {
+  try {
+    return openSync(directory, constants.O_DIRECTORY)
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    throw new UtsuwaError('INVALID_ARGUMENT', undefined, {
+      operation: `open root file system ${directory}`,
+      path: directory,
+      ...(errno === undefined ? {} : { errno }),
+      cause,
+    })
+  }
+}
+
+function specFor(
+  { id, options }: PrepareInput,
+  imageConfig: ImageRunConfig,
+  rootPath: string,
+  rootFd: number,
+): RuntimeSpec {
+  return createRuntimeSpec({
+    id,
+    options,
+    imageConfig,
+    rootPath,
+    readContainerFile: containerFileReader(rootFd),
+    defaultSeccomp: defaultSeccompProfile,
+    hostDevices: listHostDevices,
+  })
+}
