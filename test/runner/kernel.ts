@@ -1,7 +1,9 @@
 /** Tests that launch containers: here where the kernel is fit for them, otherwise in the VM. */
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { debianRoot } from '../support/debian-root.ts'
 import { runNodeTests } from './node-tests.ts'
 import { fromRoot, type Result } from './result.ts'
 
@@ -9,6 +11,9 @@ const CGROUP2_SUPER_MAGIC = 0x63677270
 
 /** One after the other: they measure CPU time and memory, and some count every mount and cgroup of the machine. */
 const oneByOne = { concurrency: 1, timeout: 180_000 }
+
+/** Milliseconds without a word from the VM: more than the timeout of a test, whose file then reports. */
+const silenceLimit = 300_000
 
 export async function runKernelTests(files: readonly string[], { here = false } = {}): Promise<Result[]> {
   if (files.length === 0) return []
@@ -35,15 +40,15 @@ const failure = (reason: string, files: readonly string[]): Result => ({
 })
 
 async function runInVm(files: readonly string[]): Promise<Result[]> {
+  // The VM has no network, and what it writes is lost.
+  await debianRoot()
   const directory = mkdtempSync('build/vm-results-')
   const resultsFile = join(directory, 'results.json')
   const command = [process.execPath, 'test/run.ts', '--results', resultsFile, ...files.map(fromRoot)]
   const options = ['--rw', directory, '--memory', '3072', '--timeout', '2400']
-  const vm = spawn('test/vm/run', [...options, '--', ...command], { stdio: ['ignore', 'inherit', 'inherit'] })
-  const { promise: ended, resolve } = Promise.withResolvers<string>()
-  vm.on('error', error => resolve(error.message))
-  vm.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
-  const how = await ended
+  const how = await watch(
+    spawn('test/vm/run', [...options, '--', ...command], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  )
   try {
     return JSON.parse(readFileSync(resultsFile, 'utf8'))
   } catch {
@@ -53,4 +58,20 @@ async function runInVm(files: readonly string[]): Promise<Result[]> {
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Passes on what the VM prints until it ends; a guest that says nothing for long hangs, its own timeouts included. */
+function watch(vm: ChildProcessByStdio<null, Readable, null>): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const silence = setTimeout(() => vm.kill(), silenceLimit)
+  vm.stdout.on('data', (text: Buffer) => {
+    silence.refresh()
+    process.stdout.write(text)
+  })
+  vm.on('error', error => resolve(error.message))
+  vm.on('close', (code, signal) => {
+    clearTimeout(silence)
+    resolve(signal ?? `exit code ${code}`)
+  })
+  return promise
 }
