@@ -51,22 +51,35 @@ const CONFIG_MEDIA_TYPES = new Set<string>([MEDIA_TYPE.ociConfig, 'application/v
  *   UNSAFE_LAYER, CORRUPT_LAYER, LIMIT_EXCEEDED, UNSUPPORTED_MEDIA_TYPE, NO_SPACE, NOT_ROOT, ABORTED
  */
 export async function pull(reference: string, options: PullOptions): Promise<Image> {
-  const { root, signal } = options
+  const { root } = options
   const parsed = parseReference(reference)
   const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform)
   await makeStore(root)
-  let image: Image
-  {
-    await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
-    await collectLeftovers(root)
-    // Aborted when a layer fails, so that the others stop.
-    const stop = new AbortController()
-    const combined = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
-    await using client = new RegistryClient(parsed.registry, { ...options, signal: combined })
-    image = await pullLocked(client, parsed, platform, { ...options, signal: combined, stop: () => stop.abort() })
+  try {
+    const image = await pullShared(parsed, platform, options)
+    // What the name stood for before may be unused now.
+    await collectGarbageIfIdle(root)
+    return image
+  } catch (error) {
+    if (!isWorthResuming(error)) await collectGarbageIfIdle(root)
+    throw error
   }
-  await collectGarbageIfIdle(root)
-  return image
+}
+
+async function pullShared(reference: Reference, platform: Platform, options: PullOptions): Promise<Image> {
+  const { root, signal } = options
+  await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
+  await collectLeftovers(root)
+  // Aborted when a layer fails, so that the others stop.
+  const stop = new AbortController()
+  const combined = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  await using client = new RegistryClient(reference.registry, { ...options, signal: combined })
+  return await pullLocked(client, reference, platform, { ...options, signal: combined, stop: () => stop.abort() })
+}
+
+/** The layers that are finished save time when the network is back; the rest of a bad image is only in the way. */
+function isWorthResuming(error: unknown): boolean {
+  return error instanceof UtsuwaError && (error.code === 'ABORTED' || error.code.startsWith('REGISTRY_'))
 }
 
 async function pullLocked(
