@@ -4,9 +4,10 @@
  */
 import { UtsuwaError } from '../errors.ts'
 
-/** A place in the program; `place` says where. */
-export interface Label {
-  readonly name: string
+/** A place in the program; `place` says where, once. */
+export class Label {
+  /** How many instructions stand behind it; known while assembling. */
+  behind = -1
 }
 
 /** BPF_MAXINSNS: the kernel refuses longer programs. */
@@ -31,9 +32,17 @@ export const BPF = {
   RETURN: 0x06,
 } as const
 
+interface Branch {
+  kind: 'branch'
+  code: number
+  k: number
+  ifTrue: Label | undefined
+  ifFalse: Label | undefined
+}
+
 type Item =
+  | Branch
   | { kind: 'plain'; code: number; k: number }
-  | { kind: 'branch'; code: number; k: number; ifTrue: Label | undefined; ifFalse: Label | undefined }
   | { kind: 'jump'; to: Label }
   | { kind: 'label'; label: Label }
 
@@ -77,65 +86,61 @@ export class BpfAssembler {
    * @throws UtsuwaError LIMIT_EXCEEDED for more than 4096 instructions
    */
   assemble(): Uint8Array {
-    const backwards: Instruction[] = []
-    /** How many instructions stand behind each label. */
-    const behind = new Map<Label, number>()
-    const distance = (label: Label | undefined) => (label === undefined ? 0 : backwards.length - target(label, behind))
-    for (const item of this.#items.toReversed()) {
-      if (item.kind === 'plain') backwards.push({ code: item.code, jt: 0, jf: 0, k: item.k })
-      else if (item.kind === 'label') behind.set(item.label, backwards.length)
-      else if (item.kind === 'jump') backwards.push({ code: BPF.JUMP, jt: 0, jf: 0, k: distance(item.to) })
-      else backwards.push(...branchBackwards(item, distance(item.ifTrue), distance(item.ifFalse)))
+    const program = new BackwardsProgram()
+    for (let index = this.#items.length - 1; index >= 0; index--) {
+      const item = this.#items[index]!
+      if (item.kind === 'plain') program.prepend(item.code, 0, 0, item.k)
+      else if (item.kind === 'label') item.label.behind = program.length
+      else if (item.kind === 'jump') program.prepend(BPF.JUMP, 0, 0, program.distance(item.to))
+      else prependBranch(program, item)
     }
-    return encode(backwards.toReversed())
+    return program.finish()
   }
-}
-
-interface Instruction {
-  code: number
-  jt: number
-  jf: number
-  k: number
-}
-
-function target(label: Label, behind: ReadonlyMap<Label, number>): number {
-  const position = behind.get(label)
-  // the kernel refuses to jump backwards
-  if (position === undefined) throw new Error(`label ${label.name} does not lie ahead`)
-  return position
 }
 
 /** Offsets of a branch have 8 bits; one is kept free for the jump that the other side may need. */
 const NEAR = 0xff - 1
 
-/** A branch, and behind it a jump for each side that its own offset does not reach; last instruction first. */
-function branchBackwards({ code, k }: { code: number; k: number }, toTrue: number, toFalse: number): Instruction[] {
+/** A branch, and behind it a jump for each side that its own offset does not reach. */
+function prependBranch(program: BackwardsProgram, { code, k, ifTrue, ifFalse }: Branch): void {
+  const toTrue = program.distance(ifTrue)
+  const toFalse = program.distance(ifFalse)
   const farTrue = toTrue > NEAR ? 1 : 0
   const farFalse = toFalse > NEAR ? 1 : 0
-  const result: Instruction[] = []
-  if (farFalse) result.push({ code: BPF.JUMP, jt: 0, jf: 0, k: toFalse })
-  if (farTrue) result.push({ code: BPF.JUMP, jt: 0, jf: 0, k: toTrue + farFalse })
-  const jt = farTrue ? 0 : toTrue + farFalse
-  const jf = farFalse ? farTrue : toFalse + farTrue
-  result.push({ code, jt, jf, k })
-  return result
+  if (farFalse) program.prepend(BPF.JUMP, 0, 0, toFalse)
+  if (farTrue) program.prepend(BPF.JUMP, 0, 0, toTrue + farFalse)
+  program.prepend(code, farTrue ? 0 : toTrue + farFalse, farFalse ? farTrue : toFalse + farTrue, k)
 }
 
-function encode(instructions: readonly Instruction[]): Uint8Array {
-  if (instructions.length > MAX_INSTRUCTIONS) {
-    throw new UtsuwaError(
-      'LIMIT_EXCEEDED',
-      `${instructions.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
-      { operation: 'assemble seccomp filter' },
-    )
+/** The encoded end of a program, which grows at its front. */
+class BackwardsProgram {
+  length = 0
+  #view = new DataView(new ArrayBuffer(MAX_INSTRUCTIONS * INSTRUCTION_SIZE))
+
+  /** Instructions to skip from the front; an absent label means none. */
+  distance(label: Label | undefined): number {
+    if (label === undefined) return 0
+    // the kernel refuses to jump backwards
+    if (label.behind === -1) throw new Error('a jump leads to a label that does not lie ahead')
+    return this.length - label.behind
   }
-  const view = new DataView(new ArrayBuffer(instructions.length * INSTRUCTION_SIZE))
-  for (const [index, { code, jt, jf, k }] of instructions.entries()) {
-    const at = index * INSTRUCTION_SIZE
-    view.setUint16(at, code, true)
-    view.setUint8(at + 2, jt)
-    view.setUint8(at + 3, jf)
-    view.setUint32(at + 4, k, true)
+
+  prepend(code: number, jt: number, jf: number, k: number): void {
+    this.length += 1
+    if (this.length > MAX_INSTRUCTIONS) return
+    const at = (MAX_INSTRUCTIONS - this.length) * INSTRUCTION_SIZE
+    this.#view.setUint16(at, code, true)
+    this.#view.setUint8(at + 2, jt)
+    this.#view.setUint8(at + 3, jf)
+    this.#view.setUint32(at + 4, k, true)
   }
-  return new Uint8Array(view.buffer)
+
+  finish(): Uint8Array {
+    if (this.length > MAX_INSTRUCTIONS) {
+      throw new UtsuwaError('LIMIT_EXCEEDED', `${this.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`, {
+        operation: 'assemble seccomp filter',
+      })
+    }
+    return new Uint8Array(this.#view.buffer.slice((MAX_INSTRUCTIONS - this.length) * INSTRUCTION_SIZE))
+  }
 }

@@ -8,7 +8,7 @@
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxSeccomp } from '../spec/runtime.ts'
 import { filterFlags, permits, RETURN_ENOSYS, RETURN_FOREIGN_ARCH, returnValue } from './action.ts'
-import { BPF, BpfAssembler, type Label } from './bpf.ts'
+import { BPF, BpfAssembler, Label } from './bpf.ts'
 import { ARCH_OFFSET, emitCondition, NUMBER_OFFSET } from './conditions.ts'
 import { type Decision, decisions, unknownRanges } from './rules.ts'
 import { nativeSeccompArch, SECCOMP_ARCHES, type SeccompArch, X32_SYSCALL_BIT } from './syscalls.ts'
@@ -43,7 +43,7 @@ export function compileSeccomp(
   const sections = new Map<number, { label: Label; arches: SeccompArch[] }>()
   for (const arch of arches) {
     const { auditArch } = SECCOMP_ARCHES[arch]
-    const section = sections.get(auditArch) ?? { label: { name: arch }, arches: [] }
+    const section = sections.get(auditArch) ?? { label: new Label(), arches: [] }
     section.arches.push(arch)
     sections.set(auditArch, section)
   }
@@ -54,7 +54,11 @@ export function compileSeccomp(
   for (const section of sections.values()) {
     asm.place(section.label)
     asm.load(NUMBER_OFFSET)
-    emitTree(asm, joinSegments(section.arches.flatMap(arch => segments(profile, arch, section.arches))), profile)
+    emitTree(
+      asm,
+      section.arches.flatMap(arch => segments(profile, arch, section.arches)),
+      profile,
+    )
   }
   return { program: asm.assemble(), flags: filterFlags(profile.flags ?? [], notifies), notifies }
 }
@@ -75,24 +79,27 @@ interface Segment {
   bits: 32 | 64
 }
 
-/** All numbers that belong to `arch`, in order. */
+/** All numbers that belong to `arch`, in order; neighbours decide differently. */
 function segments(profile: LinuxSeccomp, arch: SeccompArch, siblings: readonly SeccompArch[]): Segment[] {
   const { bits, numberOffset } = SECCOMP_ARCHES[arch]
   const byDefault = defaultValue(profile)
-  const result: Segment[] = [{ start: numberOffset, decision: byDefault, bits }]
-  for (const { start, end, decision } of decidedRanges(profile, arch, siblings)) {
-    if (result.at(-1)!.start === start) result.pop()
-    result.push({ start, decision, bits })
-    if (end !== undefined) result.push({ start: end, decision: byDefault, bits })
+  const result: Segment[] = []
+  const append = (start: number, decision: Decision) => {
+    if (!sameDecision(result.at(-1)?.decision, decision)) result.push({ start, decision, bits })
   }
-  // a tracer that skips a call sets its number to −1, see seccomp(2)
-  result.push({ start: 0xffff_ffff, decision: byDefault, bits })
+  let gap: number | undefined = numberOffset
+  for (const { start, end, decision } of decidedRanges(profile, arch, siblings)) {
+    if (gap !== undefined && start > gap) append(gap, byDefault)
+    append(start, decision)
+    gap = end
+  }
+  if (gap !== undefined) append(gap, byDefault)
   return result
 }
 
 interface DecidedRange {
   start: number
-  /** Behind it the default action applies again; where absent, up to the next range. */
+  /** Behind it the default action applies again; where absent, the next range begins or this one never ends. */
   end?: number
   decision: Decision
 }
@@ -108,23 +115,14 @@ function decidedRanges(profile: LinuxSeccomp, arch: SeccompArch, siblings: reado
   if (arch === 'x86_64' && !siblings.includes('x32')) {
     ranges.push({ start: X32_SYSCALL_BIT, decision: RETURN_FOREIGN_ARCH })
   }
+  // a tracer that skips a call sets its number to −1, see seccomp(2)
+  if (arch === siblings.at(-1)) ranges.push({ start: 0xffff_ffff, decision: defaultValue(profile) })
   return ranges.sort((a, b) => a.start - b.start)
 }
 
-/** Sorts, and joins neighbours that decide alike. */
-function joinSegments(parts: Segment[]): Segment[] {
-  const sorted = parts.sort((a, b) => a.start - b.start)
-  return sorted.filter((part, index) => index === 0 || !sameDecision(sorted[index - 1]!, part))
-}
-
-function sameDecision(a: Segment, b: Segment): boolean {
-  if (typeof a.decision === 'number' || typeof b.decision === 'number') return a.decision === b.decision
-  const others = b.decision
-  return (
-    a.bits === b.bits &&
-    a.decision.length === others.length &&
-    a.decision.every(({ value, conditions }, n) => value === others[n]!.value && conditions === others[n]!.conditions)
-  )
+function sameDecision(a: Decision | undefined, b: Decision): boolean {
+  if (a === undefined || typeof a === 'number' || typeof b === 'number') return a === b
+  return a.length === b.length && a.every((rule, index) => rule === b[index])
 }
 
 function emitTree(asm: BpfAssembler, parts: readonly Segment[], profile: LinuxSeccomp): void {
@@ -133,7 +131,7 @@ function emitTree(asm: BpfAssembler, parts: readonly Segment[], profile: LinuxSe
     return
   }
   const middle = parts.length >> 1
-  const upper: Label = { name: `numbers from ${parts[middle]!.start}` }
+  const upper = new Label()
   asm.branch(BPF.JUMP_GE, parts[middle]!.start, { ifTrue: upper })
   emitTree(asm, parts.slice(0, middle), profile)
   asm.place(upper)
@@ -146,7 +144,7 @@ function emitDecision(asm: BpfAssembler, { decision, bits }: Segment, profile: L
     return
   }
   for (const { conditions, value } of decision) {
-    const next: Label = { name: 'next rule' }
+    const next = new Label()
     for (const condition of conditions) emitCondition(asm, condition, bits, next)
     asm.return(value)
     asm.place(next)
@@ -182,7 +180,8 @@ function coveredArches({ architectures = [] }: LinuxSeccomp, native: SeccompArch
       })
     }
   }
-  return [...arches]
+  // within an AUDIT_ARCH the numbers shall ascend
+  return [...arches].sort((a, b) => SECCOMP_ARCHES[a].numberOffset - SECCOMP_ARCHES[b].numberOffset)
 }
 
 /** Whether SCMP_ACT_NOTIFY occurs. Where it would stop the process that sends the listener fd, it is refused. */

@@ -1,6 +1,6 @@
 /** BPF for comparisons of system call arguments, which are 64 bits wide while BPF computes with 32. */
 import type { LinuxSeccompArg } from '../spec/runtime.ts'
-import { BPF, type BpfAssembler, type Label } from './bpf.ts'
+import { BPF, type BpfAssembler, Label } from './bpf.ts'
 
 /** Offsets in `struct seccomp_data`, little-endian. */
 export const NUMBER_OFFSET = 0
@@ -22,7 +22,7 @@ export function emitCondition(
   const low = ARGS_OFFSET + 8 * index
   const high = bits === 64 ? low + 4 : undefined
   const operand = split(value)
-  const holds: Label = { name: `argument ${index} passes` }
+  const holds = new Label()
   switch (op) {
     case 'SCMP_CMP_EQ':
       if (high !== undefined) emitEqual(asm, high, operand.high, otherwise)

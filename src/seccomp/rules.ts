@@ -24,30 +24,28 @@ export function decisions(profile: LinuxSeccomp, arch: SeccompArch): Map<number,
   const numbers = syscallNumbers(arch)
   const defaultValue = returnValue(profile.defaultAction, profile.defaultErrnoRet, '/linux/seccomp/defaultErrnoRet')
   const result = new Map<number, Decision>()
-
-  const add = (number: number, rule: Rule) => {
-    const known = result.get(number)
-    if (typeof known === 'number') return
-    if (rule.conditions.length === 0) result.set(number, rule.value)
-    else result.set(number, [...(known ?? []), rule])
-  }
-
   for (const [index, syscall] of (profile.syscalls ?? []).entries()) {
     const value = returnValue(syscall.action, syscall.errnoRet, `/linux/seccomp/syscalls/${index}/errnoRet`)
     // a rule that says what the default says anyway neither wins over others nor is needed
     if (value === defaultValue) continue
+    const rules = alternatives(syscall).map(conditions => ({ conditions, value }))
     for (const name of syscall.names) {
       const number = numbers.get(name)
-      if (number !== undefined) {
-        for (const conditions of alternatives(syscall)) add(number, { conditions, value })
-      }
+      if (number !== undefined) addRules(result, number, rules)
       const multiplexed = arch === 'x86' ? multiplexedCall(name) : undefined
       if (multiplexed !== undefined) {
-        add(numbers.get(multiplexed.syscall)!, { conditions: [multiplexed.condition], value })
+        addRules(result, numbers.get(multiplexed.syscall)!, [{ conditions: [multiplexed.condition], value }])
       }
     }
   }
   return result
+}
+
+function addRules(result: Map<number, Decision>, number: number, rules: readonly Rule[]): void {
+  const known = result.get(number)
+  if (typeof known === 'number') return
+  if (rules[0]!.conditions.length === 0) result.set(number, rules[0]!.value)
+  else result.set(number, known === undefined ? rules : [...known, ...rules])
 }
 
 /**
@@ -60,11 +58,13 @@ export function unknownRanges(profile: LinuxSeccomp, arch: SeccompArch): { start
   const { privateNumbers = Number.POSITIVE_INFINITY } = SECCOMP_ARCHES[arch]
   let highestCommon: number | undefined
   let highestPrivate: number | undefined
-  for (const name of new Set(profile.syscalls?.flatMap(({ names }) => names))) {
-    const number = numbers.get(name)
-    if (number === undefined) continue
-    if (number < privateNumbers) highestCommon = Math.max(highestCommon ?? 0, number)
-    else highestPrivate = Math.max(highestPrivate ?? 0, number)
+  for (const { names } of profile.syscalls ?? []) {
+    for (const name of names) {
+      const number = numbers.get(name)
+      if (number === undefined) continue
+      if (number < privateNumbers) highestCommon = Math.max(highestCommon ?? 0, number)
+      else highestPrivate = Math.max(highestPrivate ?? 0, number)
+    }
   }
   const ranges: { start: number; end?: number }[] = []
   if (highestCommon !== undefined) {

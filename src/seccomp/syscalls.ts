@@ -1,5 +1,5 @@
 /** System call numbers by architecture and name. */
-import { SYSCALL_TABLE } from './syscall-table.ts'
+import { COLUMNS, SYSCALL_TABLE } from './syscall-table.ts'
 
 /** Architectures whose system calls a filter can tell apart, in the kernel's terms. */
 export type SeccompArch = 'x86_64' | 'x86' | 'x32' | 'aarch64' | 'arm'
@@ -39,14 +39,12 @@ export function syscallNumbers(arch: SeccompArch): ReadonlyMap<string, number> {
 }
 
 function readTable(arch: SeccompArch): Map<string, number> {
-  const [header, ...rows] = SYSCALL_TABLE.split('\n')
-  const column = header!.split(' ').indexOf(arch)
+  const column = 1 + COLUMNS.indexOf(arch)
   const { numberOffset } = SECCOMP_ARCHES[arch]
   const numbers = new Map<string, number>()
-  for (const row of rows) {
-    const cells = row.split(' ')
-    const cell = cells[column]!
-    if (cell !== '-') numbers.set(cells[0]!, Number(cell) + numberOffset)
+  for (const row of SYSCALL_TABLE) {
+    const number = row[column] as number
+    if (number >= 0) numbers.set(row[0], number + numberOffset)
   }
   return numbers
 }

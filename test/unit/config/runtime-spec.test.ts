@@ -23,7 +23,7 @@ function create(
     imageConfig,
     rootPath: 'rootfs',
     readContainerFile: path =>
-      path === '/etc/passwd' ? 'root:x:0:0::/root:\napp:x:1000:1000::/home/app:\n' : undefined,
+      path === '/etc/passwd' ? 'root:x:0:0::/root:\napp:x:1000:1000::/srv/app:\n' : undefined,
     defaultSeccomp: () => ({ defaultAction: 'SCMP_ACT_LOG' }),
     callerEnv: { LANG: 'C' },
     ...input,
@@ -87,7 +87,7 @@ test('builds the environment from defaults, image and options', () => {
     PATH,
     'HOSTNAME=box',
     'TERM=xterm',
-    'HOME=/home/app',
+    'HOME=/srv/app',
   ])
   assert.deepEqual(env({ env: ['A=2', 'LANG', 'GONE', 'E='] }, { Env: ['PATH=/x', 'A=1', 'B=1=2'] }), [
     'PATH=/x',

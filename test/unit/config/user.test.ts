@@ -5,7 +5,7 @@ import { isUtsuwaError } from '../../../src/errors.ts'
 
 const FILES: Record<string, string> = {
   '/etc/passwd': `root:x:0:0:root:/root:/bin/sh
-app:x:1000:1001::/home/app:/bin/sh
+app:x:1000:1001::/srv/app:/bin/sh
 1234:x:0:0::/numeric:/bin/sh
 broken line
 huge:x:4294967296:0::/:/bin/sh
@@ -21,7 +21,7 @@ docker:x:999:app
 const resolve = (user: string, files = FILES) => resolveUser(user, path => files[path])
 
 test('finds users and groups by name and number', () => {
-  const app = { uid: 1000, gid: 1001, home: '/home/app' }
+  const app = { uid: 1000, gid: 1001, home: '/srv/app' }
   assert.deepEqual(resolve('app'), { ...app, additionalGids: [10, 999] })
   assert.deepEqual(resolve('1000'), { ...app, additionalGids: [10, 999] })
   assert.deepEqual(resolve('app:docker'), { ...app, gid: 999, additionalGids: [] })

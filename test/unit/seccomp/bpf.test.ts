@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isUtsuwaError } from '../../../src/errors.ts'
-import { BPF, BpfAssembler, type Label } from '../../../src/seccomp/bpf.ts'
+import { BPF, BpfAssembler, Label } from '../../../src/seccomp/bpf.ts'
 import { interpret } from './interpreter.ts'
 
 test('encodes struct sock_filter', () => {
   const asm = new BpfAssembler()
-  const end: Label = { name: 'end' }
+  const end = new Label()
   asm.load(4)
   asm.branch(BPF.JUMP_EQ, 0xc000003e, { ifTrue: end })
   asm.return(0)
@@ -22,7 +22,7 @@ for (const distance of [254, 255, 256, 257, 600]) {
   test(`reaches over ${distance} instructions on both sides of a branch`, () => {
     for (const swapped of [false, true]) {
       const asm = new BpfAssembler()
-      const [near, far]: [Label, Label] = [{ name: 'near' }, { name: 'far' }]
+      const [near, far] = [new Label(), new Label()]
       asm.load(0)
       asm.branch(BPF.JUMP_GE, 100, swapped ? { ifTrue: near, ifFalse: far } : { ifTrue: far, ifFalse: near })
       for (let n = 0; n < distance; n++) asm.return(9)
