@@ -24,16 +24,15 @@
 
 static int result(long returned) { return returned < 0 ? -errno : (int)returned; }
 
-int tree_open(struct tree *tree, int root) {
-  *tree = (struct tree){.root = root, .parent = -1};
-  return 0;
-}
+void tree_open(struct tree *tree, int root) { *tree = (struct tree){.root = root, .parent = -1}; }
 
 static void forget_parent(struct tree *tree) {
   if (tree->parent >= 0) close(tree->parent);
   tree->parent = -1;
   tree->parent_valid = false;
 }
+
+void tree_close(struct tree *tree) { forget_parent(tree); }
 
 static int copy_path(struct wire_bytes path, char out[APPLIER_PATH_MAX]) {
   if (path.size >= APPLIER_PATH_MAX) return -ENAMETOOLONG;

@@ -35,11 +35,12 @@ struct ownership {
   uint32_t mode, uid, gid;
 };
 
-/* confine.c: from here on, "/" is the directory `layer_fd` and only the system calls of the functions below work. */
+/* applier_confine.c: from here on, "/" is the directory `layer_fd` and only the system calls of the functions below work. */
 int applier_confine(int layer_fd);
 
-/* All return 0 or a negative errno, and leave in tree->step what failed. */
-int tree_open(struct tree *tree, int root);
+void tree_open(struct tree *tree, int root);
+void tree_close(struct tree *tree);
+/* All others return 0 or a negative errno, and leave in tree->step what failed. */
 int tree_directory(struct tree *tree, struct wire_bytes path, struct ownership owner);
 /* Gives a descriptor to write the content to; tree_finish_file() closes it. */
 int tree_create_file(struct tree *tree, struct wire_bytes path);
