@@ -23,9 +23,13 @@ const HEADERS: Record<SeccompArch, string[]> = {
 /** A second name for a call: `#define __NR_sync_file_range2 __NR_arm_sync_file_range`. */
 const ALIAS = /^#define\s+__NR_(\w+)\s+__NR_(\w+)\s*$/gm
 
-/** Names with SYSCALL in them, and BASE, are the headers' own; `__ARM_NR_…` are the calls that the kernel has only for arm, numbered from 0x0f0000. */
+/**
+ * A number, literal or added to a base. Names with SYSCALL in them, and BASE, are the headers' own; `__ARM_NR_…` are
+ * the calls that only arm has.
+ */
 const DEFINITION = /^#define\s+__(ARM_)?NR_(\w+)\s+\(?(?:__\w+\s*\+\s*)?(0x[0-9a-f]+|\d+)\)?\s*$/gim
 
+/** `__ARM_NR_BASE` */
 const ARM_PRIVATE_BASE = 0x0f0000
 
 function readNumbers(uapi: string, headers: string[]): Map<string, number> {

@@ -1,6 +1,7 @@
 /** What a caller of `run` and `create` can ask for: the library's options, which the command line's flags fill in. */
 
 export interface ContainerOptions {
+  /** By which commands find the container; kept beside its state, not in the runtime spec. */
   name?: string
 
   /** The command, or the arguments of the entrypoint; replaces the image's Cmd. */
@@ -64,6 +65,7 @@ export interface ContainerOptions {
   oomScoreAdj?: number
   sysctls?: Readonly<Record<string, string>>
 
+  /** For people and `ps`; kept beside its state, not in the runtime spec. */
   labels?: Readonly<Record<string, string>>
   /** Annotations of the runtime spec. */
   annotations?: Readonly<Record<string, string>>

@@ -23,7 +23,8 @@ export function parseJson(text: string, what = 'document'): unknown {
   try {
     return MAY_HAVE_BIG_INTEGER.test(text) ? parseWithSource(text, keepBigInteger) : JSON.parse(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    // V8 quotes the text around the error, line breaks included
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/[\s\p{Cc}]+/gu, ' ')
     throw new UtsuwaError('INVALID_SPEC', `not valid JSON: ${reason}`, { operation: `parse ${what}`, cause })
   }
 }
@@ -32,3 +33,19 @@ const keepBigInteger: Reviver = (_key, value, { source }) =>
   typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source)
     ? BigInt(source)
     : value
+
+/** JSON.rawJSON, of the same V8 as the reviver's context: text that is put out as it is. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+
+/**
+ * JSON text of a value that may hold bigints, which JSON.stringify refuses.
+ *
+ * @param indent spaces for each level; everything on one line when 0
+ */
+export function stringifyJson(value: unknown, indent = 0): string {
+  return JSON.stringify(
+    value,
+    (_key, member) => (typeof member === 'bigint' ? rawJSON(String(member)) : member),
+    indent,
+  )
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isUtsuwaError } from '../../../src/errors.ts'
-import { parseJson } from '../../../src/spec/json.ts'
+import { parseJson, stringifyJson } from '../../../src/spec/json.ts'
 
 test('keeps integers that a number cannot hold', () => {
   assert.deepEqual(parseJson('[18446744073709551615, -9223372036854775808, 9007199254740993]'), [
@@ -22,9 +22,22 @@ test('a __proto__ key stays an own property', () => {
   assert.equal(Object.getPrototypeOf(value), Object.prototype)
 })
 
+test('says what is wrong on one line', () => {
+  assert.throws(
+    () => parseJson('{\n  "a": x\n}'),
+    error => isUtsuwaError(error, 'INVALID_SPEC') && !error.message.includes('\n'),
+  )
+})
+
 test('says which text is not JSON', () => {
   assert.throws(
     () => parseJson('{', 'config.json'),
     error => isUtsuwaError(error, 'INVALID_SPEC') && error.message.startsWith('parse config.json: not valid JSON: '),
   )
+})
+
+test('writes what it reads', () => {
+  const text = '{"a":[18446744073709551615,-9223372036854775808,1.5,null],"b":"x"}'
+  assert.equal(stringifyJson(parseJson(text)), text)
+  assert.equal(stringifyJson({ a: 2n ** 64n - 1n }, 2), '{\n  "a": 18446744073709551615\n}')
 })

@@ -5,6 +5,7 @@ import { childPointer, pointerName } from '../../../src/spec/pointer.ts'
 test('escapes as RFC 6901 says', () => {
   assert.equal(childPointer('/linux/sysctl', 'a/b~c'), '/linux/sysctl/a~1b~0c')
   assert.equal(childPointer('', 0), '/0')
+  assert.equal(childPointer('', 'a\u001b[31m\n'), '/a\\u001b[31m\\u000a')
 })
 
 test('names what a pointer leads to', () => {
