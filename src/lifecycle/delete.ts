@@ -20,7 +20,7 @@ export interface DeleteOptions {
   readonly onHookFailure?: (error: unknown) => void
 }
 
-/** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE unless it has stopped */
+/** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE while it runs */
 export async function deleteContainer(
   stateRoot: string,
   id: string,
@@ -31,7 +31,8 @@ export async function deleteContainer(
     const record = readRecord(stateRoot, id)
     // The lock is ours, so nobody is creating it any more.
     const status = record.phase === 'creating' ? 'stopped' : containerStatus(stateRoot, record)
-    if (status !== 'stopped' && !force)
+    // A created one goes too, as with runc: engines delete what they decide not to start.
+    if (status !== 'stopped' && status !== 'created' && !force)
       throw new UtsuwaError('CONTAINER_STATE', `cannot delete container ${id} that is not stopped: ${status}`)
     await end(record)
     await runHooks(record.poststop, '/hooks/poststop', formatState(record, 'stopped'), record.bundle).catch(

@@ -1,0 +1,36 @@
+import { createContainer } from '../../lifecycle/create.ts'
+import { deleteContainer } from '../../lifecycle/delete.ts'
+import { sys } from '../../sys/index.ts'
+import { defineCommand } from './command.ts'
+import { creationFlags, creationOptions, writePidFile } from './creation.ts'
+import { usageError } from './flags.ts'
+
+export const create = defineCommand({
+  summary: 'create a container; it waits for start',
+  usage: 'ID',
+  arguments: [1, 1],
+  flags: creationFlags,
+  async run(flags, [id = ''], context) {
+    const options = creationOptions(id, flags, context)
+    const consoleSocketFd = connectConsole(flags['console-socket'], options.spec.process?.terminal === true)
+    const { record } = await createContainer({ ...options, ...consoleSocketFd })
+    if (flags['pid-file'] === undefined) return 0
+    try {
+      writePidFile(flags['pid-file'], record.pid)
+    } catch (error) {
+      await deleteContainer(context.stateRoot, id, { force: true })
+      throw error
+    }
+    // Nothing after this: who has read the file may kill us.
+    return 0
+  },
+})
+
+/** For a container that outlives this command. @throws UtsuwaError INVALID_ARGUMENT */
+export function connectConsole(path: string | undefined, terminal: boolean): { consoleSocketFd?: number } {
+  if (terminal && path === undefined)
+    throw usageError('cannot allocate tty if utsuwa-oci will detach without setting console socket')
+  if (!terminal && path !== undefined)
+    throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
+  return path === undefined ? {} : { consoleSocketFd: sys.connect('stream', path) }
+}

@@ -1,0 +1,92 @@
+/** What `create` and `run` have in common. */
+import { readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { UtsuwaError } from '../../errors.ts'
+import type { CreateOptions } from '../../lifecycle/create.ts'
+import { errnoOf } from '../../util/errno.ts'
+import { type Bundle, readBundle } from './bundle.ts'
+import type { Context } from './command.ts'
+import { type FlagValues, usageError } from './flags.ts'
+import { systemdCgroupPath } from './systemd-cgroup.ts'
+
+export const creationFlags = {
+  bundle: { short: 'b', value: 'DIR', help: 'the bundle; default: the current directory' },
+  'console-socket': { value: 'PATH', help: 'Unix socket that gets the master of the terminal' },
+  'pid-file': { value: 'FILE', help: 'file to write the process id to' },
+  'no-pivot': { help: 'do without pivot_root(2), for a root file system on a ramdisk' },
+  'no-new-keyring': { help: "keep the caller's session keyring" },
+  'preserve-fds': { value: 'N', help: 'descriptors that the container gets beside 0, 1, 2 and those of $LISTEN_FDS' },
+} as const
+
+export type CreationFlags = FlagValues<typeof creationFlags>
+
+const FIRST_PRESERVED_FD = 3
+
+/** @throws UtsuwaError BUNDLE_NOT_FOUND, INVALID_SPEC, INVALID_ARGUMENT */
+export function creationOptions(
+  id: string,
+  flags: CreationFlags,
+  { stateRoot, systemdCgroup }: Context,
+): CreateOptions {
+  const bundle = readBundle(flags.bundle ?? '.')
+  const listenFds = count(process.env.LISTEN_FDS ?? '0', 'LISTEN_FDS')
+  const preserveFds = listenFds + count(flags['preserve-fds'] ?? '0', 'preserve-fds')
+  checkPreservedFds(preserveFds)
+  return {
+    stateRoot,
+    id,
+    spec: withListenFds(bundle, listenFds),
+    bundlePath: bundle.path,
+    gate: 'socket',
+    noPivot: flags['no-pivot'],
+    noNewKeyring: flags['no-new-keyring'],
+    preserveFds,
+    ...(systemdCgroup ? { cgroupPath: systemdCgroupPath(bundle.spec.linux?.cgroupsPath, id) } : {}),
+  }
+}
+
+function count(text: string, name: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw usageError(`invalid value ${JSON.stringify(text)} for ${name}`)
+  return Number(text)
+}
+
+/** Behind the caller's descriptors come those of Node.js, first of all its epoll: that one must not get in. */
+function checkPreservedFds(number: number): void {
+  for (let fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + number; fd++) {
+    if (linkOf(fd)?.startsWith('anon_inode:[event') !== false)
+      throw usageError(`cannot preserve descriptor ${fd}: the caller has not passed it`)
+  }
+}
+
+function linkOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return undefined // not open
+  }
+}
+
+/** sd_listen_fds(3): the container's first process, which is its PID 1, is told of the sockets. */
+function withListenFds({ spec }: Bundle, listenFds: number): Bundle['spec'] {
+  if (listenFds === 0 || spec.process === undefined) return spec
+  const env = (spec.process.env ?? []).filter(entry => !/^LISTEN_(FDS|PID)=/.test(entry))
+  return { ...spec, process: { ...spec.process, env: [...env, `LISTEN_FDS=${listenFds}`, 'LISTEN_PID=1'] } }
+}
+
+/** Who waits for the file must find the whole number in it. @throws UtsuwaError INVALID_ARGUMENT */
+export function writePidFile(path: string, pid: number): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  try {
+    writeFileSync(temporary, String(pid), { mode: 0o644 })
+    renameSync(temporary, path)
+  } catch (cause) {
+    rmSync(temporary, { force: true })
+    const errno = errnoOf(cause)
+    throw new UtsuwaError('INVALID_ARGUMENT', errno === undefined ? String(cause) : undefined, {
+      operation: `write pid file ${path}`,
+      path,
+      cause,
+      ...(errno === undefined ? {} : { errno }),
+    })
+  }
+}

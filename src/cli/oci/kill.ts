@@ -1,0 +1,13 @@
+import { killContainer, parseSignal } from '../../lifecycle/kill.ts'
+import { defineCommand } from './command.ts'
+
+export const kill = defineCommand({
+  summary: 'send a signal to the first process of a container; default: SIGTERM',
+  usage: 'ID [SIGNAL]',
+  arguments: [1, 2],
+  flags: { all: { short: 'a', help: 'to all processes of the container' } },
+  async run({ all }, [id = '', signal = 'SIGTERM'], { stateRoot }) {
+    killContainer(stateRoot, id, parseSignal(signal), { all })
+    return 0
+  },
+})

@@ -1,0 +1,82 @@
+/**
+ * `utsuwa-oci`: the runtime that engines call, with runc's command line, texts and exit codes.
+ *
+ * An engine starts it for every verb, so start time is everything: this file and what it imports are one bundle, which
+ * parses its words by hand and loads nothing that a verb does not need.
+ */
+import { join } from 'node:path'
+import { writeAll } from '../write.ts'
+import { type Command, type Context, checkCount } from './command.ts'
+import { commands } from './commands.ts'
+import { type FlagValues, parseFlags, usageError } from './flags.ts'
+import { commandHelp, globalHelp, helpFlags, versionText } from './help.ts'
+import { Log } from './log.ts'
+
+const globalFlags = {
+  root: { value: 'DIR', help: 'where the state of containers is kept; default: /run/utsuwa-oci' },
+  log: { value: 'FILE', help: 'append log records to this file; default: standard error' },
+  'log-format': { value: 'FORMAT', help: 'text or json; default: text' },
+  debug: { help: 'log more' },
+  'systemd-cgroup': { help: 'linux.cgroupsPath has the form slice:prefix:name' },
+  rootless: { value: 'BOOL', help: 'accepted: true, false or auto' },
+  version: { short: 'v', help: 'print the version' },
+  ...helpFlags,
+} as const
+
+type GlobalFlags = FlagValues<typeof globalFlags>
+
+async function main(words: readonly string[]): Promise<number> {
+  let log = new Log({ format: 'text', debug: false })
+  try {
+    const { flags, rest } = parseFlags(globalFlags, words, { stopAtFirstWord: true })
+    log = openLog(flags)
+    return await dispatch(flags, rest, log)
+  } catch (error) {
+    log.error(error)
+    return 1
+  } finally {
+    log.close()
+  }
+}
+
+function openLog({ log: path, 'log-format': format = 'text', debug }: GlobalFlags): Log {
+  if (format !== 'text' && format !== 'json') throw usageError(`unknown log-format ${JSON.stringify(format)}`)
+  return new Log({ path, format, debug })
+}
+
+async function dispatch(flags: GlobalFlags, [name, ...words]: readonly string[], log: Log): Promise<number> {
+  if (flags.version) return print(versionText())
+  if (name === undefined || flags.help) return print(globalHelp(globalFlags))
+  if (name === 'help') return print(words[0] === undefined ? globalHelp(globalFlags) : helpFor(words[0]))
+  const command = find(name)
+  const { flags: values, rest } = parseFlags({ ...command.flags, ...helpFlags }, words, command)
+  if (values.help) return print(commandHelp(name, command))
+  checkCount(name, command, rest.length)
+  log.debug(`utsuwa-oci ${[name, ...words].join(' ')}`)
+  return command.run(values, rest, contextOf(flags, log))
+}
+
+function find(name: string): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) throw usageError(`unknown command ${JSON.stringify(name)}`)
+  return command
+}
+
+const helpFor = (name: string): string => commandHelp(name, find(name))
+
+function contextOf(flags: GlobalFlags, log: Log): Context {
+  return { stateRoot: flags.root ?? defaultRoot(), systemdCgroup: flags['systemd-cgroup'], log }
+}
+
+/** Only root can write to /run; others have a directory of theirs below it. */
+function defaultRoot(): string {
+  const { XDG_RUNTIME_DIR } = process.env
+  return process.geteuid!() !== 0 && XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'utsuwa-oci') : '/run/utsuwa-oci'
+}
+
+function print(text: string): number {
+  writeAll(1, text)
+  return 0
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,58 @@
+import { createContainer } from '../../lifecycle/create.ts'
+import { deleteContainer } from '../../lifecycle/delete.ts'
+import { startContainer } from '../../lifecycle/start.ts'
+import { exitStatus } from '../exit-status.ts'
+import { forwardSignals } from '../signals.ts'
+import { type Console, openConsole } from '../terminal.ts'
+import { defineCommand } from './command.ts'
+import { connectConsole } from './create.ts'
+import { creationFlags, creationOptions, writePidFile } from './creation.ts'
+import { usageError } from './flags.ts'
+
+export const run = defineCommand({
+  summary: 'create a container, start it and wait for its end',
+  usage: 'ID',
+  arguments: [1, 1],
+  flags: {
+    ...creationFlags,
+    detach: { short: 'd', help: 'return when the container runs' },
+    keep: { help: 'keep the container when it has ended' },
+    'no-subreaper': { help: 'accepted; the container has no children outside itself' },
+  },
+  async run(flags, [id = ''], context) {
+    const { stateRoot, log } = context
+    const options = { ...creationOptions(id, flags, context), endWithLauncher: !flags.detach }
+    const terminal = options.spec.process?.terminal === true
+    if (!flags.detach && flags['console-socket'] !== undefined)
+      throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
+    const remove = (): Promise<void> =>
+      deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(String(error)) })
+
+    using console = flags.detach || !terminal ? undefined : openConsole()
+    const { init, record } = await createContainer({ ...options, ...consoleOf(console, flags, terminal) })
+    try {
+      await console?.attach()
+      if (flags['pid-file'] !== undefined) writePidFile(flags['pid-file'], record.pid)
+      using _signals = flags.detach ? undefined : forwardSignals(init.pidfd)
+      await startContainer(stateRoot, id)
+      init.close()
+      if (flags.detach) return 0
+      const exit = await init.wait()
+      await console?.drained()
+      if (!flags.keep) await remove()
+      return exitStatus(exit)
+    } catch (error) {
+      await remove()
+      throw error
+    }
+  },
+})
+
+function consoleOf(
+  console: Console | undefined,
+  flags: { detach: boolean; 'console-socket': string | undefined },
+  terminal: boolean,
+): { consoleSocketFd?: number } {
+  if (console !== undefined) return { consoleSocketFd: console.socketFd }
+  return flags.detach ? connectConsole(flags['console-socket'], terminal) : {}
+}

@@ -1,0 +1,14 @@
+import { state as stateOf } from '../../lifecycle/state.ts'
+import { writeAll } from '../write.ts'
+import { defineCommand } from './command.ts'
+
+export const state = defineCommand({
+  summary: 'print the state of a container as JSON',
+  usage: 'ID',
+  arguments: [1, 1],
+  flags: {},
+  async run(_flags, [id = ''], { stateRoot }) {
+    writeAll(1, `${JSON.stringify({ ...stateOf(stateRoot, id), owner: '' }, undefined, 2)}\n`)
+    return 0
+  },
+})

@@ -1,0 +1,19 @@
+/** Output without streams: `process.stdout` costs start time and may make a descriptor non-blocking that others share. */
+import { writeSync } from 'node:fs'
+import { isErrno } from '../util/errno.ts'
+
+const RETRY_MS = 1
+
+/** Writes all of it. A reader that has gone is no error: nobody is left to tell. */
+export function writeAll(fd: number, text: string): void {
+  for (let rest = Buffer.from(text); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest))
+    } catch (error) {
+      if (isErrno(error, 'EPIPE')) return
+      if (!isErrno(error, 'EAGAIN')) throw error
+      // Somebody who shares the descriptor made it non-blocking.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
