@@ -52,13 +52,17 @@ export class Applier implements AsyncDisposable {
   }
 
   /**
-   * Hands records on. Resolves when there is room for more.
+   * Hands records on, in one write. Resolves when there is room for more.
    *
    * @throws UtsuwaError what the applier failed with, when it is gone
    */
-  async write(records: Buffer): Promise<void> {
+  async write(parts: readonly Buffer[]): Promise<void> {
     if (!this.#input.writable) return this.#fail()
-    if (this.#input.write(records)) return
+    let hasRoom = true
+    this.#input.cork()
+    for (const part of parts) hasRoom = this.#input.write(part)
+    this.#input.uncork()
+    if (hasRoom) return
     await new Promise<void>(resolve => {
       this.#proceed = resolve
     })

@@ -54,7 +54,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
     checkExpansion(limits, counted.compressed, counted.uncompressed)
     hash.update(chunk)
     reader.write(chunk)
-    if (translator.writer.length > 0) await applier.write(translator.writer.take())
+    await applier.write(translator.take())
   })
   reader.end()
   const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`
@@ -64,7 +64,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
     })
   }
   translator.finish()
-  if (translator.writer.length > 0) await applier.write(translator.writer.take())
+  await applier.write(translator.take())
   await applier.finish()
   const { opaqueRoot, root } = translator
   return { size: counted.uncompressed, entries: reader.entries, opaqueRoot, ...(root === undefined ? {} : { root }) }

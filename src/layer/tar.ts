@@ -30,7 +30,7 @@ export interface TarEntry {
 
 export interface TarHandler {
   entry(entry: TarEntry): void
-  /** A piece of the content of the last entry. The bytes are valid during the call only. */
+  /** A piece of the content of the last entry: a view of what was given to the reader. */
   content(chunk: Buffer): void
 }
 

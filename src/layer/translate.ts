@@ -19,6 +19,9 @@ const OVERLAY_ATTRIBUTE = /^(?:trusted|user)\.overlay\./
 /** Labels belong to the policy of the host that made them. */
 const IGNORED_ATTRIBUTES = new Set(['security.selinux'])
 
+/** Smaller pieces of content are copied to the records around them, so that one write carries many small files. */
+const COPY_BELOW = 16 * 1024
+
 const bytes = (binary: string) => Buffer.from(binary, 'latin1')
 
 export interface RootDirectory {
@@ -28,12 +31,13 @@ export interface RootDirectory {
 }
 
 export class LayerTranslator implements TarHandler {
-  readonly writer = new RecordWriter(applierVocabulary, 1024 * 1024)
   /** The layer hides everything below it. Overlayfs does not look at the root of a lower layer, so the snapshot must. */
   opaqueRoot = false
   /** Owner and mode of the layer's root, where the archive has an entry for it. */
   root: RootDirectory | undefined
   readonly #limits: LayerLimits
+  readonly #writer = new RecordWriter(applierVocabulary)
+  #parts: Buffer[] = []
   /** Set last, as every entry made in a directory changes its times. */
   readonly #directoryTimes = new Map<string, Time>()
   /** Of the last entry. */
@@ -61,14 +65,27 @@ export class LayerTranslator implements TarHandler {
   }
 
   content(chunk: Buffer): void {
-    if (!this.#skipContent) this.writer.writeRaw(chunk)
+    if (this.#skipContent) return
+    if (chunk.length < COPY_BELOW) this.#writer.writeRaw(chunk)
+    else this.#parts.push(...this.#records(), chunk)
+  }
+
+  /** What was written since the last call, in order. Large pieces of content are views of the chunks they came in. */
+  take(): Buffer[] {
+    const parts = [...this.#parts, ...this.#records()]
+    this.#parts = []
+    return parts
+  }
+
+  #records(): Buffer[] {
+    return this.#writer.length === 0 ? [] : [this.#writer.take()]
   }
 
   /** After the last entry. */
   finish(): void {
     this.#writeAttributes()
     for (const [path, mtime] of this.#directoryTimes)
-      this.writer.write({ op: 'times', path: bytes(path), ...timesOf(mtime) })
+      this.#writer.write({ op: 'times', path: bytes(path), ...timesOf(mtime) })
   }
 
   /** True when the name is no entry but a sign. The prefix is reserved (image-spec layer.md, "Whiteouts"). */
@@ -77,7 +94,7 @@ export class LayerTranslator implements TarHandler {
     const parent = parentOf(path)
     if (base === OPAQUE) {
       if (parent === '') this.opaqueRoot = true
-      else this.writer.write({ op: 'opaque', path: bytes(parent) })
+      else this.#writer.write({ op: 'opaque', path: bytes(parent) })
       return true
     }
     if (path.startsWith(AUFS) || base.startsWith(AUFS)) return true
@@ -85,7 +102,7 @@ export class LayerTranslator implements TarHandler {
     if (!base.startsWith(WHITEOUT)) return false
     const hidden = base.slice(WHITEOUT.length)
     if (hidden === '' || hidden === '.' || hidden === '..') throw unsafe(path, 'a whiteout of no name')
-    this.writer.write({ op: 'whiteout', path: bytes(parent === '' ? hidden : `${parent}/${hidden}`) })
+    this.#writer.write({ op: 'whiteout', path: bytes(parent === '' ? hidden : `${parent}/${hidden}`) })
     return true
   }
 
@@ -95,21 +112,21 @@ export class LayerTranslator implements TarHandler {
     const times = timesOf(mtime)
     switch (entry.type) {
       case '0':
-        this.writer.write({ op: 'file', ...common, mode, ...times, size: entry.size })
+        this.#writer.write({ op: 'file', ...common, mode, ...times, size: entry.size })
         break
       case '1': {
         const target = entryPath(entry.linkpath, this.#limits)
         if (target === '') throw unsafe(entry.path, 'a hard link to the root')
-        this.writer.write({ op: 'hardlink', path: common.path, target: bytes(target) })
+        this.#writer.write({ op: 'hardlink', path: common.path, target: bytes(target) })
         break
       }
       case '2':
         if (entry.linkpath === '') throw corrupt('a symbolic link without target', entry.path)
         if (entry.linkpath.includes('\0')) throw unsafe(entry.path, 'its target contains a NUL byte')
-        this.writer.write({ op: 'symlink', ...common, target: bytes(entry.linkpath), ...times })
+        this.#writer.write({ op: 'symlink', ...common, target: bytes(entry.linkpath), ...times })
         break
       case '5':
-        this.writer.write({ op: 'directory', ...common, mode })
+        this.#writer.write({ op: 'directory', ...common, mode })
         break
       case '3':
         if (entry.major === 0 && entry.minor === 0) throw unsafe(entry.path, 'device 0:0 is a whiteout of overlayfs')
@@ -125,7 +142,7 @@ export class LayerTranslator implements TarHandler {
   }
 
   #node({ mode, uid, gid, mtime, major, minor }: TarEntry, path: string, kind: 'character' | 'block' | 'fifo'): void {
-    this.writer.write({ op: 'node', path: bytes(path), kind, mode, uid, gid, ...timesOf(mtime), major, minor })
+    this.#writer.write({ op: 'node', path: bytes(path), kind, mode, uid, gid, ...timesOf(mtime), major, minor })
   }
 
   /** After the content, which follows its record directly. */
@@ -137,7 +154,7 @@ export class LayerTranslator implements TarHandler {
       if (IGNORED_ATTRIBUTES.has(name)) continue
       if (OVERLAY_ATTRIBUTE.test(name)) throw unsafe(path, `attribute ${name} would steer overlayfs`)
       if (name === '' || name.includes('\0')) throw unsafe(path, 'an extended attribute without a valid name')
-      this.writer.write({ op: 'attribute', path: bytes(path), name, value })
+      this.#writer.write({ op: 'attribute', path: bytes(path), name, value })
     }
   }
 }

@@ -43,7 +43,7 @@ async function apply(...records: ApplierRecord[]): Promise<void> {
   const writer = new RecordWriter(applierVocabulary)
   for (const record of records) writer.write(record)
   await using applier = new Applier(layer)
-  await applier.write(writer.take())
+  await applier.write([writer.take()])
   await applier.finish()
 }
 
@@ -80,13 +80,13 @@ describe('the applier', () => {
   it('refuses records of another build, and garbage', async () => {
     await assert.rejects(apply({ op: 'begin', hash: 1n }), { message: /EPROTO/ })
     const applier = new Applier(layer)
-    await applier.write(Buffer.alloc(4096, 0xff))
+    await applier.write([Buffer.alloc(4096, 0xff)])
     await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED' })
   })
 
   it('ends when its input ends, and says so', async () => {
     const applier = new Applier(layer)
-    await applier.write(Buffer.from([40, 0, 0, 0]))
+    await applier.write([Buffer.from([40, 0, 0, 0])])
     await applier[Symbol.asyncDispose]()
   })
 })

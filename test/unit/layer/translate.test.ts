@@ -13,7 +13,7 @@ function translate(entries: TarEntry[]): { bytes: Buffer; translator: LayerTrans
   reader.write(writeTar(entries))
   reader.end()
   translator.finish()
-  return { bytes: translator.writer.take(), translator }
+  return { bytes: Buffer.concat(translator.take()), translator }
 }
 
 function encoded(...parts: (ApplierRecord | string)[]): Buffer {
@@ -47,6 +47,23 @@ describe('LayerTranslator', () => {
         { op: 'times', ...path('d'), mtimeSeconds: 7, mtimeNanoseconds: 0 },
       ),
     )
+  })
+
+  it('hands on large content as it came', () => {
+    const large = 'x'.repeat(100_000)
+    const { bytes } = translate([
+      { path: 'f', data: large },
+      { path: 'g', data: 'y' },
+    ])
+    const file = (name: string, size: number): ApplierRecord => ({
+      op: 'file',
+      ...path(name),
+      mode: 0o644,
+      ...owner,
+      ...mtime,
+      size,
+    })
+    assert.deepEqual(bytes, encoded(file('f', large.length), large, file('g', 1), 'y'))
   })
 
   it('makes whiteouts and opaque marks of signs, and drops what signs contain', () => {
