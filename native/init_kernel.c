@@ -6,15 +6,19 @@
  */
 #include <linux/if.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <linux/sched/types.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "init.h"
 #include "sys.h"
+
+#define PROC_ROOT_INO 1 /* fs/proc/internal.h */
 
 #ifndef IOPRIO_WHO_PROCESS
 #define IOPRIO_WHO_PROCESS 1
@@ -33,12 +37,24 @@ static int write_procfs(struct init *init, const char *path, const char *value) 
   return write_all(fd, value);
 }
 
+/*
+ * A user namespace that sees no procfs in full may not mount one. The one at /proc, of the host before the pivot, of the
+ * container when joining it, does as well if it is the root of a procfs: writes stay on it (RESOLVE_NO_XDEV).
+ */
+static int open_visible_procfs(void) {
+  SCOPED_FD fd = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (fd < 0) return fd;
+  struct statfs fs;
+  struct stat info;
+  if (fstatfs(fd, &fs) < 0 || fstat(fd, &info) < 0) return -errno;
+  return fs.f_type == PROC_SUPER_MAGIC && info.st_ino == PROC_ROOT_INO ? sys_release(&fd) : -EPERM;
+}
+
 int init_open_procfs(struct init *init) {
   SCOPED_FD fs = sys_fsopen("proc");
   int result = fs < 0 ? fs : sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
   int mount = result < 0 ? result : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  /* Refused in a user namespace that sees no procfs in full. The host's, still in sight here, shows this process too. */
-  if (mount == -EPERM) mount = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+  if (mount == -EPERM) mount = open_visible_procfs();
   if (mount < 0) return mount;
   init->procfs_fd = mount;
   return 0;

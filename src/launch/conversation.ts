@@ -75,6 +75,14 @@ export class InitConversation {
    */
   async start(): Promise<void> {
     sys.send(this.#socket, Buffer.of(1))
+    await this.executed()
+  }
+
+  /**
+   * For a process without a start gate: resolves when its command runs.
+   * @throws UtsuwaError for the operation that failed; the process is gone then
+   */
+  async executed(): Promise<void> {
     const report = await this.#next()
     this.close()
     if (report !== undefined) throw this.#failure(report)

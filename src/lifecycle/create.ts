@@ -161,6 +161,7 @@ async function launchInto(
   plan: CompiledPlan,
   options: CreateOptions,
 ): Promise<Created> {
+  container.writeSpec(options.spec)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
   let init: InitConversation
   try {

@@ -10,7 +10,8 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
-import type { Hook } from '../spec/runtime.ts'
+import { parseJson, stringifyJson } from '../spec/json.ts'
+import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 
@@ -54,6 +55,7 @@ export interface ManagedRecord {
 }
 
 const STATE_FILE = 'state.json'
+const SPEC_FILE = 'spec.json'
 const TEMPORARY_PREFIX = '.new-'
 const LOCK_POLL_MS = 5
 const LOCK_TIMEOUT_MS = 30_000
@@ -85,6 +87,11 @@ export class LockedContainer implements Disposable {
     const path = join(this.directory, STATE_FILE)
     writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 })
     renameSync(`${path}.new`, path)
+  }
+
+  /** Keeps the runtime spec as it is now: the bundle may change while the container lives. */
+  writeSpec(spec: RuntimeSpec): void {
+    writeFileSync(join(this.directory, SPEC_FILE), stringifyJson(spec), { mode: 0o600 })
   }
 
   /** Removes the directory: the container is no longer known. */
@@ -186,6 +193,12 @@ export function findRecord(stateRoot: string, id: string): ContainerRecord | und
 export function readRecord(stateRoot: string, id: string): ContainerRecord {
   checkContainerId(id)
   return findRecord(stateRoot, id) ?? notFound(id)
+}
+
+/** The runtime spec that the container was created from. */
+export function readSpec(stateRoot: string, id: string): RuntimeSpec {
+  const path = join(containerDirectory(stateRoot, id), SPEC_FILE)
+  return parseJson(readFileSync(path, 'utf8'), path) as RuntimeSpec
 }
 
 function notFound(id: string): never {

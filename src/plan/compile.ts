@@ -11,7 +11,13 @@ import { propagationFlags } from './mount-options.ts'
 import { compileMounts } from './mounts.ts'
 import { formatTimeOffsets, Namespaces } from './namespaces.ts'
 import type { Operation, Plan } from './ops.ts'
-import { compileIdentity, compileLookup, compilePrivileges, compileResourcesOfProcess } from './process.ts'
+import {
+  compileIdentity,
+  compileLookup,
+  compilePersonality,
+  compilePrivileges,
+  compileResourcesOfProcess,
+} from './process.ts'
 
 /** What the plan depends on and the runtime spec does not say. */
 export interface HostFacts {
@@ -44,7 +50,7 @@ export interface CompileInput {
 }
 
 /** Descriptors that init inherits behind those that the container keeps, in this order. */
-export type DescriptorName = 'plan' | 'report' | 'gate' | 'console' | 'rootfs' | 'seccompListener'
+export type DescriptorName = 'plan' | 'report' | 'gate' | 'console' | 'rootfs' | 'container' | 'seccompListener'
 
 export interface CompiledPlan extends Plan {
   /** `descriptors[n]` is number `firstDescriptor + n` in init. */
@@ -82,7 +88,7 @@ export function compile(input: CompileInput): CompiledPlan {
       { op: 'change_directory', path: process.cwd, pointer: '/process/cwd' },
       ...finishRoot(spec),
       ...compileResourcesOfProcess(process),
-      ...personality(spec),
+      ...compilePersonality(spec),
       ...compileIdentity(process),
       compileLookup(process),
       { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
@@ -218,11 +224,4 @@ function finishRoot({ root, linux = {} }: RuntimeSpec): Operation[] {
       pointer: '/linux/rootfsPropagation',
     })
   return operations
-}
-
-const personas = { LINUX: 0, LINUX32: 8 } as const
-
-function personality({ linux = {} }: RuntimeSpec): Operation[] {
-  if (linux.personality === undefined) return []
-  return [{ op: 'set_personality', persona: personas[linux.personality.domain], pointer: '/linux/personality' }]
 }

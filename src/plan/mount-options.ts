@@ -59,7 +59,7 @@ const attributeOptions: Record<string, readonly [number, number]> = {
 }
 
 /** Options that say nothing to the kernel. */
-const ignored = new Set(['defaults', 'auto', 'noauto', 'user', 'nouser', '_netdev', 'nofail', 'loud'])
+const ignored = new Set(['defaults', 'auto', 'noauto', 'user', 'nouser', '_netdev', 'nofail', 'loud', 'silent'])
 
 export interface MountOptions {
   bind: boolean
@@ -71,7 +71,7 @@ export interface MountOptions {
   clear: number
   setRecursive: number
   clearRecursive: number
-  /** MS_* of mount(2), in the order given. */
+  /** MS_* of mount(2). */
   propagation: number
   /** What is left for the file system: `key` or `key=value`. */
   data: string[]
@@ -105,7 +105,7 @@ function applyOption(parsed: MountOptions, option: string): void {
   else if (option === 'tmpcopyup') parsed.copyUp = true
   else if (option === 'idmap') parsed.idmap = 'top'
   else if (option === 'ridmap') parsed.idmap = 'recursive'
-  else if (propagationFlags[option] !== undefined) parsed.propagation |= propagationFlags[option]
+  else if (propagationFlags[option] !== undefined) parsed.propagation = propagationFlags[option]
   else if (attributes !== undefined) {
     const [set, clear] = attributes
     parsed.set = (parsed.set & ~clear) | set

@@ -1,7 +1,7 @@
 /** config.md, "Process": from the gate of the file system to exec. */
 import { UtsuwaError } from '../errors.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
-import type { Capabilities, LinuxSeccomp, Process, Rlimit, Scheduler } from '../spec/runtime.ts'
+import type { Capabilities, LinuxSeccomp, Process, Rlimit, RuntimeSpec, Scheduler } from '../spec/runtime.ts'
 import { capabilityMasks } from './capabilities.ts'
 import type { Operation } from './ops.ts'
 
@@ -90,6 +90,13 @@ function compileScheduler(scheduler: Scheduler): Operation {
     period: scheduler.period ?? 0,
     pointer: '/process/scheduler',
   }
+}
+
+const personas = { LINUX: 0, LINUX32: 8 } as const
+
+export function compilePersonality({ linux = {} }: RuntimeSpec): Operation[] {
+  if (linux.personality === undefined) return []
+  return [{ op: 'set_personality', persona: personas[linux.personality.domain], pointer: '/linux/personality' }]
 }
 
 /** Who the process is. The bounding set goes first: dropping from it takes CAP_SETPCAP, which the user may not have. */

@@ -1,0 +1,85 @@
+/** `exec`: one more process in a container that lives. */
+import { closeSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseOwnCgroup } from '../cgroup/hierarchy.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import type { InitConversation } from '../launch/conversation.ts'
+import { launch } from '../launch/launch.ts'
+import { compileExec } from '../plan/compile-exec.ts'
+import type { Process } from '../spec/runtime.ts'
+import { errnos } from '../util/errno.ts'
+import { openInit } from './kill.ts'
+import { type ContainerRecord, readRecord, readSpec } from './record.ts'
+import { containerStatus } from './status.ts'
+
+export interface ExecOptions {
+  /** Descriptors 0–2 of the process; −1 is /dev/null. Default: the caller's own. */
+  readonly stdio?: readonly [number, number, number]
+  /** With `terminal`: a connected Unix socket that gets the terminal's master. */
+  readonly consoleSocketFd?: number
+  /** How many descriptors from 3 on the process inherits. Default: 0. */
+  readonly preserveFds?: number
+  readonly noNewKeyring?: boolean
+  /** A cgroup below the container's that the process is born in. */
+  readonly subCgroup?: string
+  /** Allow it in a paused container: the process waits until that is resumed. Default: false. */
+  readonly ignorePaused?: boolean
+}
+
+/**
+ * Resolves when the command runs. Whoever gets the conversation waits for its end.
+ * @throws UtsuwaError CONTAINER_STATE unless the container is created or running; what keeps the command from running
+ */
+export async function execInContainer(
+  stateRoot: string,
+  id: string,
+  process: Process,
+  options: ExecOptions = {},
+): Promise<InitConversation> {
+  const record = readRecord(stateRoot, id)
+  const status = containerStatus(stateRoot, record)
+  const operation = `exec in container ${id}`
+  if (status === 'paused' && !options.ignorePaused)
+    throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a paused container', { operation })
+  const pidfd = status === 'creating' ? undefined : openInit(record)
+  if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
+  try {
+    const exec = launchExec(stateRoot, record, process, options, pidfd)
+    await exec.executed()
+    return exec
+  } finally {
+    closeSync(pidfd)
+  }
+}
+
+function launchExec(
+  stateRoot: string,
+  record: ContainerRecord,
+  process: Process,
+  options: ExecOptions,
+  pidfd: number,
+): InitConversation {
+  const { stdio = [0, 1, 2], preserveFds = 0, noNewKeyring = false, consoleSocketFd, subCgroup } = options
+  const spec = readSpec(stateRoot, record.id)
+  const launchInto = (cgroupHostPath: string | undefined): InitConversation =>
+    launch({
+      plan: compileExec({ id: record.id, spec, process, cgroupHostPath, noNewKeyring, preserveFds }),
+      stdio,
+      preserved: Array.from({ length: preserveFds }, (_, index) => 3 + index),
+      inherited: { container: pidfd, ...(consoleSocketFd === undefined ? {} : { console: consoleSocketFd }) },
+    })
+  if (record.cgroup === undefined) return launchInto(undefined)
+  const own = join(record.cgroup.mount, record.cgroup.path)
+  try {
+    return launchInto(subCgroup === undefined ? own : join(own, subCgroup))
+  } catch (error) {
+    // A container that hands controllers to cgroups of its own has its processes in them, and none may be above.
+    if (subCgroup !== undefined || !isUtsuwaError(error) || error.errno !== errnos.EBUSY) throw error
+    return launchInto(cgroupOfInit(record.cgroup.mount, record.pid) ?? own)
+  }
+}
+
+function cgroupOfInit(mount: string, pid: number): string | undefined {
+  const path = parseOwnCgroup(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
+  return path === undefined ? undefined : join(mount, path)
+}

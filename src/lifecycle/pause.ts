@@ -1,0 +1,28 @@
+/** `pause` and `resume`: by the cgroup freezer. */
+import { setFrozen } from '../cgroup/freeze.ts'
+import { UtsuwaError } from '../errors.ts'
+import { cgroupDirectory } from './cgroup-directory.ts'
+import { lockContainer, readRecord } from './record.ts'
+import { containerStatus } from './status.ts'
+
+/** @throws UtsuwaError CONTAINER_STATE unless it is created or running */
+export async function pauseContainer(stateRoot: string, id: string): Promise<void> {
+  using _container = await lockContainer(stateRoot, id)
+  const record = readRecord(stateRoot, id)
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'running' && status !== 'created')
+    throw new UtsuwaError('CONTAINER_STATE', `container not running or created: ${status}`, {
+      operation: `pause container ${id}`,
+    })
+  await setFrozen(cgroupDirectory(record), true)
+}
+
+/** @throws UtsuwaError CONTAINER_STATE unless it is paused */
+export async function resumeContainer(stateRoot: string, id: string): Promise<void> {
+  using _container = await lockContainer(stateRoot, id)
+  const record = readRecord(stateRoot, id)
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'paused')
+    throw new UtsuwaError('CONTAINER_STATE', `container not paused: ${status}`, { operation: `resume container ${id}` })
+  await setFrozen(cgroupDirectory(record), false)
+}
