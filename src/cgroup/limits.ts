@@ -39,11 +39,6 @@ export function compileResources(resources: LinuxResources): CgroupWrite[] {
   ]
 }
 
-/** Controllers that the writes need, each once. */
-export function neededControllers(writes: readonly CgroupWrite[]): string[] {
-  return [...new Set(writes.map(({ controller }) => controller).filter(controller => controller !== undefined))]
-}
-
 function compilePids({ pids }: LinuxResources): CgroupWrite[] {
   // 0 tasks would stop the container itself from starting; engines write it for "no limit"
   if (pids?.limit === undefined) return []

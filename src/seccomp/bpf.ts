@@ -11,10 +11,10 @@ export class Label {
 }
 
 /** BPF_MAXINSNS: the kernel refuses longer programs. */
-export const MAX_INSTRUCTIONS = 4096
+const MAX_INSTRUCTIONS = 4096
 
 /** Size of `struct sock_filter { u16 code; u8 jt; u8 jf; u32 k }`. */
-export const INSTRUCTION_SIZE = 8
+const INSTRUCTION_SIZE = 8
 
 /** Codes of linux/bpf_common.h, composed: class | size or operation | mode or source. */
 export const BPF = {

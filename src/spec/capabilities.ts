@@ -44,9 +44,3 @@ export const CAPABILITIES = [
 ] as const
 
 export type Capability = (typeof CAPABILITIES)[number]
-
-/** The kernel's number of a capability, or undefined for a name it does not have. */
-export function capabilityNumber(name: string): number | undefined {
-  const number = (CAPABILITIES as readonly string[]).indexOf(name)
-  return number === -1 ? undefined : number
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileResources, neededControllers } from '../../../src/cgroup/limits.ts'
+import { compileResources } from '../../../src/cgroup/limits.ts'
 import { sharesToWeight } from '../../../src/cgroup/limits-cpu.ts'
 import { UtsuwaError, type UtsuwaErrorCode } from '../../../src/errors.ts'
 import type { LinuxResources } from '../../../src/spec/runtime.ts'
@@ -10,6 +10,10 @@ function writes(resources: LinuxResources): string[] {
   return compileResources(resources).map(
     ({ file, value, onMissing }) => `${file}${onMissing === 'skip' ? '?' : ''} = ${value}`,
   )
+}
+
+function controllers(resources: LinuxResources): (string | undefined)[] {
+  return compileResources(resources).map(({ controller }) => controller)
 }
 
 function assertRefused(resources: LinuxResources, code: UtsuwaErrorCode, pointer: string, message?: RegExp): void {
@@ -98,7 +102,7 @@ test('cpu: bandwidth, burst, cpuset', () => {
   assert.deepEqual(writes({ cpu: { quota: 0, period: 0, shares: 0, cpus: '' } }), [])
   assertRefused({ cpu: { quota: 5, burst: 6 } }, 'INVALID_SPEC', '/linux/resources/cpu/burst')
   assertRefused({ cpu: { realtimeRuntime: 5 } }, 'UNSUPPORTED', '/linux/resources/cpu/realtimeRuntime')
-  assert.deepEqual(neededControllers(compileResources({ cpu: { quota: 1, cpus: '0', shares: 2 } })), ['cpu', 'cpuset'])
+  assert.deepEqual(controllers({ cpu: { quota: 1, cpus: '0', shares: 2 } }), ['cpu', 'cpu', 'cpuset'])
 })
 
 test('cpu: a weight is written while the cgroup is not idle', () => {
@@ -178,7 +182,7 @@ test('unified: any file of a controller, a write a line, last', () => {
     'memory.high = 64M',
     'cgroup.max.depth = 5',
   ])
-  assert.deepEqual(neededControllers(compileResources(resources)), ['pids', 'io', 'memory'])
+  assert.deepEqual(controllers(resources), ['pids', 'io', 'io', 'memory', undefined])
   for (const name of ['../x', 'a/b', 'memory', 'memory..high', '.x', '__proto__', 'cgroup.procs', 'cgroup.freeze']) {
     const unified = Object.fromEntries([[name, '1']])
     assertRefused({ unified }, 'INVALID_SPEC', `/linux/resources/unified/${name.replaceAll('/', '~1')}`)
