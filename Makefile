@@ -143,8 +143,8 @@ $(FUZZ_TARGETS): build/fuzz/%: native/fuzz/%.c $$(call sources_for,$$*) $(wildca
 ifneq ($(FUZZER),)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -Dmain=program_main $< $(call sources_for,$*) -o $@
 else
-	$(Q)gcc $(SANITIZE) -Dmain=program_main -c $< -o $@.o
-	$(Q)gcc $(SANITIZE) test/native/fuzz_driver.c $@.o $(call sources_for,$*) -o $@
+	$(Q)gcc $(SANITIZE) -c test/native/fuzz_driver.c -o $@.o
+	$(Q)gcc $(SANITIZE) -Dmain=program_main $< $(call sources_for,$*) $@.o -o $@
 endif
 
 # --- TypeScript -------------------------------------------------------------------------------------------------------
