@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { compileResources } from '../cgroup/limits.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxResources } from '../spec/runtime.ts'
-import { errnoOf } from '../util/errno.ts'
+import { errnoOf, isErrno } from '../util/errno.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
 import { lockContainer, readRecord } from './record.ts'
 import { containerStatus } from './status.ts'
@@ -21,11 +21,12 @@ export async function updateContainer(stateRoot: string, id: string, resources: 
     throw new UtsuwaError('CONTAINER_STATE', 'cannot update a container that has stopped', { operation })
   const directory = cgroupDirectory(record)
   if (resources.memory?.checkBeforeUpdate) refuseLimitBelowUse(directory, resources, operation)
-  for (const { file, value, pointer } of compileResources(resources)) {
+  for (const { file, value, onMissing, pointer } of compileResources(resources)) {
     const path = join(directory, file)
     try {
       writeFileSync(path, value, { flag: 'r+' })
     } catch (cause) {
+      if (onMissing === 'skip' && isErrno(cause, 'ENOENT')) continue
       const errno = errnoOf(cause)
       throw new UtsuwaError('CGROUP_ERROR', undefined, {
         operation: `write ${file} ${value}`,

@@ -1,10 +1,10 @@
 /** A plan for people: what each operation does, in one line, and where it comes from. */
+import { RLIMITS } from '../spec/rlimits.ts'
 import { describeCapabilities } from './capabilities.ts'
 import type { CompiledPlan } from './compile.ts'
 import { mountAttributes, propagationFlags } from './mount-options.ts'
 import { cloneFlags } from './namespaces.ts'
 import type { Operation, OperationName, OperationOf } from './ops.ts'
-import { rlimitNumbers } from './process.ts'
 
 type Describers = { [Name in OperationName]: (operation: OperationOf<Name>) => string }
 
@@ -165,7 +165,7 @@ function details(list: readonly string[]): string {
 }
 
 function rlimitName(resource: number): string {
-  return Object.entries(rlimitNumbers).find(([, number]) => number === resource)?.[0] ?? String(resource)
+  return Object.entries(RLIMITS).find(([, number]) => number === resource)?.[0] ?? String(resource)
 }
 
 function limit(value: number | bigint): string {

@@ -1,29 +1,10 @@
 /** config.md, "Process": from the gate of the file system to exec. */
 import { UtsuwaError } from '../errors.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
+import { RLIMITS } from '../spec/rlimits.ts'
 import type { Capabilities, LinuxSeccomp, Process, Rlimit, RuntimeSpec, Scheduler } from '../spec/runtime.ts'
 import { capabilityMasks } from './capabilities.ts'
 import type { Operation } from './ops.ts'
-
-/** RLIMIT_* of asm-generic/resource.h. */
-export const rlimitNumbers: Record<string, number> = {
-  RLIMIT_CPU: 0,
-  RLIMIT_FSIZE: 1,
-  RLIMIT_DATA: 2,
-  RLIMIT_STACK: 3,
-  RLIMIT_CORE: 4,
-  RLIMIT_RSS: 5,
-  RLIMIT_NPROC: 6,
-  RLIMIT_NOFILE: 7,
-  RLIMIT_MEMLOCK: 8,
-  RLIMIT_AS: 9,
-  RLIMIT_LOCKS: 10,
-  RLIMIT_SIGPENDING: 11,
-  RLIMIT_MSGQUEUE: 12,
-  RLIMIT_NICE: 13,
-  RLIMIT_RTPRIO: 14,
-  RLIMIT_RTTIME: 15,
-}
 
 const schedulerPolicies = {
   SCHED_OTHER: 0,
@@ -67,7 +48,7 @@ export function compileResourcesOfProcess(process: Process): Operation[] {
 
 function compileRlimit({ type, soft, hard }: Rlimit, index: number): Operation {
   const pointer = `/process/rlimits/${index}`
-  const resource = rlimitNumbers[type]
+  const resource = RLIMITS[type]
   if (resource === undefined)
     throw new UtsuwaError('INVALID_SPEC', `${type} is no resource limit of Linux`, { configPointer: `${pointer}/type` })
   return { op: 'set_rlimit', resource, soft: unsigned(soft), hard: unsigned(hard), pointer }
