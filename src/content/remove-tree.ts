@@ -1,7 +1,57 @@
 /** Removing directories whose content a container or an image chose. */
-import { rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { isErrno } from '../util/errno.ts'
 
-/** Removes a file or a directory with all that is in it; one that is not there is fine. Links are removed, not followed. */
+/** Deeper directories are moved up first: a path to what is in them would be longer than the kernel's 4,096 bytes. */
+const LONGEST_PATH = 2048
+const SLASH = Buffer.from('/')
+
+/**
+ * Removes a file or a directory with all that is in it; one that is not there is fine. Links are removed, not followed.
+ * Nobody else may write to it meanwhile.
+ */
 export async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true })
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch {
+    // It fails on trees that are deep, and in older versions of Node on names that are no UTF-8. What else is wrong is
+    // wrong again below.
+    await removeThoroughly(Buffer.from(path))
+  }
+}
+
+async function removeThoroughly(top: Buffer): Promise<void> {
+  for (;;) {
+    const moved = await removeContent(top, top)
+    if (moved === 0) break
+  }
+  await rmdir(top)
+}
+
+/** @returns how many directories were moved to `top`, where they are still to be removed */
+async function removeContent(directory: Buffer, top: Buffer): Promise<number> {
+  let moved = 0
+  for (const name of await readdir(directory, { encoding: 'buffer' })) {
+    const path = Buffer.concat([directory, SLASH, name])
+    if (await unlinkUnlessDirectory(path)) continue
+    if (path.length > LONGEST_PATH) {
+      await rename(path, Buffer.concat([top, Buffer.from(`/${randomBytes(12).toString('hex')}`)]))
+      moved++
+    } else {
+      moved += await removeContent(path, top)
+      await rmdir(path)
+    }
+  }
+  return moved
+}
+
+async function unlinkUnlessDirectory(path: Buffer): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EISDIR')) return false
+    throw error
+  }
 }

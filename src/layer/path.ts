@@ -18,7 +18,9 @@ const PLAIN = /^(?:(?!\.{0,2}\/)[^/\0]+\/)*(?!\.{1,2}$)[^/\0]*$/
  *
  * @throws UtsuwaError UNSAFE_LAYER for `..` and NUL, LIMIT_EXCEEDED
  */
-export function entryPath(name: string, limits: LayerLimits): string {
+export function entryPath(fullName: string, limits: LayerLimits): string {
+  // Many archives begin every name so.
+  const name = fullName.startsWith('./') ? fullName.slice(2) : fullName
   if (name.length > PATH_MAX) throw limitExceeded(`a path of ${name.length} bytes`, PATH_MAX)
   const path = PLAIN.test(name) ? (name.endsWith('/') ? name.slice(0, -1) : name) : normalize(name)
   let depth = 1
