@@ -1,9 +1,10 @@
 /**
  * Bundles src/ into dist/ and puts the native programs into dist/native: `node tools/build.ts`.
  *
- * Start time decides the shape. The library and `utsuwa` are split into chunks, so that a registry client or a tar reader
- * is read from disk only by the call that needs it; `utsuwa-oci`, which engines start for every verb, is one file that
- * shares nothing. Dependencies are bundled: resolving undici's hundred files costs more than running them.
+ * Start time decides the shape. Everything is split into chunks, so that a registry client or a tar reader is read from
+ * disk, and the parts of Node below it are loaded, only by the call that needs it. `utsuwa-oci`, which engines start for
+ * every verb, is bundled by itself: chunks shared with the others would be more and smaller than it needs. Dependencies
+ * are bundled: to resolve undici's hundred files costs more than to run them. Minifying was measured to gain nothing.
  */
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ const dist = join(root, 'dist')
 const shared: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
+  splitting: true,
   write: false,
   format: 'esm',
   platform: 'node',
@@ -53,5 +55,5 @@ function copyNative(): void {
 
 emptyDist()
 copyNative()
-await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' }, splitting: true })
+await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' } })
 await bundle({ entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' } })
