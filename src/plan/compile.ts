@@ -90,6 +90,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...compileResourcesOfProcess(process),
       ...compilePersonality(spec),
       ...compileIdentity(process),
+      ...endWithLauncher(input),
       compileLookup(process),
       { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
       ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
@@ -126,12 +127,21 @@ function listDescriptors(input: CompileInput, process: Process): DescriptorName[
 }
 
 function surround(input: CompileInput, namespaces: Namespaces): Operation[] {
-  const operations: Operation[] = []
-  if (input.endWithLauncher) operations.push({ op: 'set_parent_death_signal', signal: SIGKILL, pointer: '' })
-  operations.push({ op: 'new_session', pointer: '' }, { op: 'open_procfs', pointer: '' })
+  const operations: Operation[] = [
+    { op: 'new_session', pointer: '' },
+    { op: 'open_procfs', pointer: '' },
+  ]
   if (!input.noNewKeyring) operations.push({ op: 'new_keyring', name: `_ses.${input.id}`, pointer: '' })
   if (namespaces.isNew('network')) operations.push({ op: 'bring_up_loopback', pointer: '/linux/namespaces' })
   return operations
+}
+
+/**
+ * Behind the user: a change of user takes the signal away (prctl(2)). Until then, and up to the start, init ends by
+ * itself when its launcher is gone.
+ */
+function endWithLauncher(input: CompileInput): Operation[] {
+  return input.endWithLauncher ? [{ op: 'set_parent_death_signal', signal: SIGKILL, pointer: '' }] : []
 }
 
 /**

@@ -1,5 +1,5 @@
 /** config-linux.md, "Devices" and "Default Devices", and the links of /dev. */
-import { normalize } from 'node:path/posix'
+import { resolve } from 'node:path/posix'
 import type { LinuxDevice, RuntimeSpec } from '../spec/runtime.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Operation } from './ops.ts'
@@ -34,7 +34,7 @@ export function compileDevices(spec: RuntimeSpec, namespaces: Namespaces): Opera
   const byPath = new Map<string, Device>()
   for (const device of defaultDevices) byPath.set(device.path, { ...device, pointer: '' })
   for (const [index, device] of (spec.linux?.devices ?? []).entries()) {
-    const path = normalize(device.path)
+    const path = resolve('/', device.path)
     byPath.set(path, { ...device, path, pointer: `/linux/devices/${index}` })
   }
   const devices = [...byPath.values()].map(device => compileDevice(device, namespaces.has('user')))
@@ -60,6 +60,7 @@ function compileDevice(device: Device, inUserNamespace: boolean): Operation {
 export function hasBoundDev({ mounts = [] }: RuntimeSpec): boolean {
   return mounts.some(
     ({ destination, type, options = [] }) =>
-      normalize(destination) === '/dev' && (type === 'bind' || options.includes('bind') || options.includes('rbind')),
+      resolve('/', destination) === '/dev' &&
+      (type === 'bind' || options.includes('bind') || options.includes('rbind')),
   )
 }

@@ -1,6 +1,7 @@
 /** The host stage: the cgroup with its limits, then the clone into it. */
 import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/devices.ts'
 import { compileResources } from '../cgroup/limits.ts'
+import { UtsuwaError } from '../errors.ts'
 import type { CompileInput } from './compile.ts'
 import { compileIdMaps, type Namespaces } from './namespaces.ts'
 import type { Operation } from './ops.ts'
@@ -17,9 +18,13 @@ export function compileHostStage(input: CompileInput, namespaces: Namespaces): O
 }
 
 function compileCgroup({ spec, cgroupPath, host }: CompileInput): Operation[] {
-  if (cgroupPath === undefined || host.cgroupMount === undefined) return []
   const resources = spec.linux?.resources ?? {}
   const writes = compileResources(resources)
+  if (host.cgroupMount === undefined && writes[0] !== undefined)
+    throw new UtsuwaError('CGROUP_ERROR', 'the host has no cgroup v2 hierarchy, so nothing can be limited', {
+      configPointer: writes[0].pointer,
+    })
+  if (cgroupPath === undefined || host.cgroupMount === undefined) return []
   const required = writes.flatMap(({ controller }) => controller ?? [])
   const useful = usefulControllers.filter(controller => host.cgroupControllers.includes(controller))
   const rules = [...(resources.devices ?? []), ...defaultDeviceRules]

@@ -1,5 +1,5 @@
 /** config.md, "Mounts": each entry becomes one operation on a container path. */
-import { isAbsolute, join, normalize } from 'node:path/posix'
+import { isAbsolute, join, resolve } from 'node:path/posix'
 import { UtsuwaError } from '../errors.ts'
 import type { Mount } from '../spec/runtime.ts'
 import type { CompileInput } from './compile.ts'
@@ -27,7 +27,7 @@ export function compileMounts(input: CompileInput, namespaces: Namespaces): Oper
 
 function compileMount(mount: Mount, pointer: string, input: CompileInput, namespaces: Namespaces): Operation {
   const options = parseMountOptions(mount.options)
-  const destination = normalize(mount.destination)
+  const destination = resolve('/', mount.destination)
   if (options.remount)
     throw unsupported('remount: a mount of the container is set up once, with all its options', pointer)
   if (options.copyUp) throw unsupported('tmpcopyup', pointer)

@@ -71,6 +71,7 @@ export function recordNumber(vocabulary: Vocabulary, op: string): number {
 export function vocabularyHash(vocabulary: Vocabulary): bigint {
   const text = JSON.stringify([
     vocabulary.name,
+    vocabulary.choices ?? [],
     Object.entries(vocabulary.types).map(([op, f]) => [op, Object.entries(f)]),
   ])
   return createHash('sha256').update(text).digest().readBigUInt64LE(0)
@@ -107,8 +108,13 @@ export class RecordWriter<V extends Vocabulary> {
     const start = this.#length
     this.#reserve(HEADER_SIZE)
     this.#length += HEADER_SIZE
-    for (const [name, field] of this.#layouts.get(op)!)
-      this.#writeField(name, field, (record as Record<string, unknown>)[name])
+    try {
+      for (const [name, field] of this.#layouts.get(op)!)
+        this.#writeField(name, field, (record as Record<string, unknown>)[name])
+    } catch (error) {
+      this.#length = start
+      throw error
+    }
     this.#buffer.writeUInt32LE(this.#length - start, start)
     this.#buffer.writeUInt32LE(this.#numbers.get(op)!, start + 4)
   }
