@@ -55,5 +55,11 @@ function copyNative(): void {
 
 emptyDist()
 copyNative()
-await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' } })
-await bundle({ entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' } })
+try {
+  await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' } })
+  await bundle({ entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' } })
+} catch (error) {
+  // esbuild has printed each error with its line; only what is not an error of the sources is news.
+  if (!(error instanceof Error && 'errors' in error)) throw error
+  process.exitCode = 1
+}
