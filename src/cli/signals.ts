@@ -1,6 +1,4 @@
 /** Signals that reach the command are meant for the container that runs in its foreground. */
-import { constants as osConstants } from 'node:os'
-import { sys } from '../sys/index.ts'
 
 /**
  * Not SIGCHLD and SIGPIPE, which are about ourselves, nor SIGWINCH, which the terminal answers. SIGTSTP stops the
@@ -17,15 +15,12 @@ export const FORWARDED_SIGNALS = [
   'SIGCONT',
 ] as const
 
-/** Passes signals on to the process behind a pidfd, until disposed of. */
-export function forwardSignals(pidfd: number): Disposable {
-  const forward = (signal: NodeJS.Signals): void => {
-    sys.pidfdSendSignal(pidfd, osConstants.signals[signal])
-  }
-  for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
+/** Passes them on until disposed of; before and after they do what they do to any process. */
+export function forwardSignals(send: (signal: NodeJS.Signals) => void): Disposable {
+  for (const signal of FORWARDED_SIGNALS) process.on(signal, send)
   return {
     [Symbol.dispose]: () => {
-      for (const signal of FORWARDED_SIGNALS) process.off(signal, forward)
+      for (const signal of FORWARDED_SIGNALS) process.off(signal, send)
     },
   }
 }

@@ -23,7 +23,12 @@ export interface Console extends Disposable {
   drained(): Promise<void>
 }
 
-export function openConsole(): Console {
+export interface ConsoleOptions {
+  /** Whether the caller's standard input goes to the container. Default: true. */
+  readonly input?: boolean
+}
+
+export function openConsole({ input = true }: ConsoleOptions = {}): Console {
   const [ours, theirs] = sys.socketpair('stream')
   let relay: Relay | undefined
   let open = true
@@ -36,7 +41,7 @@ export function openConsole(): Console {
   return {
     socketFd: theirs,
     async attach() {
-      relay = new Relay(await receiveMaster(ours))
+      relay = new Relay(await receiveMaster(ours), input)
       closeSockets()
     },
     async drained() {
@@ -66,22 +71,22 @@ class Relay {
   readonly #watch: Watch
   readonly #buffer = Buffer.allocUnsafe(BUFFER_SIZE)
   readonly #finish: () => void
+  readonly #hasInput: boolean
   readonly #resize = (): void => this.#copySize()
-  readonly #input = (chunk: Buffer): void => void this.#passOn(chunk)
-  readonly #inputEnd = (): void => void this.#passOn(END_OF_TRANSMISSION)
+  readonly #passChunk = (chunk: Buffer): void => void this.#passOn(chunk)
+  readonly #passEnd = (): void => void this.#passOn(END_OF_TRANSMISSION)
   #pending: Promise<unknown> = Promise.resolve()
   #open = true
 
-  constructor(master: number) {
+  constructor(master: number, hasInput: boolean) {
     this.#master = master
+    this.#hasInput = hasInput
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ended = promise
     this.#finish = resolve
     this.#copySize()
     process.on('SIGWINCH', this.#resize)
-    if (process.stdin.isTTY) process.stdin.setRawMode(true)
-    process.stdin.on('data', this.#input)
-    process.stdin.on('end', this.#inputEnd)
+    if (hasInput) this.#openInput()
     this.#watch = sys.watch(master, () => this.#output())
   }
 
@@ -90,12 +95,22 @@ class Relay {
     this.#open = false
     this.#watch.close()
     process.off('SIGWINCH', this.#resize)
-    process.stdin.off('data', this.#input)
-    process.stdin.off('end', this.#inputEnd)
-    if (process.stdin.isTTY) process.stdin.setRawMode(false)
-    process.stdin.destroy()
+    if (this.#hasInput) this.#closeInput()
     // A write that still waits for room ends with the last reader; the number must not be reused before.
     void this.#pending.finally(() => closeSync(this.#master))
+  }
+
+  #openInput(): void {
+    if (process.stdin.isTTY) process.stdin.setRawMode(true)
+    process.stdin.on('data', this.#passChunk)
+    process.stdin.on('end', this.#passEnd)
+  }
+
+  #closeInput(): void {
+    process.stdin.off('data', this.#passChunk)
+    process.stdin.off('end', this.#passEnd)
+    if (process.stdin.isTTY) process.stdin.setRawMode(false)
+    process.stdin.destroy()
   }
 
   #output(): void {

@@ -1,10 +1,10 @@
 /** What `create` and `run` have in common. */
 import { readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { type Bundle, readBundle } from '../../bundle/bundle.ts'
 import { UtsuwaError } from '../../errors.ts'
 import type { CreateOptions } from '../../lifecycle/create.ts'
 import { errnoOf } from '../../util/errno.ts'
-import { type Bundle, readBundle } from './bundle.ts'
 import type { Context } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
 import { systemdCgroupPath } from './systemd-cgroup.ts'

@@ -1,6 +1,8 @@
+import { constants as osConstants } from 'node:os'
 import { createContainer } from '../../lifecycle/create.ts'
 import { deleteContainer } from '../../lifecycle/delete.ts'
 import { startContainer } from '../../lifecycle/start.ts'
+import { sys } from '../../sys/index.ts'
 import { exitStatus } from '../exit-status.ts'
 import { forwardSignals } from '../signals.ts'
 import { type Console, openConsole } from '../terminal.ts'
@@ -8,6 +10,8 @@ import { defineCommand } from './command.ts'
 import { connectConsole } from './create.ts'
 import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
+
+const { signals } = osConstants
 
 export const run = defineCommand({
   summary: 'create a container, start it and wait for its end',
@@ -33,7 +37,9 @@ export const run = defineCommand({
     try {
       await console?.attach()
       if (flags['pid-file'] !== undefined) writePidFile(flags['pid-file'], record.pid)
-      using _signals = flags.detach ? undefined : forwardSignals(init.pidfd)
+      using _signals = flags.detach
+        ? undefined
+        : forwardSignals(signal => void sys.pidfdSendSignal(init.pidfd, signals[signal]))
       await startContainer(stateRoot, id)
       init.close()
       if (flags.detach) return 0

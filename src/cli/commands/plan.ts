@@ -1,0 +1,35 @@
+import type { Command } from 'commander'
+import { type CreateOptions, explain, planOf, planToJson, UtsuwaError } from '../../index.ts'
+import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
+import { rootsOf } from '../roots.ts'
+import { writeAll } from '../write.ts'
+
+interface PlanFlags extends ContainerFlags {
+  readonly bundle?: string
+  readonly json?: boolean
+  readonly rootfs?: boolean
+}
+
+export function define(command: Command): void {
+  addContainerFlags(command)
+    .argument('[IMAGE]', 'image, or with --rootfs a directory')
+    .argument('[COMMAND...]', "command and arguments; default: the image's")
+    .passThroughOptions()
+    .option('--rootfs', 'the first argument is a directory of this machine')
+    .option('-b, --bundle <DIR>', 'plan what its config.json says')
+    .option('--json', 'print the operations as JSON')
+    .action(async (source: string | undefined, args: string[], flags: PlanFlags) => {
+      const options = { ...containerOptions(flags, args), ...rootsOf(command), ...sourceOf(source, flags) }
+      const plan = await planOf(options)
+      writeAll(1, `${flags.json ? planToJson(plan) : explain(plan)}\n`)
+    })
+}
+
+function sourceOf(source: string | undefined, { bundle, rootfs }: PlanFlags): CreateOptions {
+  if (bundle !== undefined && source === undefined) return { bundle }
+  if (bundle !== undefined || source === undefined)
+    throw new UtsuwaError('INVALID_ARGUMENT', 'give an image, --rootfs with a directory, or --bundle', {
+      hint: 'utsuwa plan --help',
+    })
+  return rootfs ? { rootfs: source } : { image: source }
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import { type ContainerSummary, containers } from '../../index.ts'
+import { formatAge, formatDuration, printable, shortId, truncate } from '../format.ts'
+import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'
+import { rootsOf } from '../roots.ts'
+import { formatTable } from '../table.ts'
+import { writeAll } from '../write.ts'
+
+interface PsFlags extends ListFlags {
+  readonly all?: boolean
+  /** Negated flag: false when given. */
+  readonly trunc: boolean
+}
+
+const COMMAND_WIDTH = 22
+
+export function define(command: Command): void {
+  addListFlags(command)
+    .option('-a, --all', 'also those that have stopped')
+    .option('--no-trunc', 'ids and commands in full')
+    .action(async (flags: PsFlags) => {
+      const list = (await containers(rootsOf(command))).filter(({ status }) => flags.all || status !== 'stopped')
+      if (flags.quiet) writeAll(1, list.map(({ id }) => `${flags.trunc ? shortId(id) : id}\n`).join(''))
+      else if (!printedAsJson(flags, list)) writeAll(1, table(list, flags, Date.now()))
+    })
+}
+
+function table(list: readonly ContainerSummary[], { trunc }: PsFlags, now: number): string {
+  return formatTable(
+    ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'],
+    list.map(container => {
+      const command = printable(JSON.stringify(container.command.join(' ')))
+      return [
+        trunc ? shortId(container.id) : container.id,
+        printable(container.image ?? '<rootfs>'),
+        trunc ? truncate(command, COMMAND_WIDTH) : command,
+        formatAge(container.created, now),
+        describeStatus(container, now),
+        container.name ?? '',
+      ]
+    }),
+  )
+}
+
+export function describeStatus(
+  { status, created, exitCode }: Pick<ContainerSummary, 'status' | 'created' | 'exitCode'>,
+  now: number,
+): string {
+  const up = `Up ${formatDuration(now - Date.parse(created))}`
+  switch (status) {
+    case 'creating':
+    case 'created':
+      return 'Created'
+    case 'running':
+      return up
+    case 'paused':
+      return `${up} (Paused)`
+    case 'stopped':
+      return exitCode === undefined ? 'Exited (unknown)' : `Exited (${exitCode})`
+  }
+}

@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import { rootsOf } from '../roots.ts'
+import { writeAll } from '../write.ts'
+
+export interface PullFlags {
+  readonly platform?: string
+  readonly quiet?: boolean
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<IMAGE>', 'such as alpine:3, localhost:5000/team/app, name@sha256:…')
+    .option('--platform <PLATFORM>', 'such as linux/arm64 (default: this machine)')
+    .option('-q, --quiet', 'print the image id alone')
+    .action(async (reference: string, flags: PullFlags) => {
+      const { pullImage } = await import('../pull-image.ts')
+      const { id } = await pullImage(reference, rootsOf(command), flags)
+      writeAll(1, `${id}\n`)
+    })
+}

@@ -1,0 +1,103 @@
+import { closeSync, openSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import { type Container, type CreateOptions, create, isUtsuwaError, type Roots, UtsuwaError } from '../../index.ts'
+import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
+import { describeOom } from '../oom.ts'
+import { rootsOf } from '../roots.ts'
+import { forwardSignals } from '../signals.ts'
+import { type Console, openConsole } from '../terminal.ts'
+import { writeAll } from '../write.ts'
+
+interface RunFlags extends ContainerFlags {
+  readonly detach?: boolean
+  readonly interactive?: boolean
+  readonly pull: 'missing' | 'always' | 'never'
+  readonly rm?: boolean
+  readonly rootfs?: boolean
+}
+
+export function define(command: Command): void {
+  addContainerFlags(command)
+    .argument('<IMAGE>', 'image, or with --rootfs a directory')
+    .argument('[COMMAND...]', "command and arguments; default: the image's")
+    .passThroughOptions()
+    .option('--rootfs', 'the first argument is a directory of this machine, used as root file system')
+    .option('--rm', 'remove the container when it has ended')
+    .option('-i, --interactive', 'pass on standard input')
+    .addOption(new Option('--pull <WHEN>', 'pull the image').choices(['missing', 'always', 'never']).default('missing'))
+    .option('-d, --detach', 'not supported yet')
+    .action(async (source: string, args: string[], flags: RunFlags) => {
+      process.exitCode = await runContainer(source, args, flags, rootsOf(command))
+    })
+}
+
+async function runContainer(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
+  checkFlags(flags)
+  using console = flags.tty ? openConsole({ input: flags.interactive === true }) : undefined
+  if (!flags.interactive && !flags.tty) closeInput()
+  const options: CreateOptions = {
+    ...containerOptions(flags, args),
+    ...roots,
+    ...(flags.rootfs ? { rootfs: source } : { image: source }),
+    ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
+    removeOnExit: flags.rm ?? false,
+  }
+  return runToEnd(await createPulling(options, flags), console, flags)
+}
+
+async function runToEnd(container: Container, console: Console | undefined, { memory }: RunFlags): Promise<number> {
+  try {
+    await console?.attach()
+    using _signals = forwardSignals(signal => kill(container, signal))
+    await container.start()
+    const result = await container.wait()
+    await console?.drained()
+    console?.[Symbol.dispose]()
+    if (result.oom !== undefined) writeAll(2, `utsuwa: ${describeOom(container, result, memory)}\n`)
+    return result.exitCode
+  } catch (error) {
+    await container.delete()
+    throw error
+  }
+}
+
+function checkFlags({ detach, interactive, tty }: RunFlags): void {
+  if (detach)
+    throw new UtsuwaError('UNSUPPORTED', '--detach: a container ends with the command that runs it', {
+      hint: 'let systemd keep it: systemd-run --unit NAME utsuwa run …',
+    })
+  if (interactive && tty && !process.stdin.isTTY)
+    throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
+}
+
+/** Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input. */
+function closeInput(): void {
+  closeSync(0)
+  openSync('/dev/null', 'r') // gets the lowest number that is free: 0
+}
+
+async function createPulling(options: CreateOptions, { pull: when }: RunFlags): Promise<Container> {
+  const { image } = options
+  if (image === undefined) return create(options)
+  const pull = async (): Promise<void> => {
+    const { pullImage } = await import('../pull-image.ts')
+    await pullImage(image, options)
+  }
+  if (when === 'always') await pull()
+  try {
+    return await create(options)
+  } catch (error) {
+    if (when !== 'missing' || !isUtsuwaError(error, 'IMAGE_NOT_FOUND')) throw error
+    await pull()
+    return create(options)
+  }
+}
+
+function kill(container: Container, signal: NodeJS.Signals): void {
+  try {
+    container.kill(signal)
+  } catch (error) {
+    // It ended a moment before.
+    if (!isUtsuwaError(error, 'CONTAINER_NOT_RUNNING')) throw error
+  }
+}

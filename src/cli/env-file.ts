@@ -1,0 +1,20 @@
+/** `--env-file`, by docker's rules. */
+import { UtsuwaError } from '../errors.ts'
+
+/**
+ * Lines `NAME=value` or `NAME`; empty ones and those that start with # are left out. Values are taken as they are:
+ * there is no quoting.
+ *
+ * @throws UtsuwaError INVALID_ARGUMENT with the line
+ */
+export function parseEnvFile(text: string, path: string): string[] {
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    const entry = line.trimStart()
+    if (entry === '' || entry.startsWith('#')) return []
+    if (/^[^=\s]+(=|$)/.test(entry)) return [entry]
+    throw new UtsuwaError('INVALID_ARGUMENT', `line ${index + 1} has no variable name`, {
+      operation: `read env file ${path}`,
+      path,
+    })
+  })
+}

@@ -1,0 +1,65 @@
+/** Sizes and times for people, in docker's words. */
+
+const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+const BINARY_UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** `4860000` → `4.86MB`. */
+export function formatSize(bytes: number): string {
+  return scale(bytes, 1000, DECIMAL_UNITS).join('')
+}
+
+/** `67108864` → `64 MiB`: what limits are given in. */
+export function formatBinarySize(bytes: number): string {
+  return scale(bytes, 1024, BINARY_UNITS).join(' ')
+}
+
+function scale(value: number, base: number, units: readonly string[]): [string, string] {
+  let unit = 0
+  for (; value >= base && unit < units.length - 1; unit++) value /= base
+  return [String(Number(value.toPrecision(3))), units[unit]!]
+}
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+const steps = [
+  [365 * DAY, 'year'],
+  [30 * DAY, 'month'],
+  [7 * DAY, 'week'],
+  [DAY, 'day'],
+  [HOUR, 'hour'],
+  [MINUTE, 'minute'],
+  [SECOND, 'second'],
+] as const
+
+/** `3 minutes`, `1 day`; for less than a second `less than a second`. */
+export function formatDuration(milliseconds: number): string {
+  const step = steps.find(([length]) => milliseconds >= length)
+  if (step === undefined) return 'less than a second'
+  const count = Math.floor(milliseconds / step[0])
+  return `${count} ${step[1]}${count === 1 ? '' : 's'}`
+}
+
+/** Undefined and what is no date: `N/A`. @param time RFC 3339 */
+export function formatAge(time: string | undefined, now: number): string {
+  const then = time === undefined ? Number.NaN : Date.parse(time)
+  return Number.isNaN(then) ? 'N/A' : `${formatDuration(now - then)} ago`
+}
+
+/** Cuts text to a width, with a mark where something is missing. */
+export function truncate(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
+}
+
+/** Docker's short form of an id or digest. */
+export function shortId(id: string): string {
+  return id.replace(/^sha256:/, '').slice(0, 12)
+}
+
+/** Names of images come from registries, commands from images: neither may steer the terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\uFFFD')
+}

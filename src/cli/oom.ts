@@ -1,0 +1,28 @@
+/** What to say when the kernel killed for lack of memory: which limit was hit, and whose. */
+import { parseBytes } from '../config/bytes.ts'
+import type { Container, RunResult } from '../index.ts'
+import { formatBinarySize, shortId } from './format.ts'
+
+const KILLED = 137
+
+/** @param memory what `--memory` says */
+export function describeOom(
+  { id, name }: Pick<Container, 'id' | 'name'>,
+  { exitCode, oom }: Pick<RunResult, 'exitCode' | 'oom'>,
+  memory: string | undefined,
+): string {
+  const container = name ?? shortId(id)
+  const kills = oom?.kills ?? 0
+  const who =
+    exitCode === KILLED
+      ? `container ${container} was killed`
+      : `${kills} process${kills === 1 ? '' : 'es'} of container ${container} ${kills === 1 ? 'was' : 'were'} killed`
+  return `${who}: ${describeLimit(oom?.level, memory)}`
+}
+
+function describeLimit(level: 'container' | 'ancestor' | undefined, memory: string | undefined): string {
+  if (level === 'ancestor')
+    return "memory.max of a cgroup above this container was hit, or the machine's memory is used up"
+  const limit = memory === undefined ? '' : ` (${formatBinarySize(parseBytes(memory, '--memory'))})`
+  return `memory.max${limit} of this container was hit`
+}

@@ -1,0 +1,46 @@
+/** Errors for people: one line on standard error and, where there is something to type, a second. */
+import { CommanderError } from 'commander'
+import { isUtsuwaError } from '../errors.ts'
+import { isErrno } from '../util/errno.ts'
+import { writeAll } from './write.ts'
+
+/** Exit statuses of docker and podman. */
+const OWN_FAILURE = 125
+const NOT_EXECUTABLE = 126
+const NOT_FOUND = 127
+
+/** Prints it. @returns the exit status that says the same */
+export function reportError(error: unknown): number {
+  const { message, hint } = describe(error)
+  writeAll(2, `utsuwa: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  return exitStatusOf(error)
+}
+
+export function exitStatusOf(error: unknown): number {
+  if (isUtsuwaError(error, 'COMMAND_NOT_EXECUTABLE')) return NOT_EXECUTABLE
+  if (isUtsuwaError(error, 'COMMAND_NOT_FOUND')) return NOT_FOUND
+  return OWN_FAILURE
+}
+
+interface Description {
+  readonly message: string
+  readonly hint: string | undefined
+}
+
+export function describe(error: unknown): Description {
+  if (error instanceof CommanderError) return describeUsage(error.message)
+  const message = oneLine(error instanceof Error ? error.message : String(error))
+  if (isUtsuwaError(error) && error.hint !== undefined) return { message, hint: oneLine(error.hint) }
+  const denied = isErrno(error, 'EACCES') || isErrno(error, 'EPERM')
+  return { message, hint: denied && process.geteuid?.() !== 0 ? 'run it with sudo' : undefined }
+}
+
+/** Commander puts its suggestion on a second line, in parentheses. */
+function describeUsage(text: string): Description {
+  const [, message = text, suggestion] = /^(?:error: )?(.*?)(?:\n\((.*)\))?$/s.exec(text) ?? []
+  return { message: oneLine(message), hint: suggestion === undefined ? 'utsuwa help' : oneLine(suggestion) }
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, '; ')
+}
