@@ -92,7 +92,7 @@ static int enter_parent(struct tree *tree, struct wire_bytes path, char buffer[A
   }
   if (fd < 0) return fd;
   tree->parent = fd;
-  strcpy(tree->parent_path, parent_path);
+  memcpy(tree->parent_path, parent_path, strlen(parent_path) + 1); /* both are APPLIER_PATH_MAX long */
   tree->parent_valid = true;
   return 0;
 }
@@ -221,7 +221,7 @@ int tree_hardlink(struct tree *tree, struct wire_bytes path, struct wire_bytes t
   if (target_parent < 0) return target_parent;
   char target_name[NAME_MAX + 1];
   if (strlen(name) > NAME_MAX) return -ENAMETOOLONG;
-  strcpy(target_name, name);
+  memcpy(target_name, name, strlen(name) + 1);
   error = enter_parent(tree, path, buffer, &name);
   if (error < 0) return error;
   tree->step = APPLIER_STEP_CREATE;

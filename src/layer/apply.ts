@@ -86,15 +86,20 @@ async function decompressed(
   async function sink(chunks: AsyncIterable<Buffer>): Promise<void> {
     for await (const chunk of chunks) await take(chunk)
   }
-  const { start, all } = await peek(count(), 4)
-  const decompressor = decompressorFor(start)
+  const counter = count()
   const options = signal === undefined ? {} : { signal }
   try {
+    const { start, all } = await peek(counter, 4)
+    const decompressor = decompressorFor(start)
     if (decompressor === undefined) await pipeline(all, sink, options)
     else await pipeline(all, decompressor, sink, options)
   } catch (error) {
     if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
     throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
+  } finally {
+    // A pipeline that fails early leaves its source as it is, with an open file. Not awaited: the source may be waiting
+    // for a download that nobody needs any more.
+    counter.return(undefined).catch(() => undefined)
   }
 }
 
