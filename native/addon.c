@@ -95,6 +95,14 @@ FUNCTION(flock, int32_t fd = integer(&args, 0); int32_t operation = integer(&arg
 FUNCTION(open_tree, struct text path; int32_t dir = integer(&args, 0); string(&args, 1, &path);
          uint32_t flags = (uint32_t)number(&args, 2), utsuwa_open_tree(dir, path.data, flags))
 
+FUNCTION(mount_setattr, int32_t mount = integer(&args, 0); uint32_t flags = (uint32_t)number(&args, 1);
+         uint64_t set = (uint64_t)number(&args, 2); uint64_t clear = (uint64_t)number(&args, 3);
+         uint64_t propagation = (uint64_t)number(&args, 4); int32_t userns = integer(&args, 5),
+         utsuwa_mount_setattr(mount, flags, set, clear, propagation, userns))
+
+FUNCTION(user_namespace, struct text uid_map; struct text gid_map; string(&args, 0, &uid_map);
+         string(&args, 1, &gid_map), utsuwa_user_namespace(uid_map.data, gid_map.data))
+
 FUNCTION(fsopen, struct text type; string(&args, 0, &type), utsuwa_fsopen(type.data))
 
 /* An empty key or value stands for NULL: no command takes an empty one. */
@@ -243,6 +251,8 @@ NAPI_MODULE_INIT() {
       EXPORT("openat2", openat2),
       EXPORT("flock", flock),
       EXPORT("openTree", open_tree),
+      EXPORT("mountSetattr", mount_setattr),
+      EXPORT("userNamespace", user_namespace),
       EXPORT("fsopen", fsopen),
       EXPORT("fsconfig", fsconfig),
       EXPORT("fsmount", fsmount),

@@ -77,6 +77,7 @@ static int perform(struct init *init, const struct plan_record *r) {
   case PLAN_CREATE_CGROUP:
   case PLAN_OPEN_CGROUP:
   case PLAN_WRITE_CGROUP:
+  case PLAN_OWN_CGROUP:
   case PLAN_ATTACH_DEVICE_PROGRAM:
   case PLAN_CLONE:
   case PLAN_WRITE_ID_MAP: break; /* the host's */

@@ -13,7 +13,7 @@ static bool belongs_to_join(enum plan_op op) {
 
 static bool belongs_to_host(enum plan_op op) {
   return op == PLAN_CREATE_CGROUP || op == PLAN_OPEN_CGROUP || op == PLAN_WRITE_CGROUP ||
-         op == PLAN_ATTACH_DEVICE_PROGRAM || op == PLAN_CLONE || op == PLAN_WRITE_ID_MAP;
+         op == PLAN_OWN_CGROUP || op == PLAN_ATTACH_DEVICE_PROGRAM || op == PLAN_CLONE || op == PLAN_WRITE_ID_MAP;
 }
 
 static bool needs_root(enum plan_op op) {

@@ -12,9 +12,13 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include "copy.h"
 #include "init.h"
 #include "path.h"
 #include "sys.h"
+
+#define FSCONFIG_VALUE_MAX 255
+#define MOUNT_DATA_MAX 4096
 
 /* The file system's own words about what it refused: "e overlay: …" without the level. */
 static void keep_fs_message(struct init *init, int fs) {
@@ -97,7 +101,40 @@ static int inherit_mode(int mount, int destination) {
   return (int)result;
 }
 
+/* fsconfig(2) takes values of up to 255 bytes; an overlay of some layers has longer ones. */
+static bool has_long_option(const struct wire_strings *options) {
+  const char *option = options->first;
+  for (uint32_t i = 0; i < options->count; i++, option = wire_next(option))
+    if (strlen(option) > FSCONFIG_VALUE_MAX) return true;
+  return false;
+}
+
+/* mount(2) on a descriptor: all options in one page, then the attributes on what was mounted. */
+static int mount_with_long_options(struct init *init, const struct plan_mount_at *op) {
+  char data[MOUNT_DATA_MAX] = "", target[32];
+  size_t length = 0;
+  const char *option = op->options.first;
+  for (uint32_t i = 0; i < op->options.count; i++, option = wire_next(option)) {
+    int written = snprintf(data + length, sizeof data - length, "%s%s", length == 0 ? "" : ",", option);
+    if (written < 0 || (size_t)written >= sizeof data - length) return -E2BIG;
+    length += (size_t)written;
+  }
+  SCOPED_FD destination = path_make_directory(init->root_fd, op->destination);
+  if (destination < 0) return destination;
+  int result = refuse_procfs(init, destination);
+  if (result < 0) return result;
+  snprintf(target, sizeof target, "/proc/self/fd/%d", destination);
+  result = (int)sys5(__NR_mount, SYS_PTR(op->source), SYS_PTR(target), SYS_PTR(op->type), 0, SYS_PTR(data));
+  if (result < 0) return result;
+  SCOPED_FD mounted = path_open(init->root_fd, op->destination, true);
+  const struct mount_attr attr = {.attr_set = op->attributes};
+  if (mounted >= 0) result = change_attributes(mounted, &attr, 0);
+  if (mounted >= 0 && result == 0) result = change_propagation(mounted, op->propagation);
+  return mounted < 0 ? mounted : result;
+}
+
 int init_mount_at(struct init *init, const struct plan_mount_at *op) {
+  if (has_long_option(&op->options)) return mount_with_long_options(init, op);
   SCOPED_FD mount = make_fs(init, op->type, op->source, &op->options, op->attributes);
   if (mount < 0) return mount;
   bool existed = true;
@@ -108,6 +145,7 @@ int init_mount_at(struct init *init, const struct plan_mount_at *op) {
   }
   if (destination < 0) return destination;
   int result = refuse_procfs(init, destination);
+  if (result == 0 && existed && op->copy_up) result = copy_tree(destination, mount);
   if (result == 0 && existed && strcmp(op->type, "tmpfs") == 0 && !says_mode(&op->options))
     result = inherit_mode(mount, destination);
   if (result == 0) result = attach(mount, destination);
@@ -116,7 +154,8 @@ int init_mount_at(struct init *init, const struct plan_mount_at *op) {
 }
 
 int init_bind_at(struct init *init, const struct plan_bind_at *op) {
-  SCOPED_FD tree = sys_open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | (op->recursive ? AT_RECURSIVE : 0));
+  SCOPED_FD tree = op->tree_fd >= 0 ? op->tree_fd
+                                    : sys_open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | (op->recursive ? AT_RECURSIVE : 0));
   if (tree < 0) {
     init_set_detail(init, op->source);
     return tree;
@@ -124,11 +163,6 @@ int init_bind_at(struct init *init, const struct plan_bind_at *op) {
   struct stat source;
   if (fstat(tree, &source) < 0) return -errno;
 
-  if (op->idmap_fd >= 0) {
-    const struct mount_attr idmap = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)op->idmap_fd};
-    int result = change_attributes(tree, &idmap, op->idmap_recursive ? AT_RECURSIVE : 0);
-    if (result < 0) return result;
-  }
   const struct mount_attr recursive = {.attr_set = op->set_recursive_attributes, .attr_clr = op->clear_recursive_attributes};
   int result = change_attributes(tree, &recursive, AT_RECURSIVE);
   const struct mount_attr top = {.attr_set = op->set_attributes, .attr_clr = op->clear_attributes};

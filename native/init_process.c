@@ -157,7 +157,6 @@ int init_set_no_new_privs(struct init *init) {
 }
 
 int init_load_seccomp(struct init *init, const struct plan_load_seccomp *op) {
-  (void)init;
   if (op->program.size % sizeof(struct sock_filter) != 0) return -EINVAL;
   const struct sock_fprog program = {
       .len = (unsigned short)(op->program.size / sizeof(struct sock_filter)),
@@ -165,8 +164,9 @@ int init_load_seccomp(struct init *init, const struct plan_load_seccomp *op) {
   };
   long result = sys3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, op->flags, SYS_PTR(&program));
   if (result < 0 || !(op->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)) return result < 0 ? (int)result : 0;
+  /* Before the exec, which the filter may already notify about. */
   SCOPED_FD listener = (int)result;
-  return socket_send(op->listener_fd, &op->listener_message, 1, listener);
+  return report_send(init->report_fd, PLAN_REPORT_SECCOMP_LISTENER, init->index, 0, "", listener);
 }
 
 static char **vector_of(const struct wire_strings *strings) {

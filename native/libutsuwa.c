@@ -59,6 +59,13 @@ int64_t utsuwa_flock(int32_t fd, int32_t operation) {
 }
 
 int64_t utsuwa_open_tree(int32_t dir, const char *path, uint32_t flags) { return sys_open_tree(dir, path, flags); }
+int64_t utsuwa_mount_setattr(int32_t mount, uint32_t flags, uint64_t set, uint64_t clear, uint64_t propagation,
+                             int32_t userns_fd) {
+  const struct mount_attr attr = {
+      .attr_set = set, .attr_clr = clear, .propagation = propagation, .userns_fd = (uint64_t)userns_fd};
+  return sys_mount_setattr(mount, "", AT_EMPTY_PATH | flags, &attr);
+}
+
 int64_t utsuwa_fsopen(const char *type) { return sys_fsopen(type); }
 int64_t utsuwa_fsconfig(int32_t fs, uint32_t command, const char *key, const char *value, int32_t aux) {
   return sys_fsconfig(fs, command, key, value, aux);

@@ -47,6 +47,11 @@ int64_t utsuwa_openat2(int32_t dir, const char *path, uint64_t flags, uint64_t m
 int64_t utsuwa_flock(int32_t fd, int32_t operation);
 
 int64_t utsuwa_open_tree(int32_t dir, const char *path, uint32_t flags);
+/* mount_setattr(2) on the mount behind a descriptor; `userns_fd` counts with MOUNT_ATTR_IDMAP. */
+int64_t utsuwa_mount_setattr(int32_t mount, uint32_t flags, uint64_t set, uint64_t clear, uint64_t propagation,
+                             int32_t userns_fd);
+/* Descriptor of a user namespace with these maps and no process in it, for id-mapped mounts. */
+int64_t utsuwa_user_namespace(const char *uid_map, const char *gid_map);
 int64_t utsuwa_fsopen(const char *type);
 int64_t utsuwa_fsconfig(int32_t fs, uint32_t command, const char *key, const char *value, int32_t aux);
 int64_t utsuwa_fsmount(int32_t fs, uint32_t attributes);

@@ -150,6 +150,26 @@ static int write_cgroup(struct launch *launch, const struct plan_write_cgroup *o
   return result;
 }
 
+/* config-linux.md, "Cgroup ownership": the directory, and what /sys/kernel/cgroup/delegate lists. */
+static int own_cgroup(struct launch *launch, const struct plan_own_cgroup *op) {
+  long result = sys3(__NR_fchown, launch->cgroup_fd, op->uid, -1);
+  if (result < 0) return (int)result;
+  char list[1024];
+  SCOPED_FD fd = sys_openat(AT_FDCWD, "/sys/kernel/cgroup/delegate", O_RDONLY, 0);
+  ssize_t size = fd == -ENOENT ? 0 : fd < 0 ? fd : sys_read(fd, list, sizeof list - 1);
+  if (size < 0) return (int)size;
+  list[size] = '\0';
+  for (char *name = list; *name != '\0';) {
+    size_t length = strcspn(name, "\n");
+    char *next = name + length + (name[length] == '\n');
+    name[length] = '\0';
+    result = sys5(__NR_fchownat, launch->cgroup_fd, SYS_PTR(name), op->uid, -1, AT_SYMLINK_NOFOLLOW);
+    if (result < 0 && result != -ENOENT) return (int)result; /* listed, but its controller is not enabled */
+    name = next;
+  }
+  return 0;
+}
+
 static int attach_device_program(struct launch *launch, const struct plan_attach_device_program *op) {
   union bpf_attr load;
   memset(&load, 0, sizeof load);
@@ -208,18 +228,19 @@ static int become_init(struct child *child) {
   return (int)sys5(__NR_execveat, init, SYS_PTR(""), SYS_PTR(args), SYS_PTR(env), AT_EMPTY_PATH);
 }
 
-static __attribute__((noreturn)) void child_main(struct child *child) {
+static __attribute__((noreturn)) void child_main(void *argument) {
+  struct child *child = argument;
   child->error = -become_init(child);
   sys1(__NR_exit_group, 127);
   __builtin_unreachable();
 }
 
 /* clone3 with a stack of its own: the child must not return through this frame, so it is entered from assembly. */
-static long clone_on_stack(struct clone_args *args, struct child *child) {
+static long clone_on_stack(struct clone_args *args, void (*child_entry)(void *), void *child) {
 #if defined(__x86_64__)
   long result;
-  register struct child *argument __asm__("r12") = child;
-  register void (*entry)(struct child *) __asm__("r13") = child_main;
+  register void *argument __asm__("r12") = child;
+  register void (*entry)(void *) __asm__("r13") = child_entry;
   __asm__ volatile("syscall\n\t"
                    "test %%rax, %%rax\n\t"
                    "jnz 1f\n\t"
@@ -236,8 +257,8 @@ static long clone_on_stack(struct clone_args *args, struct child *child) {
   register long x8 __asm__("x8") = __NR_clone3;
   register long x0 __asm__("x0") = (long)args;
   register long x1 __asm__("x1") = sizeof *args;
-  register struct child *x20 __asm__("x20") = child;
-  register void (*x21)(struct child *) __asm__("x21") = child_main;
+  register void *x20 __asm__("x20") = child;
+  register void (*x21)(void *) __asm__("x21") = child_entry;
   __asm__ volatile("svc 0\n\t"
                    "cbnz x0, 1f\n\t"
                    "mov x29, xzr\n\t"
@@ -314,7 +335,7 @@ static int clone_init(struct launch *launch) {
   /* A signal handler of this process must not run in the child, on memory that both use. */
   const uint64_t all = ~UINT64_C(0);
   sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&all), SYS_PTR(&child.old_mask), sizeof all);
-  long pid = clone_on_stack(&args, &child);
+  long pid = clone_on_stack(&args, child_main, &child);
   sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&child.old_mask), 0, sizeof all);
   if (pid > 0 && maps) {
     sys_close(sys_release(&executed_write));
@@ -335,6 +356,53 @@ static int clone_init(struct launch *launch) {
   return 0;
 }
 
+/* ── user namespaces for id-mapped mounts ── */
+
+/* Waits to be killed: the namespace needs somebody in it until it is open. */
+static __attribute__((noreturn)) void wait_for_kill(void *argument) {
+  (void)argument;
+  for (;;) sys4(__NR_rt_sigsuspend, SYS_PTR(&(uint64_t){~UINT64_C(0)}), sizeof(uint64_t), 0, 0);
+}
+
+static int open_user_namespace(int pid, const char *uid_map, const char *gid_map) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
+  int result = write_file(AT_FDCWD, path, uid_map);
+  if (result < 0) return result;
+  snprintf(path, sizeof path, "/proc/%d/gid_map", pid);
+  if ((result = write_file(AT_FDCWD, path, gid_map)) < 0) return result;
+  snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+  return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+int64_t utsuwa_user_namespace(const char *uid_map, const char *gid_map) {
+  void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return -errno;
+  int pidfd = -1;
+  struct clone_args args = {
+      .flags = CLONE_NEWUSER | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+      .pidfd = (uint64_t)(uintptr_t)&pidfd,
+      .exit_signal = SIGCHLD,
+      .stack = (uint64_t)(uintptr_t)stack,
+      .stack_size = STACK_SIZE,
+  };
+  const uint64_t all = ~UINT64_C(0);
+  uint64_t old_mask;
+  sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&all), SYS_PTR(&old_mask), sizeof all);
+  long pid = clone_on_stack(&args, wait_for_kill, NULL);
+  sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&old_mask), 0, sizeof all);
+  int result = (int)pid;
+  if (pid > 0) {
+    result = open_user_namespace((int)pid, uid_map, gid_map);
+    siginfo_t info;
+    sys4(__NR_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+    sys5(__NR_waitid, P_PIDFD, pidfd, SYS_PTR(&info), WEXITED, 0);
+    sys_close(pidfd);
+  }
+  munmap(stack, STACK_SIZE);
+  return result;
+}
+
 /* ── the stage ── */
 
 static int perform(struct launch *launch, struct plan_record *record) {
@@ -342,6 +410,7 @@ static int perform(struct launch *launch, struct plan_record *record) {
   case PLAN_CREATE_CGROUP: return create_cgroup(launch, &record->create_cgroup);
   case PLAN_OPEN_CGROUP: return open_cgroup(launch, &record->open_cgroup);
   case PLAN_WRITE_CGROUP: return write_cgroup(launch, &record->write_cgroup);
+  case PLAN_OWN_CGROUP: return own_cgroup(launch, &record->own_cgroup);
   case PLAN_ATTACH_DEVICE_PROGRAM: return attach_device_program(launch, &record->attach_device_program);
   default: return -EINVAL;
   }

@@ -1,7 +1,7 @@
 /**
  * What the launcher and native init say to each other, from the clone to the exec.
  *
- *     init → launcher   forked, barrier, ready, failed      (native/report.h)
+ *     init → launcher   forked, barrier, ready, seccomp_listener, failed      (native/report.h)
  *     launcher → init   the answer to a barrier, the start
  *
  * The socket ends when init executes the container's command, or dies.
@@ -36,6 +36,9 @@ export function parseReport(data: Buffer): InitReport {
 
 export type BarrierHandler = (barrier: OperationOf<'barrier'>) => Promise<Uint8Array>
 
+/** Gets the descriptor of a seccomp listener, which it must close, and the PID of the process that is filtered. */
+export type SeccompListenerHandler = (listenerFd: number, pid: number) => void
+
 export class InitConversation {
   /** The container's process, in the caller's PID namespace. */
   pid: number
@@ -45,6 +48,7 @@ export class InitConversation {
   readonly #socket: number
   #open = true
   #ended = false
+  #exit: Promise<ProcessExit> | undefined
 
   constructor(plan: CompiledPlan, socket: number, launched: Launched) {
     this.#operations = [...plan.join, ...plan.init]
@@ -73,17 +77,17 @@ export class InitConversation {
    * Lets init execute the command. Resolves when it has, which is the moment its program takes over.
    * @throws UtsuwaError when the command could not be executed
    */
-  async start(): Promise<void> {
+  async start(onSeccompListener: SeccompListenerHandler): Promise<void> {
     sys.send(this.#socket, Buffer.of(1))
-    await this.executed()
+    await this.executed(onSeccompListener)
   }
 
   /**
    * For a process without a start gate: resolves when its command runs.
    * @throws UtsuwaError for the operation that failed; the process is gone then
    */
-  async executed(): Promise<void> {
-    const report = await this.#next()
+  async executed(onSeccompListener: SeccompListenerHandler): Promise<void> {
+    const report = await this.#next(onSeccompListener)
     this.close()
     if (report !== undefined) throw this.#failure(report)
   }
@@ -101,7 +105,12 @@ export class InitConversation {
   }
 
   /** Resolves when the process has ended; it is reaped and its pidfd closed. */
-  async wait(): Promise<ProcessExit> {
+  wait(): Promise<ProcessExit> {
+    this.#exit ??= this.#reap()
+    return this.#exit
+  }
+
+  async #reap(): Promise<ProcessExit> {
     await waitReadable(this.pidfd)
     const exit = sys.pidfdWait(this.pidfd)
     closeSync(this.pidfd)
@@ -116,20 +125,22 @@ export class InitConversation {
     this.#open = false
   }
 
-  async #next(): Promise<InitReport | undefined> {
+  async #next(onSeccompListener?: SeccompListenerHandler): Promise<InitReport | undefined> {
     for (;;) {
       await waitReadable(this.#socket)
       const message = sys.receive(this.#socket)
       if (message === undefined) continue
       if (message.data.length === 0) return undefined
       const report = parseReport(message.data)
-      if (report.kind !== 'forked') return report
-      this.#follow(message.fd!)
+      if (report.kind === 'forked') await this.#follow(message.fd!)
+      else if (report.kind === 'seccomp_listener') onSeccompListener?.(message.fd!, this.pid)
+      else return report
     }
   }
 
   /** init went on in a child of ours (it had to, to enter a PID or time namespace); the first process is done. */
-  #follow(pidfd: number): void {
+  async #follow(pidfd: number): Promise<void> {
+    await waitReadable(this.pidfd)
     sys.pidfdWait(this.pidfd)
     closeSync(this.pidfd)
     this.pidfd = pidfd

@@ -7,6 +7,7 @@ import type { ContainerOptions } from '../config/options.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
 import { createContainer, planContainer } from './create.ts'
 import { deleteContainer, removeCgroupOf } from './delete.ts'
 import { killContainer, parseSignal } from './kill.ts'
@@ -22,6 +23,7 @@ import {
   lockContainer,
   type ManagedRecord,
 } from './record.ts'
+import { sendSeccompListener } from './seccomp-listener.ts'
 import { openStdio, type Stdio, type Streams } from './stdio.ts'
 
 export interface Roots {
@@ -64,7 +66,7 @@ interface Marks {
  */
 export async function create(options: CreateOptions): Promise<Container> {
   const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT, signal } = options
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const marks: Marks = { begin: performance.now(), prepared: 0, created: 0, starting: 0, started: 0 }
   const id = randomBytes(32).toString('hex')
   const stateRoot = containersDirectory(runRoot)
@@ -121,7 +123,13 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
   })
   marks.created = performance.now()
-  return new Container(record, init, streams, { stateRoot, runRoot, marks, signal: options.signal })
+  return new Container(record, init, streams, {
+    spec: prepared.spec,
+    stateRoot,
+    runRoot,
+    marks,
+    signal: options.signal,
+  })
 }
 
 /** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */
@@ -141,6 +149,7 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
 }
 
 interface ContainerContext {
+  readonly spec: RuntimeSpec
   readonly stateRoot: string
   readonly runRoot: string
   readonly marks: Marks
@@ -161,6 +170,7 @@ export class Container implements AsyncDisposable {
   readonly #init: InitConversation
   readonly #context: ContainerContext
   #result: Promise<RunResult> | undefined
+  #deleted = false
 
   /** Use `create`. */
   constructor(record: ContainerRecord, init: InitConversation, streams: Streams, context: ContainerContext) {
@@ -182,9 +192,9 @@ export class Container implements AsyncDisposable {
    */
   async start(): Promise<void> {
     const { marks, signal } = this.#context
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     marks.starting = performance.now()
-    await this.#init.start()
+    await this.#init.start((listener, pid) => sendSeccompListener(this.#context.spec, this.#record, pid, listener))
     marks.started = performance.now()
   }
 
@@ -208,7 +218,8 @@ export class Container implements AsyncDisposable {
   /** Kills it if it runs, and removes all of it. A container that is gone is fine. */
   async delete(): Promise<void> {
     this.#context.signal?.removeEventListener('abort', this.#abort)
-    this.#init.close()
+    this.#deleted = true
+    await this.#init.abort()
     await remove(this.#context.runRoot, this.id, this.name)
   }
 
@@ -226,8 +237,8 @@ export class Container implements AsyncDisposable {
     signal?.removeEventListener('abort', this.#abort)
     const result = outcomeOf(this.#record, exit, phasesOf(marks))
     if (this.#record.managed?.removeOnExit) await this.delete()
-    else await this.#keep(result)
-    if (signal?.aborted) throw new UtsuwaError('ABORTED', 'the container was killed', { cause: signal.reason })
+    else if (!this.#deleted) await this.#keep(result)
+    throwIfAborted(signal)
     return result
   }
 
@@ -239,6 +250,10 @@ export class Container implements AsyncDisposable {
     const exit = { exitCode, oom: oom !== undefined, finished }
     container.write({ ...this.#record, managed: { ...this.#record.managed!, exit } })
   }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new UtsuwaError('ABORTED', 'the container was killed', { cause: signal.reason })
 }
 
 function phasesOf({ begin, prepared, created, starting, started }: Marks): RunResult['phases'] {
@@ -255,5 +270,5 @@ async function remove(runRoot: string, id: string, name: string | undefined): Pr
   const stateRoot = containersDirectory(runRoot)
   const owner = name ?? findRecord(stateRoot, id)?.managed?.name
   await deleteContainer(stateRoot, id, { force: true })
-  if (owner !== undefined) freeName(runRoot, owner)
+  if (owner !== undefined) freeName(runRoot, owner, id)
 }

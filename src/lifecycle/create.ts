@@ -6,6 +6,7 @@ import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
+import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
 import { type CompiledPlan, compile, type HostFacts } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
@@ -162,6 +163,7 @@ async function launchInto(
   options: CreateOptions,
 ): Promise<Created> {
   container.writeSpec(options.spec)
+  using trees = openIdMappedTrees(options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
   let init: InitConversation
   try {
@@ -170,6 +172,7 @@ async function launchInto(
       stdio: options.stdio ?? [0, 1, 2],
       preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, index) => 3 + index),
       inherited: {
+        ...trees.fds,
         ...(gate === undefined ? {} : { gate }),
         ...(options.consoleSocketFd === undefined ? {} : { console: options.consoleSocketFd }),
         ...(options.rootfsMountFd === undefined ? {} : { rootfs: options.rootfsMountFd }),

@@ -6,10 +6,11 @@ import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { launch } from '../launch/launch.ts'
 import { compileExec } from '../plan/compile-exec.ts'
-import type { Process } from '../spec/runtime.ts'
+import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { errnos } from '../util/errno.ts'
 import { openInit } from './kill.ts'
 import { type ContainerRecord, readRecord, readSpec } from './record.ts'
+import { sendSeccompListener } from './seccomp-listener.ts'
 import { containerStatus } from './status.ts'
 
 export interface ExecOptions {
@@ -44,8 +45,9 @@ export async function execInContainer(
   const pidfd = status === 'creating' ? undefined : openInit(record)
   if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
   try {
-    const exec = launchExec(stateRoot, record, process, options, pidfd)
-    await exec.executed()
+    const spec = readSpec(stateRoot, id)
+    const exec = launchExec(record, spec, process, options, pidfd)
+    await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
     return exec
   } finally {
     closeSync(pidfd)
@@ -53,14 +55,13 @@ export async function execInContainer(
 }
 
 function launchExec(
-  stateRoot: string,
   record: ContainerRecord,
+  spec: RuntimeSpec,
   process: Process,
   options: ExecOptions,
   pidfd: number,
 ): InitConversation {
   const { stdio = [0, 1, 2], preserveFds = 0, noNewKeyring = false, consoleSocketFd, subCgroup } = options
-  const spec = readSpec(stateRoot, record.id)
   const launchInto = (cgroupHostPath: string | undefined): InitConversation =>
     launch({
       plan: compileExec({ id: record.id, spec, process, cgroupHostPath, noNewKeyring, preserveFds }),

@@ -11,6 +11,7 @@ import { type ContainerRecord, readRecord } from './record.ts'
 import { containerStatus, isAlive } from './status.ts'
 
 const SIGKILL = osConstants.signals.SIGKILL
+const SIGRTMIN = 34
 const SIGRTMAX = 64
 
 /**
@@ -30,7 +31,8 @@ export function parseSignal(text: string): number {
 function realTimeSignal(text: string): number | undefined {
   const [, base, offset = '0'] = /^(?:SIG)?RT(MIN|MAX)([+-]\d+)?$/i.exec(text) ?? []
   if (base === undefined) return undefined
-  return (base.toUpperCase() === 'MIN' ? 34 : SIGRTMAX) + Number(offset)
+  const number = (base.toUpperCase() === 'MIN' ? SIGRTMIN : SIGRTMAX) + Number(offset)
+  return number < SIGRTMIN ? undefined : number
 }
 
 export interface KillOptions {

@@ -30,7 +30,7 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
   const summaries: ContainerSummary[] = []
   for (const record of listRecords(stateRoot)) {
     const status = containerStatus(stateRoot, record)
-    if (status === 'stopped' && record.managed?.removeOnExit) await removeRecord(runRoot, record, false)
+    if (status === 'stopped' && record.managed?.removeOnExit) await removeRecord(runRoot, record, true)
     else summaries.push(summarize(record, status))
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
@@ -79,5 +79,5 @@ export async function removeContainer(
 /** The name goes last: while it is there, so is what it names. */
 async function removeRecord(runRoot: string, { id, managed }: ContainerRecord, force: boolean): Promise<void> {
   await deleteContainer(containersDirectory(runRoot), id, { force })
-  if (managed?.name !== undefined) freeName(runRoot, managed.name)
+  if (managed?.name !== undefined) freeName(runRoot, managed.name, id)
 }

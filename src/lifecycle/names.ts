@@ -33,14 +33,16 @@ export function takeName(runRoot: string, name: string, id: string): void {
         hint: `utsuwa rm ${name}, or take another name`,
       })
     // Its container is gone, and whoever removed it was killed before it came to the name.
-    freeName(runRoot, name)
+    freeName(runRoot, name, holder)
     symlinkSync(id, path)
   }
 }
 
-export function freeName(runRoot: string, name: string): void {
+/** Nothing happens when the name is not that of container `id`. */
+export function freeName(runRoot: string, name: string, id: string): void {
+  const path = join(namesDirectory(runRoot), name)
   try {
-    unlinkSync(join(namesDirectory(runRoot), name))
+    if (readlinkSync(path) === id) unlinkSync(path)
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
   }

@@ -16,10 +16,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const container = await create({ removeOnExit: true, ...options })
   try {
     await container.start()
+    options.onStart?.(container)
   } catch (error) {
     await container.delete()
     throw error
   }
-  options.onStart?.(container)
   return container.wait()
 }

@@ -6,7 +6,15 @@ import { type InitReport, parseReport } from '../launch/conversation.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { runHooks } from './hooks.ts'
-import { type ContainerRecord, containerDirectory, lockContainer, readRecord, startSocketName } from './record.ts'
+import {
+  type ContainerRecord,
+  containerDirectory,
+  lockContainer,
+  readRecord,
+  readSpec,
+  startSocketName,
+} from './record.ts'
+import { sendSeccompListener } from './seccomp-listener.ts'
 import { formatState } from './state.ts'
 import { containerStatus } from './status.ts'
 
@@ -21,7 +29,9 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
   const socket = sys.connect('seqpacket', join(containerDirectory(stateRoot, id), startSocketName))
   try {
     sys.send(socket, Buffer.of(1))
-    const report = await nextReport(socket)
+    const report = await nextReport(socket, listener =>
+      sendSeccompListener(readSpec(stateRoot, id), record, record.pid, listener),
+    )
     if (report !== undefined) throw startError(record, report)
   } finally {
     closeSync(socket)
@@ -30,11 +40,18 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
 }
 
 /** Undefined when the socket ends: the command was executed. */
-async function nextReport(socket: number): Promise<InitReport | undefined> {
+async function nextReport(
+  socket: number,
+  onSeccompListener: (listenerFd: number) => void,
+): Promise<InitReport | undefined> {
   for (;;) {
     await waitReadable(socket)
     const message = sys.receive(socket)
-    if (message !== undefined) return message.data.length === 0 ? undefined : parseReport(message.data)
+    if (message === undefined) continue
+    if (message.data.length === 0) return undefined
+    const report = parseReport(message.data)
+    if (report.kind !== 'seccomp_listener') return report
+    onSeccompListener(message.fd!)
   }
 }
 

@@ -26,7 +26,6 @@ export function compileExec(input: CompileExecInput): CompiledPlan {
   const { id, spec, process, cgroupHostPath, preserveFds = 0 } = input
   const descriptors: DescriptorName[] = ['plan', 'report', 'container']
   if (process.terminal) descriptors.push('console')
-  if (spec.linux?.seccomp?.listenerPath) descriptors.push('seccompListener')
   const firstDescriptor = 3 + preserveFds
   const fd = (name: DescriptorName): number => firstDescriptor + descriptors.indexOf(name)
   const types = (spec.linux?.namespaces ?? []).map(({ type }) => type)
@@ -54,12 +53,7 @@ export function compileExec(input: CompileExecInput): CompiledPlan {
       { op: 'change_directory', path: process.cwd, pointer: '/process/cwd' },
       ...compileIdentity(process),
       compileLookup(process),
-      ...compilePrivileges(
-        process,
-        spec.linux?.seccomp,
-        descriptors.includes('seccompListener') ? fd('seccompListener') : -1,
-        new Uint8Array(),
-      ),
+      ...compilePrivileges(process, spec.linux?.seccomp),
       { op: 'exec', args: process.args, env: process.env ?? [], preserveFds, pointer: '/process/args' },
     ],
   }

@@ -8,7 +8,7 @@ import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { compileDevices } from './devices.ts'
 import { compileHostStage } from './host.ts'
 import { propagationFlags } from './mount-options.ts'
-import { compileMounts } from './mounts.ts'
+import { compileMounts, isIdMapped } from './mounts.ts'
 import { formatTimeOffsets, Namespaces } from './namespaces.ts'
 import type { Operation, Plan } from './ops.ts'
 import {
@@ -50,7 +50,15 @@ export interface CompileInput {
 }
 
 /** Descriptors that init inherits behind those that the container keeps, in this order. */
-export type DescriptorName = 'plan' | 'report' | 'gate' | 'console' | 'rootfs' | 'container' | 'seccompListener'
+export type DescriptorName =
+  | 'plan'
+  | 'report'
+  | 'gate'
+  | 'console'
+  | 'rootfs'
+  | 'container'
+  /** The tree of an id-mapped mount, by its index in the spec. */
+  | `mount/${number}`
 
 export interface CompiledPlan extends Plan {
   /** `descriptors[n]` is number `firstDescriptor + n` in init. */
@@ -78,7 +86,7 @@ export function compile(input: CompileInput): CompiledPlan {
     init: [
       ...surround(input, namespaces),
       ...enterRootfs(input, fd),
-      ...compileMounts(input, namespaces),
+      ...compileMounts(input, namespaces, fd),
       ...compileDevices(spec, namespaces),
       ...console(process, fd),
       ...hooksBeforePivot(spec),
@@ -94,12 +102,7 @@ export function compile(input: CompileInput): CompiledPlan {
       compileLookup(process),
       { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
       ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
-      ...compilePrivileges(
-        process,
-        spec.linux?.seccomp,
-        descriptors.includes('seccompListener') ? fd('seccompListener') : -1,
-        new Uint8Array(),
-      ),
+      ...compilePrivileges(process, spec.linux?.seccomp),
       {
         op: 'exec',
         args: process.args,
@@ -122,7 +125,7 @@ function listDescriptors(input: CompileInput, process: Process): DescriptorName[
   if (input.gate === 'socket') names.push('gate')
   if (process.terminal) names.push('console')
   if (input.rootfsMountPoint !== undefined) names.push('rootfs')
-  if (input.spec.linux?.seccomp?.listenerPath) names.push('seccompListener')
+  for (const [index, mount] of (input.spec.mounts ?? []).entries()) if (isIdMapped(mount)) names.push(`mount/${index}`)
   return names
 }
 

@@ -33,6 +33,7 @@ const describers: Describers = {
     `create cgroup ${path}${controllers.length === 0 ? '' : ` with ${controllers.join(', ')}`}`,
   open_cgroup: ({ path }) => `open cgroup ${path}`,
   write_cgroup: ({ file, value }) => `write ${file} ${quoted(value)}`,
+  own_cgroup: ({ uid }) => `give cgroup to ${uid}`,
   attach_device_program: ({ program }) => `attach device program of ${instructions(program)}`,
   clone: ({ flags }) => `clone init into ${newNamespaces(flags)}`,
   write_id_map: ({ file, content }) => `write ${file} ${quoted(content.trimEnd())}`,
@@ -48,8 +49,8 @@ const describers: Describers = {
   set_propagation: ({ flags }) => `set propagation of / ${propagation(flags)}`,
   bind_rootfs: ({ path }) => `bind root file system ${path}`,
   attach_rootfs: ({ path }) => `attach root file system at ${path}`,
-  mount_at: ({ type, destination, options, attributes, propagation: flags }) =>
-    `mount ${type} at ${destination}${details([...attributeList(attributes), ...options, ...propagationList(flags)])}`,
+  mount_at: ({ type, destination, options, attributes, propagation: flags, copyUp }) =>
+    `mount ${type} at ${destination}${details([...attributeList(attributes), ...options, ...propagationList(flags), ...(copyUp ? ['tmpcopyup'] : [])])}`,
   bind_at: operation =>
     `${operation.recursive ? 'bind recursively' : 'bind'} ${operation.source} at ${operation.destination}${details(bindDetails(operation))}`,
   make_device: ({ path, mode, major, minor, uid, gid }) =>
@@ -152,6 +153,7 @@ function propagation(flags: number | bigint): string {
 
 function bindDetails(operation: OperationOf<'bind_at'>): string[] {
   return [
+    ...(operation.treeFd >= 0 ? ['id-mapped'] : []),
     ...attributeList(operation.setAttributes),
     ...attributeList(operation.setRecursiveAttributes).map(name => `r${name}`),
     ...attributeList(operation.clearAttributes).map(name => `not ${name}`),

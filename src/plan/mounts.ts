@@ -1,8 +1,8 @@
 /** config.md, "Mounts": each entry becomes one operation on a container path. */
-import { isAbsolute, join, resolve } from 'node:path/posix'
+import { resolve } from 'node:path/posix'
 import { UtsuwaError } from '../errors.ts'
 import type { Mount } from '../spec/runtime.ts'
-import type { CompileInput } from './compile.ts'
+import type { CompileInput, DescriptorName } from './compile.ts'
 import { type MountOptions, parseMountOptions } from './mount-options.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Operation, OperationOf } from './ops.ts'
@@ -21,18 +21,34 @@ const harmlessInProc = new Set([
   '/proc/sys/crypto/fips_enabled',
 ])
 
-export function compileMounts(input: CompileInput, namespaces: Namespaces): Operation[] {
-  return (input.spec.mounts ?? []).map((mount, index) => compileMount(mount, `/mounts/${index}`, input, namespaces))
+export function compileMounts(
+  input: CompileInput,
+  namespaces: Namespaces,
+  fd: (name: DescriptorName) => number,
+): Operation[] {
+  return (input.spec.mounts ?? []).map((mount, index) =>
+    compileMount(mount, `/mounts/${index}`, input, namespaces, isIdMapped(mount) ? fd(`mount/${index}`) : -1),
+  )
 }
 
-function compileMount(mount: Mount, pointer: string, input: CompileInput, namespaces: Namespaces): Operation {
+/** config.md, "Mounts": by an option, or by mappings of its own. Its tree is opened before the launch. */
+export function isIdMapped({ options = [], uidMappings }: Mount): boolean {
+  return uidMappings !== undefined || options.includes('idmap') || options.includes('ridmap')
+}
+
+function compileMount(
+  mount: Mount,
+  pointer: string,
+  input: CompileInput,
+  namespaces: Namespaces,
+  treeFd: number,
+): Operation {
   const options = parseMountOptions(mount.options)
   const destination = resolve('/', mount.destination)
   if (options.remount)
     throw unsupported('remount: a mount of the container is set up once, with all its options', pointer)
-  if (options.copyUp) throw unsupported('tmpcopyup', pointer)
-  if (options.idmap !== 'none' || mount.uidMappings !== undefined) throw unsupported('id-mapped mounts', pointer)
-  if (options.bind || mount.type === 'bind') return compileBind(mount, destination, options, pointer, input.bundlePath)
+  if (options.bind || mount.type === 'bind') return compileBind(mount, destination, options, pointer, input, treeFd)
+  if (treeFd >= 0) throw unsupported('an id-mapped mount that is no bind', pointer)
   if (mount.type === 'cgroup' || mount.type === 'cgroup2')
     return compileCgroupMount(mount, destination, options, pointer, input, namespaces)
   if (!mount.type)
@@ -59,6 +75,7 @@ function newFileSystem(
     propagation: options.propagation,
     // A link in the image must not move the kernel's own file systems elsewhere (CVE-2019-19921).
     symlinks: type === 'proc' || type === 'sysfs' ? 'refuse' : 'follow',
+    copyUp: options.copyUp ? 1 : 0,
     pointer,
   }
 }
@@ -68,14 +85,21 @@ function compileBind(
   destination: string,
   options: MountOptions,
   pointer: string,
-  bundlePath: string,
+  { bundlePath }: CompileInput,
+  treeFd: number,
 ): OperationOf<'bind_at'> {
   if (!mount.source)
     throw new UtsuwaError('INVALID_SPEC', 'source must be given for a bind mount', { configPointer: pointer })
-  return bind(isAbsolute(mount.source) ? mount.source : join(bundlePath, mount.source), destination, options, pointer)
+  return bind(resolve(bundlePath, mount.source), destination, options, pointer, treeFd)
 }
 
-function bind(source: string, destination: string, options: MountOptions, pointer: string): OperationOf<'bind_at'> {
+function bind(
+  source: string,
+  destination: string,
+  options: MountOptions,
+  pointer: string,
+  treeFd = -1,
+): OperationOf<'bind_at'> {
   return {
     op: 'bind_at',
     source,
@@ -87,8 +111,7 @@ function bind(source: string, destination: string, options: MountOptions, pointe
     setRecursiveAttributes: options.setRecursive,
     clearRecursiveAttributes: options.clearRecursive,
     propagation: options.propagation,
-    idmapFd: -1,
-    idmapRecursive: 0,
+    treeFd,
     symlinks: 'follow',
     insideProc: harmlessInProc.has(destination) ? 'allow' : 'refuse',
     pointer,

@@ -77,7 +77,7 @@ export class Namespaces {
 }
 
 /** user_namespaces(7): a line `inside outside length` for each mapping. */
-function formatIdMap(mappings: readonly IdMapping[]): string {
+export function formatIdMap(mappings: readonly IdMapping[]): string {
   return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
 }
 

@@ -20,7 +20,7 @@ const insideProc = choice('inside_proc', ['refuse', 'allow'])
 const namespaceKind = choice('namespace_kind', ['user', 'cgroup', 'ipc', 'uts', 'network', 'pid', 'time', 'mount'])
 
 /** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail text. */
-export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'hook_failed'])
+export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'seccomp_listener'])
 
 export const planVocabulary = {
   name: 'plan',
@@ -33,6 +33,8 @@ export const planVocabulary = {
     open_cgroup: { path: 'string' },
     /** Writes one interface file of the created cgroup. */
     write_cgroup: { file: 'string', value: 'string', onMissing },
+    /** Gives the created cgroup, and the files in it that may be delegated, to the root of the container. */
+    own_cgroup: { uid: 'u32' },
     /** Loads and attaches a cgroup device program (struct bpf_insn[]) to the created cgroup. */
     attach_device_program: { program: 'bytes' },
     /** clone3 of native init with these CLONE_NEW* flags, born in the created cgroup. */
@@ -78,6 +80,8 @@ export const planVocabulary = {
       attributes: 'u64',
       propagation: 'u64',
       symlinks,
+      /** Copies what the destination holds into the new file system first: the option `tmpcopyup`. */
+      copyUp: 'u32',
     },
     /** A host file or directory at a container path: open_tree, mount_setattr, move_mount. */
     bind_at: {
@@ -89,9 +93,8 @@ export const planVocabulary = {
       setRecursiveAttributes: 'u64',
       clearRecursiveAttributes: 'u64',
       propagation: 'u64',
-      /** Inherited file descriptor of the user namespace whose maps an idmapped mount takes; −1: none. */
-      idmapFd: 'i32',
-      idmapRecursive: 'u32',
+      /** An inherited descriptor of the tree, detached and id-mapped already; −1: it is opened at `source`. */
+      treeFd: 'i32',
       symlinks,
       insideProc,
     },
@@ -159,8 +162,9 @@ export const planVocabulary = {
     /** Writes an LSM label for the next exec: /proc/self/attr/{apparmor/exec,exec}. */
     set_exec_label: { lsm: choice('lsm', ['apparmor', 'selinux']), label: 'string' },
     set_no_new_privs: {},
-    /** seccomp(2) SECCOMP_SET_MODE_FILTER with a struct sock_filter[]; a listener is sent over `listenerFd` if not −1. */
-    load_seccomp: { program: 'bytes', flags: 'u32', listenerFd: 'i32', listenerMessage: 'bytes' },
+    /** seccomp(2) SECCOMP_SET_MODE_FILTER with a struct sock_filter[]. A listener, where the flags ask for one, is
+     *  reported to whoever started the process. */
+    load_seccomp: { program: 'bytes', flags: 'u32' },
     /** execve(2) of what find_executable found. File descriptors 3 to 2 + preserveFds stay open, all others close. */
     exec: { args: 'strings', env: 'strings', preserveFds: 'u32' },
   },

@@ -29,6 +29,8 @@ const schedulerFlags = {
 const ioPriorityClasses = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 } as const
 const IOPRIO_CLASS_SHIFT = 13
 
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+
 const DEFAULT_UMASK = 0o022
 const DEFAULT_SEARCH_PATH = '/bin:/usr/bin'
 
@@ -119,14 +121,9 @@ export function compileLookup({ args, env = [] }: Process): Operation {
  * The last steps, after the start. With no_new_privs the filter comes last, so that it covers nothing of ours; without,
  * loading it takes CAP_SYS_ADMIN, so it comes before the capabilities are dropped (seccomp(2)).
  */
-export function compilePrivileges(
-  process: Process,
-  seccomp: LinuxSeccomp | undefined,
-  listenerFd: number,
-  listenerMessage: Uint8Array,
-): Operation[] {
+export function compilePrivileges(process: Process, seccomp: LinuxSeccomp | undefined): Operation[] {
   const capabilities = compileCapabilities(process.capabilities)
-  const filter = seccomp === undefined ? [] : [loadSeccomp(seccomp, listenerFd, listenerMessage)]
+  const filter = seccomp === undefined ? [] : [loadSeccomp(seccomp)]
   if (!process.noNewPrivileges) return [...filter, capabilities]
   return [capabilities, { op: 'set_no_new_privs', pointer: '/process/noNewPrivileges' }, ...filter]
 }
@@ -139,7 +136,12 @@ function compileCapabilities(names: Capabilities | undefined): Operation {
   return { op: 'set_capabilities', effective, permitted, inheritable, ambient, pointer: '/process/capabilities' }
 }
 
-function loadSeccomp(seccomp: LinuxSeccomp, listenerFd: number, listenerMessage: Uint8Array): Operation {
-  const { program, flags } = compileSeccomp(seccomp)
-  return { op: 'load_seccomp', program, flags, listenerFd, listenerMessage, pointer: '/linux/seccomp' }
+function loadSeccomp(seccomp: LinuxSeccomp): Operation {
+  const { program, flags, notifies } = compileSeccomp(seccomp)
+  return {
+    op: 'load_seccomp',
+    program,
+    flags: notifies ? flags | SECCOMP_FILTER_FLAG_NEW_LISTENER : flags,
+    pointer: '/linux/seccomp',
+  }
 }

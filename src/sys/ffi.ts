@@ -17,6 +17,8 @@ interface LibUtsuwa {
   openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number
   flock(fd: number, operation: number): number
   openTree(dirFd: number, path: string, flags: number): number
+  mountSetattr(mount: number, flags: number, set: number, clear: number, propagation: number, userns: number): number
+  userNamespace(uidMap: string, gidMap: string): number
   fsopen(type: string): number
   fsconfig(fs: number, command: number, key: string, value: string, aux: number): number
   fsmount(fs: number, attributes: number): number
@@ -40,6 +42,8 @@ interface LibUtsuwa {
 const FSCONFIG_SET_FLAG = 0
 const FSCONFIG_SET_STRING = 1
 const FSCONFIG_CMD_CREATE = 6
+const AT_RECURSIVE = 0x8000
+const MOUNT_ATTR_IDMAP = 0x100000
 const socketTypes = { stream: 1, seqpacket: 5 } as const
 const LAUNCH_RESULT_SIZE = 288
 const LAUNCH_DETAIL_OFFSET = 32
@@ -93,6 +97,11 @@ export function createForeignSys(): Sys {
       return true
     },
     openTree: (dirFd, path, flags) => check(`open tree ${path}`, lib().openTree(dirFd, path, flags), path),
+    idmapMount(fd, userNamespaceFd, recursive) {
+      const flags = recursive ? AT_RECURSIVE : 0
+      check('id-map mount', lib().mountSetattr(fd, flags, MOUNT_ATTR_IDMAP, 0, 0, userNamespaceFd))
+    },
+    userNamespace: (uidMap, gidMap) => check('create user namespace', lib().userNamespace(uidMap, gidMap)),
     mountDetached(type, options, attributes) {
       const fs = check(`open file system ${type}`, lib().fsopen(type))
       try {

@@ -61,6 +61,10 @@ export interface Sys {
   /** flock(2): LOCK_*; false when LOCK_NB found it taken. */
   flock(fd: number, operation: number): boolean
   openTree(dirFd: number, path: string, flags: number): number
+  /** Gives the tree of mounts behind `fd` the ids of a user namespace; all of it, or its top alone. */
+  idmapMount(fd: number, userNamespaceFd: number, recursive: boolean): void
+  /** A user namespace with these maps (lines of `inside outside length`) and nobody in it. */
+  userNamespace(uidMap: string, gidMap: string): number
   /** A detached mount of a new file system: fsopen, fsconfig for each option, fsmount. */
   mountDetached(type: string, options: readonly (readonly [string, string])[], attributes: number): number
   mount(source: string, target: string, type: string, flags: number, data: string): void
