@@ -100,8 +100,8 @@ function rfc3339(date: Date): string {
 /** The message and, where there is one, the hint, on one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error))
-  const hint = error instanceof UtsuwaError && error.hint !== undefined ? ` (${error.hint})` : ''
-  return oneLine(error.message + hint)
+  const hint = error instanceof UtsuwaError && error.hint !== undefined ? ` (${oneLine(error.hint)})` : ''
+  return oneLine(error.message) + hint
 }
 
 /** What programs may want to know besides the message; the keys are documented in utsuwa-oci(8). */
