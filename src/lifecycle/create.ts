@@ -1,6 +1,6 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
 import { closeSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
@@ -13,6 +13,7 @@ import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
 import { removeCgroupOf } from './delete.ts'
+import { withHome } from './home.ts'
 import { runHooks } from './hooks.ts'
 import {
   addRecord,
@@ -61,8 +62,9 @@ export interface Created {
  * Resolves when the container is created: init waits for the start.
  * @throws UtsuwaError; nothing of the container is left then
  */
-export async function createContainer(options: CreateOptions): Promise<Created> {
-  checkContainerId(options.id)
+export async function createContainer(asked: CreateOptions): Promise<Created> {
+  checkContainerId(asked.id)
+  const options = { ...asked, spec: completeSpec(asked) }
   const host = readHostFacts()
   const cgroupPath = placeInCgroups(options, host)
   const plan = compilePlan(options, host, cgroupPath)
@@ -83,6 +85,12 @@ function refusePopulatedCgroup({ cgroup }: ContainerRecord): void {
   const path = join(cgroup.mount, cgroup.path)
   if (processesOf(path).length === 0) return
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
+}
+
+/** The spec with what it leaves to the runtime: HOME. */
+function completeSpec({ spec, bundlePath, rootfsMountFd }: CreateOptions): RuntimeSpec {
+  if (spec.process === undefined || spec.root === undefined || rootfsMountFd !== undefined) return spec
+  return { ...spec, process: withHome(spec.process, resolve(bundlePath, spec.root.path)) }
 }
 
 function takeDirectory({ reserved, stateRoot }: CreateOptions, record: ContainerRecord): LockedContainer {
@@ -131,7 +139,7 @@ function newRecord(
     id,
     ociVersion: spec.ociVersion,
     bundle: bundlePath,
-    rootfs: rootfsMountFd !== undefined ? '' : isAbsolute(rootPath) ? rootPath : join(bundlePath, rootPath),
+    rootfs: rootfsMountFd !== undefined ? '' : resolve(bundlePath, rootPath),
     created: new Date().toISOString(),
     annotations: spec.annotations ?? {},
     phase: 'creating',

@@ -8,6 +8,7 @@ import { launch } from '../launch/launch.ts'
 import { compileExec } from '../plan/compile-exec.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { errnos } from '../util/errno.ts'
+import { withHome } from './home.ts'
 import { openInit } from './kill.ts'
 import { type ContainerRecord, readRecord, readSpec } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
@@ -46,7 +47,7 @@ export async function execInContainer(
   if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
   try {
     const spec = readSpec(stateRoot, id)
-    const exec = launchExec(record, spec, process, options, pidfd)
+    const exec = launchExec(record, spec, withHome(process, `/proc/${record.pid}/root`), options, pidfd)
     await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
     return exec
   } finally {

@@ -6,6 +6,7 @@ import { type InitReport, parseReport } from '../launch/conversation.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { runHooks } from './hooks.ts'
+import { signalInit } from './kill.ts'
 import {
   type ContainerRecord,
   containerDirectory,
@@ -17,6 +18,8 @@ import {
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { formatState } from './state.ts'
 import { containerStatus } from './status.ts'
+
+const SIGKILL = 9
 
 /**
  * Resolves when the command runs.
@@ -36,7 +39,12 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
   } finally {
     closeSync(socket)
   }
-  await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle)
+  try {
+    await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle)
+  } catch (error) {
+    signalInit(record, SIGKILL) // runtime.md, "Lifecycle", step 10: the container is stopped
+    throw error
+  }
 }
 
 /** Undefined when the socket ends: the command was executed. */

@@ -73,6 +73,7 @@ const SIGKILL = 9
 export function compile(input: CompileInput): CompiledPlan {
   const { spec } = input
   const process = requireProcess(spec)
+  refuseUnsupported(spec)
   const namespaces = new Namespaces(spec)
   const descriptors = listDescriptors(input, process)
   const firstDescriptor = 3 + (input.preserveFds ?? 0)
@@ -118,6 +119,13 @@ function requireProcess({ process }: RuntimeSpec): Process {
   if (process === undefined)
     throw new UtsuwaError('INVALID_SPEC', 'process must be given to create a container', { configPointer: '/process' })
   return process
+}
+
+/** runtime.md, "Errors": what cannot be applied is an error, never ignored. */
+function refuseUnsupported({ linux = {} }: RuntimeSpec): void {
+  for (const field of ['intelRdt', 'netDevices', 'memoryPolicy'] as const)
+    if (linux[field] !== undefined)
+      throw new UtsuwaError('UNSUPPORTED', `${field} is not supported`, { configPointer: `/linux/${field}` })
 }
 
 function listDescriptors(input: CompileInput, process: Process): DescriptorName[] {

@@ -17,7 +17,8 @@ export function compileHostStage(input: CompileInput, namespaces: Namespaces): O
   ]
 }
 
-function compileCgroup({ spec, cgroupPath, host }: CompileInput): Operation[] {
+function compileCgroup(input: CompileInput): Operation[] {
+  const { spec, cgroupPath, host } = input
   const resources = spec.linux?.resources ?? {}
   const writes = compileResources(resources)
   if (host.cgroupMount === undefined && writes[0] !== undefined)
@@ -45,6 +46,22 @@ function compileCgroup({ spec, cgroupPath, host }: CompileInput): Operation[] {
         pointer,
       }),
     ),
+    ...ownCgroup(input),
     { op: 'attach_device_program', program: compileDeviceProgram(rules), pointer: '/linux/resources/devices' },
   ]
+}
+
+/**
+ * config-linux.md, "Cgroup ownership": the root of a user namespace owns a cgroup that it sees as its own root and may
+ * write to.
+ */
+function ownCgroup({ spec }: CompileInput): Operation[] {
+  const { namespaces = [], uidMappings = [] } = spec.linux ?? {}
+  const isNew = (wanted: string): boolean => namespaces.some(({ type, path }) => type === wanted && !path)
+  const isMountedWritable = (spec.mounts ?? []).some(
+    ({ type, options = [] }) => (type === 'cgroup' || type === 'cgroup2') && !options.includes('ro'),
+  )
+  const root = uidMappings.find(({ containerID, size }) => containerID === 0 && size > 0)
+  if (root === undefined || !isNew('user') || !isNew('cgroup') || !isMountedWritable) return []
+  return [{ op: 'own_cgroup', uid: root.hostID, pointer: '/linux/uidMappings' }]
 }

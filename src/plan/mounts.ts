@@ -55,7 +55,22 @@ function compileMount(
     throw new UtsuwaError('INVALID_SPEC', 'type must be given unless options has bind or rbind', {
       configPointer: pointer,
     })
-  return newFileSystem(mount.type, mount.source ?? mount.type, destination, options, pointer)
+  return newFileSystem(
+    mount.type,
+    mount.source ?? mount.type,
+    destination,
+    withLabel(options, mount.type, input),
+    pointer,
+  )
+}
+
+/** SELinux labels what a new file system holds by its option `context`; these have labels of the kernel's own. */
+const selfLabelled = new Set(['proc', 'sysfs', 'mqueue'])
+
+function withLabel(options: MountOptions, type: string, { spec }: CompileInput): MountOptions {
+  const label = spec.linux?.mountLabel
+  if (!label || selfLabelled.has(type)) return options
+  return { ...options, data: [...options.data, `context=${label}`] }
 }
 
 function newFileSystem(

@@ -43,11 +43,13 @@ export class Namespaces {
 
   /**
    * The namespaces to make with clone3. A new one belongs to the user namespace it is made in, so when a user namespace
-   * is joined the others are made afterwards, by unshare. A time namespace always is: its offsets must be written while
-   * nobody is in it.
+   * is joined the others are made afterwards, by unshare. A time namespace always is, since its offsets must be written
+   * while nobody is in it; then a PID namespace is too, since the fork that enters the one would be refused to the first
+   * process of the other (CLONE_PARENT, clone(2)).
    */
   cloneFlags(): number {
-    return this.pathOf('user') === undefined ? this.#newFlags() & ~cloneFlags.time : 0
+    if (this.pathOf('user') !== undefined) return 0
+    return this.isNew('time') ? this.#newFlags() & ~(cloneFlags.time | cloneFlags.pid) : this.#newFlags()
   }
 
   #newFlags(): number {

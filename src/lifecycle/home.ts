@@ -1,0 +1,30 @@
+/** HOME for processes that a bundle does not give one: what passwd says of the user, as runc has it. */
+import { closeSync, openSync } from 'node:fs'
+import { resolveUser } from '../config/user.ts'
+import type { Process } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+import { containerFileReader } from './container-files.ts'
+
+/** @param rootHostPath of the container's root file system, or /proc/PID/root */
+export function withHome(process: Process, rootHostPath: string): Process {
+  const { env = [], user } = process
+  if (env.some(entry => entry.startsWith('HOME='))) return process
+  return { ...process, env: [...env, `HOME=${homeOf(user.uid, rootHostPath)}`] }
+}
+
+function homeOf(uid: number, rootHostPath: string): string {
+  let rootFd: number
+  try {
+    rootFd = openSync(rootHostPath, constants.O_DIRECTORY)
+  } catch (error) {
+    // The plan will say that there is no root file system, and why.
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return '/'
+    throw error
+  }
+  try {
+    return resolveUser(String(uid), containerFileReader(rootFd)).home
+  } finally {
+    closeSync(rootFd)
+  }
+}
