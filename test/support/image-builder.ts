@@ -1,7 +1,8 @@
 /** Small OCI images for tests: written as an image layout, pushed to a registry by skopeo. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -139,12 +140,20 @@ async function writeBlob(dir: string, bytes: Buffer): Promise<{ digest: string; 
 
 /** Copies the image of a layout to a registry on loopback, as `127.0.0.1:PORT/name:tag`. */
 export async function pushImage(layoutDir: string, reference: string, { tag = 'latest' } = {}): Promise<void> {
-  await run('skopeo', [
-    'copy',
-    '--quiet',
-    '--insecure-policy',
-    '--dest-tls-verify=false',
-    `oci:${layoutDir}:${tag}`,
-    `docker://${reference}`,
-  ])
+  const options = ['--quiet', '--insecure-policy', '--dest-tls-verify=false']
+  await skopeo('copy', ...options, `oci:${layoutDir}:${tag}`, `docker://${reference}`)
+}
+
+/**
+ * Runs skopeo with a cache of its own. Root's default is one database for the whole machine, which tests would share
+ * with each other, and a VM would see while the host writes to it. Only users other than root can choose its place.
+ */
+export async function skopeo(...args: string[]): Promise<string> {
+  const cache = await mkdtemp(join(tmpdir(), 'utsuwa-skopeo-'))
+  try {
+    const env = { ...process.env, _CONTAINERS_ROOTLESS_UID: '65534', XDG_DATA_HOME: cache }
+    return (await run('skopeo', args, { env })).stdout
+  } finally {
+    await rm(cache, { recursive: true, force: true })
+  }
 }

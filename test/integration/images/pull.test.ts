@@ -11,7 +11,7 @@ import { removeImage } from '../../../src/image/remove.ts'
 import { prepareSnapshot, removeSnapshot } from '../../../src/snapshot/active.ts'
 import { layerRootPath } from '../../../src/snapshot/layers.ts'
 import { debianRoot } from '../../support/debian-root.ts'
-import { type BuildOptions, buildBusyboxImage, buildImage, pushImage } from '../../support/image-builder.ts'
+import { type BuildOptions, buildBusyboxImage, buildImage, pushImage, skopeo } from '../../support/image-builder.ts'
 import { startRegistry, type TestRegistry } from '../../support/registry.ts'
 import { type TarEntry, writeTar } from '../../support/tar-writer.ts'
 import { compareTrees, describeTree } from '../../support/tree.ts'
@@ -194,9 +194,7 @@ describe('pull', () => {
     const name = `${registry.host}/busybox:test`
     await pushImage(layout, name)
     const image = await pull(name, { root })
-    execFileSync('skopeo', ['copy', '--insecure-policy', `oci:${root}/oci:${name}`, `oci:${scratch}/copy:x`], {
-      stdio: 'pipe',
-    })
+    await skopeo('copy', '--insecure-policy', `oci:${root}/oci:${name}`, `oci:${scratch}/copy:x`)
     const events: PullProgress[] = []
     const again = await pull(name, { root, onProgress: event => events.push(event) })
     assert.deepEqual(again, image)
