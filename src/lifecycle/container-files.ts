@@ -16,20 +16,39 @@ const absent: number[] = [errnos.ENOENT, errnos.ENOTDIR, errnos.ELOOP]
  * link to a FIFO or device would hang the caller (CVE-2024-9676 of containers/storage).
  */
 export function containerFileReader(rootFd: number): ReadContainerFile {
+  return containerPath => readFileOf(rootFd, containerPath) ?? undefined
+}
+
+/** The same of layers, topmost first, that are not mounted. Good for looking at, not for running: links are followed
+ *  within their own layer only. */
+export function layerFileReader(layerFds: readonly number[]): ReadContainerFile {
   return containerPath => {
-    let fd: number
-    try {
-      fd = sys.openat2(rootFd, containerPath, O_RDONLY | O_NONBLOCK, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    } catch (error) {
-      if (isUtsuwaError(error) && error.errno !== undefined && absent.includes(error.errno)) return undefined
-      throw error
+    for (const fd of layerFds) {
+      const text = readFileOf(fd, containerPath)
+      // null: something is there that is no file, such as a whiteout, and hides what is below.
+      if (text !== undefined) return text ?? undefined
     }
-    try {
-      if (!fstatSync(fd).isFile()) return undefined
-      const buffer = Buffer.alloc(Math.min(MAX_SIZE, fstatSync(fd).size))
-      return buffer.toString('utf8', 0, readSync(fd, buffer))
-    } finally {
-      closeSync(fd)
-    }
+    return undefined
+  }
+}
+
+/** Undefined where nothing is; null where something is that is no regular file. */
+function readFileOf(rootFd: number, containerPath: string): string | null | undefined {
+  let fd: number
+  try {
+    fd = sys.openat2(rootFd, containerPath, O_RDONLY | O_NONBLOCK, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+  } catch (error) {
+    if (!isUtsuwaError(error) || error.errno === undefined) throw error
+    if (error.errno === errnos.ENXIO) return null // a device without a driver: a whiteout
+    if (absent.includes(error.errno)) return undefined
+    throw error
+  }
+  try {
+    const info = fstatSync(fd)
+    if (!info.isFile()) return null
+    const buffer = Buffer.alloc(Math.min(MAX_SIZE, info.size))
+    return buffer.toString('utf8', 0, readSync(fd, buffer))
+  } finally {
+    closeSync(fd)
   }
 }

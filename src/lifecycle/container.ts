@@ -13,7 +13,7 @@ import { deleteContainer, removeCgroupOf } from './delete.ts'
 import { killContainer, parseSignal } from './kill.ts'
 import { containersDirectory, freeName, takeName } from './names.ts'
 import { outcomeOf, type RunResult } from './outcome.ts'
-import { type ContainerSource, prepare } from './prepare.ts'
+import { type ContainerSource, prepare, prepareForPlan } from './prepare.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -137,7 +137,7 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
   const { root: storeRoot = DEFAULT_ROOT } = options
   const id = options.name ?? 'ID'
   const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
-  using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
+  using prepared = await prepareForPlan({ id, source: options, options, storeRoot, mountPoint })
   return planContainer({
     stateRoot: '',
     id,

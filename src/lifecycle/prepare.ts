@@ -5,13 +5,14 @@ import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
 import { createRuntimeSpec } from '../config/runtime-spec.ts'
+import type { ReadContainerFile } from '../config/user.ts'
 import { UtsuwaError } from '../errors.ts'
 import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { constants } from '../sys/index.ts'
 import { errnoOf } from '../util/errno.ts'
-import { containerFileReader } from './container-files.ts'
+import { containerFileReader, layerFileReader } from './container-files.ts'
 
 /** Where a container's root file system and configuration come from: one of the four. */
 export interface ContainerSource {
@@ -72,7 +73,7 @@ async function prepareImage(input: PrepareInput, name: string): Promise<Prepared
   const image = await resolveImage(input.storeRoot, name)
   const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds))
   try {
-    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, rootfsMountFd)
+    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, containerFileReader(rootfsMountFd))
     return {
       spec,
       bundlePath: input.mountPoint,
@@ -86,10 +87,37 @@ async function prepareImage(input: PrepareInput, name: string): Promise<Prepared
   }
 }
 
+/**
+ * The runtime spec that `prepare` would give, without making anything. The mount that a plan for an image names is −1
+ * here: there is none.
+ */
+export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
+  if (input.source.image === undefined) return prepare(input)
+  const [{ resolveImage }, { lowerDirsOf }] = await Promise.all([
+    import('../image/image.ts'),
+    import('../snapshot/active.ts'),
+  ])
+  const image = await resolveImage(input.storeRoot, input.source.image)
+  const { lowerDirs } = await lowerDirsOf(input.storeRoot, image.diffIds)
+  const fds = lowerDirs.map(openRoot)
+  try {
+    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, layerFileReader(fds))
+    return {
+      spec,
+      bundlePath: input.mountPoint,
+      image: image.reference,
+      rootfsMountFd: -1,
+      [Symbol.dispose]: keepNothing,
+    }
+  } finally {
+    for (const fd of fds) closeSync(fd)
+  }
+}
+
 function prepareDirectory(input: PrepareInput, directory: string): Prepared {
   const rootFd = openRoot(directory)
   try {
-    return asTheyAre({ spec: specFor(input, {}, directory, rootFd), path: directory })
+    return asTheyAre({ spec: specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })
   } finally {
     closeSync(rootFd)
   }
@@ -113,14 +141,14 @@ function specFor(
   { id, options }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
-  rootFd: number,
+  readContainerFile: ReadContainerFile,
 ): RuntimeSpec {
   return createRuntimeSpec({
     id,
     options,
     imageConfig,
     rootPath,
-    readContainerFile: containerFileReader(rootFd),
+    readContainerFile,
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
   })

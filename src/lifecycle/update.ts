@@ -3,24 +3,70 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compileResources } from '../cgroup/limits.ts'
 import { UtsuwaError } from '../errors.ts'
-import type { LinuxResources } from '../spec/runtime.ts'
+import type { LinuxMemory, LinuxResources } from '../spec/runtime.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
-import { lockContainer, readRecord } from './record.ts'
+import { lockContainer, readRecord, readSpec } from './record.ts'
 import { containerStatus } from './status.ts'
 
 /**
- * Writes what `resources` names, and leaves the rest as it is; rules for devices do not change.
+ * Writes what `resources` names, and leaves the rest as it is; rules for devices do not change. Limits that depend on
+ * each other (memory and swap, quota and period) are completed from those that the container has.
  * @throws UtsuwaError CONTAINER_STATE when it has stopped; CGROUP_ERROR with the file that refused its value
  */
 export async function updateContainer(stateRoot: string, id: string, resources: LinuxResources): Promise<void> {
-  using _container = await lockContainer(stateRoot, id)
+  using container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   const operation = `update container ${id}`
   if (containerStatus(stateRoot, record) === 'stopped')
     throw new UtsuwaError('CONTAINER_STATE', 'cannot update a container that has stopped', { operation })
   const directory = cgroupDirectory(record)
-  if (resources.memory?.checkBeforeUpdate) refuseLimitBelowUse(directory, resources, operation)
+  const spec = readSpec(stateRoot, id)
+  const given = withoutUnset(resources)
+  const completed = complete(given, spec.linux?.resources ?? {})
+  if (given.memory?.checkBeforeUpdate) refuseLimitBelowUse(directory, completed, operation)
+  applyLimits(directory, completed)
+  container.writeSpec({
+    ...spec,
+    linux: { ...spec.linux, resources: { ...spec.linux?.resources, ...completed } },
+  })
+}
+
+/** Engines written in Go send 0 and '' for what shall stay as it is; for these 0 is a value. */
+const zeroIsAValue = new Set(['idle', 'burst'])
+
+function withoutUnset(resources: LinuxResources): LinuxResources {
+  const { devices: _, ...limits } = resources
+  return Object.fromEntries(
+    Object.entries(limits)
+      .map(([name, section]) => [name, Array.isArray(section) ? section : withoutZeros(section)] as const)
+      .filter(([, section]) => Object.keys(section).length > 0),
+  )
+}
+
+function withoutZeros(section: object): object {
+  const isUnset = (name: string, value: unknown): boolean => (value === 0 || value === '') && !zeroIsAValue.has(name)
+  return Object.fromEntries(Object.entries(section).filter(([name, value]) => !isUnset(name, value)))
+}
+
+/** The sections of `given`, with what they leave out as it is in `current`. */
+function complete(given: LinuxResources, current: LinuxResources): LinuxResources {
+  const { memory, cpu } = given
+  return {
+    ...given,
+    ...(memory === undefined ? {} : { memory: completeMemory(memory, current.memory ?? {}) }),
+    ...(cpu === undefined ? {} : { cpu: { ...current.cpu, ...cpu } }),
+  }
+}
+
+/** Who lifts the limit of memory lifts that of memory and swap together, too. */
+function completeMemory(given: LinuxMemory, current: LinuxMemory): LinuxMemory {
+  const { swap, ...rest } = current
+  const lifted = given.limit !== undefined && BigInt(given.limit) < 0n
+  return { ...rest, ...(lifted || swap === undefined ? {} : { swap }), ...given }
+}
+
+function applyLimits(directory: string, resources: LinuxResources): void {
   for (const { file, value, onMissing, pointer } of compileResources(resources)) {
     const path = join(directory, file)
     try {

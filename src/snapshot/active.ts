@@ -67,11 +67,18 @@ async function makeUpper(path: string, { mode, uid, gid }: RootDirectory): Promi
 }
 
 interface LowerDirs {
+  /** Topmost first. */
   lowerDirs: string[]
+  /** What `/` looks like before a container writes to it. */
   rootDirectory: RootDirectory
 }
 
-async function lowerDirsOf(root: string, diffIds: readonly DiffId[]): Promise<LowerDirs> {
+/**
+ * What an overlay of these layers is made of.
+ *
+ * @throws UtsuwaError STORE_CORRUPT when a layer is missing
+ */
+export async function lowerDirsOf(root: string, diffIds: readonly DiffId[]): Promise<LowerDirs> {
   const lowerDirs: string[] = []
   let rootDirectory: RootDirectory | undefined
   for (const diffId of diffIds.toReversed()) {
