@@ -1,6 +1,8 @@
 /* See init_check.h. */
 #include "init_check.h"
 
+#include <linux/sched.h>
+
 /* How far a plan has come; each operation may only move it forward. */
 struct progress {
   bool joined_mounts, rooted, pivoted, user_set, capabilities_set, no_new_privs, filtered, done;
@@ -92,7 +94,9 @@ int init_check_plan(const uint8_t *data, size_t size, struct plan_stages *stages
   for (const uint8_t *at = stages->join; at < stages->init; ++*index) {
     if (plan_decode(&at, stages->init, &record) < 0) return -EBADMSG;
     if (!belongs_to_join(record.op)) return -EINVAL;
-    if (record.op == PLAN_JOIN_PROCESS) progress.joined_mounts = progress.pivoted = true;
+    /* Without its mounts the root is still the host's. */
+    if (record.op == PLAN_JOIN_PROCESS && record.join_process.flags & CLONE_NEWNS)
+      progress.joined_mounts = progress.pivoted = true;
     if (record.op == PLAN_JOIN_NAMESPACE && record.join_namespace.kind == PLAN_NAMESPACE_KIND_MOUNT)
       progress.joined_mounts = progress.pivoted = true;
   }
