@@ -19,6 +19,8 @@ import {
   addRecord,
   type ContainerRecord,
   checkContainerId,
+  containerExists,
+  findRecord,
   type LockedContainer,
   type ManagedRecord,
   startSocketName,
@@ -69,7 +71,7 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   const cgroupPath = placeInCgroups(options, host)
   const plan = compilePlan(options, host, cgroupPath)
   const record = newRecord(options, plan, host, cgroupPath)
-  refusePopulatedCgroup(record)
+  refusePopulatedCgroup(options, record)
   using container = takeDirectory(options, record)
   try {
     return await launchInto(container, record, plan, options)
@@ -80,10 +82,12 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
 }
 
 /** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
-function refusePopulatedCgroup({ cgroup }: ContainerRecord): void {
+function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgroup }: ContainerRecord): void {
   if (cgroup === undefined) return
   const path = join(cgroup.mount, cgroup.path)
   if (processesOf(path).length === 0) return
+  // Most likely they are those of a container with this id, whose record came before its processes.
+  if (reserved === undefined && findRecord(stateRoot, id) !== undefined) throw containerExists(stateRoot, id)
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
 }
 

@@ -130,10 +130,7 @@ export function addRecord(stateRoot: string, record: ContainerRecord): LockedCon
     closeSync(fd)
     rmSync(temporary, { recursive: true, force: true })
     if (!isErrno(cause, 'ENOTEMPTY') && !isErrno(cause, 'EEXIST')) throw cause
-    throw new UtsuwaError('CONTAINER_EXISTS', 'container with given ID already exists', {
-      operation: `create container ${record.id}`,
-      path: directory,
-    })
+    throw containerExists(stateRoot, record.id)
   }
   return new LockedContainer(directory, fd)
 }
@@ -157,6 +154,13 @@ export function emptyRecord(id: string, managed: ManagedRecord): ContainerRecord
     startOperations: [],
     managed,
   }
+}
+
+export function containerExists(stateRoot: string, id: string): UtsuwaError {
+  return new UtsuwaError('CONTAINER_EXISTS', 'container with given ID already exists', {
+    operation: `create container ${id}`,
+    path: containerDirectory(stateRoot, id),
+  })
 }
 
 /** Directories of callers that were killed before the rename: nobody holds their lock. */
