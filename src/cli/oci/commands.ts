@@ -2,20 +2,30 @@
 import type { Command } from './command.ts'
 import { create } from './create.ts'
 import { remove } from './delete.ts'
+import { exec } from './exec.ts'
 import { kill } from './kill.ts'
 import { list } from './list.ts'
+import { pause } from './pause.ts'
+import { ps } from './ps.ts'
+import { resume } from './resume.ts'
 import { run } from './run.ts'
 import { spec } from './spec.ts'
 import { start } from './start.ts'
 import { state } from './state.ts'
+import { update } from './update.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
   create,
   delete: remove,
+  exec,
   kill,
   list,
+  pause,
+  ps,
+  resume,
   run,
   spec,
   start,
   state,
+  update,
 }

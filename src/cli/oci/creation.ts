@@ -45,13 +45,14 @@ export function creationOptions(
   }
 }
 
-function count(text: string, name: string): number {
+/** A small number in a flag or variable. @throws UtsuwaError INVALID_ARGUMENT */
+export function count(text: string, name: string): number {
   if (!/^\d{1,4}$/.test(text)) throw usageError(`invalid value ${JSON.stringify(text)} for ${name}`)
   return Number(text)
 }
 
 /** Behind the caller's descriptors come those of Node.js, first of all its epoll: that one must not get in. */
-function checkPreservedFds(number: number): void {
+export function checkPreservedFds(number: number): void {
   for (let fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + number; fd++) {
     if (linkOf(fd)?.startsWith('anon_inode:[event') !== false)
       throw usageError(`cannot preserve descriptor ${fd}: the caller has not passed it`)

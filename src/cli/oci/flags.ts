@@ -9,15 +9,23 @@ export interface Flag {
   readonly short?: string
   /** Name of its value in the help; without one the flag is a switch. */
   readonly value?: string
+  /** May be given several times; the values are kept in their order. */
+  readonly many?: true
   readonly help: string
 }
 
 export type FlagTable = Readonly<Record<string, Flag>>
 
-/** `true` or `false` for a switch, text or nothing for a flag with a value. */
+/** `true` or `false` for a switch, text or nothing for a flag with a value, a list for one that may come often. */
 export type FlagValues<Table extends FlagTable> = {
-  readonly [Name in keyof Table]: Table[Name] extends { readonly value: string } ? string | undefined : boolean
+  readonly [Name in keyof Table]: FlagValue<Table[Name]>
 }
+
+type FlagValue<F extends Flag> = F extends { readonly many: true }
+  ? readonly string[]
+  : F extends { readonly value: string }
+    ? string | undefined
+    : boolean
 
 export interface ParsedFlags<Table extends FlagTable> {
   readonly flags: FlagValues<Table>
@@ -51,8 +59,9 @@ export function parseFlags<Table extends FlagTable>(
   words: readonly string[],
   { stopAtFirstWord = false }: ParseOptions = {},
 ): ParsedFlags<Table> {
-  const flags: Record<string, string | boolean | undefined> = {}
-  for (const [name, { value }] of Object.entries(table)) flags[name] = value === undefined ? false : undefined
+  const flags: Record<string, string | boolean | string[] | undefined> = {}
+  for (const [name, { value, many }] of Object.entries(table))
+    flags[name] = many ? [] : value === undefined ? false : undefined
   const rest: string[] = []
   const pending = [...words]
   for (let word = pending.shift(); word !== undefined; word = pending.shift()) {
@@ -60,7 +69,12 @@ export function parseFlags<Table extends FlagTable>(
     const [, given, inline] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word) ?? []
     if (given !== undefined) {
       const name = findFlag(table, given)
-      flags[name] = table[name]?.value === undefined ? switchValue(given, inline) : (inline ?? next(given, pending))
+      if (table[name]?.value === undefined) flags[name] = switchValue(given, inline)
+      else {
+        const value = inline ?? next(given, pending)
+        const earlier = flags[name]
+        flags[name] = Array.isArray(earlier) ? [...earlier, value] : value
+      }
     } else if (stopAtFirstWord) return { flags: flags as FlagValues<Table>, rest: [word, ...pending] }
     else rest.push(word)
   }

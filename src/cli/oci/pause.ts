@@ -1,0 +1,13 @@
+import { pauseContainer } from '../../lifecycle/pause.ts'
+import { defineCommand } from './command.ts'
+
+export const pause = defineCommand({
+  summary: 'stop all processes of a container where they are',
+  usage: 'ID',
+  arguments: [1, 1],
+  flags: {},
+  async run(_flags, [id = ''], { stateRoot }) {
+    await pauseContainer(stateRoot, id)
+    return 0
+  },
+})
