@@ -75,7 +75,12 @@ function cgroupError(operation: OperationOf<'create_cgroup'>, errno: number, det
   if (controller === undefined || parent === undefined) {
     if (errno === errnos.EBUSY)
       return new UtsuwaError('CGROUP_ERROR', 'the cgroup has processes in it', { ...details, path: detail })
-    return new UtsuwaError(errno === errnos.EACCES ? 'NOT_ROOT' : 'CGROUP_ERROR', detail || undefined, details)
+    if (errno === errnos.EACCES || errno === errnos.EPERM)
+      return new UtsuwaError('NOT_ROOT', detail || undefined, {
+        ...details,
+        hint: 'making cgroups takes root, or a cgroup that was delegated to you: run it with sudo',
+      })
+    return new UtsuwaError('CGROUP_ERROR', detail || undefined, details)
   }
   const directory = join(operation.mount, parent)
   const missing = errno === errnos.ENOENT || errno === errnos.EOPNOTSUPP || errno === errnos.EINVAL
