@@ -42,7 +42,8 @@ function lookupError(operation: OperationOf<'find_executable'>, errno: number): 
     return new UtsuwaError('COMMAND_NOT_FOUND', `stat ${file}: ${reason}`, details)
   }
   if (errno === errnos.EACCES) return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied', details)
-  if (errno === errnos.EISDIR) return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'is a directory', details)
+  if (errno === errnos.EISDIR)
+    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied: is a directory', details)
   return new UtsuwaError('COMMAND_NOT_EXECUTABLE', undefined, { ...details, errno })
 }
 
@@ -83,11 +84,15 @@ function cgroupError(operation: OperationOf<'create_cgroup'>, errno: number, det
     return new UtsuwaError('CGROUP_ERROR', detail || undefined, details)
   }
   const directory = join(operation.mount, parent)
+  const where = { ...details, path: directory, hint: controllerHint(controller, directory) }
   const missing = errno === errnos.ENOENT || errno === errnos.EOPNOTSUPP || errno === errnos.EINVAL
+  if (!missing) return new UtsuwaError('CGROUP_ERROR', `enable ${controller} in ${directory}`, where)
+  // Without "no such file or directory", which engines take for a command that is not there.
+  const { errno: _, ...withoutErrno } = where
   return new UtsuwaError(
-    missing ? 'CONTROLLER_MISSING' : 'CGROUP_ERROR',
-    missing ? `controller ${controller} is not available in ${directory}` : `enable ${controller} in ${directory}`,
-    { ...details, path: directory, hint: controllerHint(controller, directory) },
+    'CONTROLLER_MISSING',
+    `controller ${controller} is not available in ${directory}`,
+    withoutErrno,
   )
 }
 

@@ -29,7 +29,7 @@ test('the texts by which engines tell 127 from 126', () => {
       'exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory',
     ],
     ['/etc/passwd', errnos.EACCES, 'COMMAND_NOT_EXECUTABLE', 'exec: "/etc/passwd": permission denied'],
-    ['/etc', errnos.EISDIR, 'COMMAND_NOT_EXECUTABLE', 'exec: "/etc": is a directory'],
+    ['/etc', errnos.EISDIR, 'COMMAND_NOT_EXECUTABLE', 'exec: "/etc": permission denied: is a directory'],
     ['/loop', errnos.ELOOP, 'COMMAND_NOT_EXECUTABLE', 'exec: "/loop": ELOOP (too many symbolic links encountered)'],
   ]
   for (const [file, errno, code, message] of texts) {
