@@ -36,12 +36,14 @@ function initExecutable(): number {
  * @throws UtsuwaError for the host operation that failed; no process and no cgroup is left then
  */
 export function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): InitConversation {
+  const hostStage = encodeHostStage(plan)
+  const init = initExecutable()
   using planFd = scopedFd(sys.sealedMemfd('utsuwa-plan', encodePlanFile(plan)))
   const [report, initReport] = sys.socketpair('seqpacket')
   using theirs = scopedFd(initReport)
   const given: Partial<Record<DescriptorName, number>> = { ...inherited, plan: planFd.fd, report: theirs.fd }
-  const fds = [initExecutable(), ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)]
-  const result = sys.launch(encodeHostStage(plan), fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
+  const fds = [init, ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)]
+  const result = sys.launch(hostStage, fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
   if (!isLaunchFailure(result)) return new InitConversation(plan, report, result)
   closeSync(report)
   if (result.cgroupCreated) removeEmptyCgroup(plan)

@@ -121,6 +121,9 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     reserved,
     ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
     ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
+  }).catch((error: unknown) => {
+    streams.abandon()
+    throw error
   })
   marks.created = performance.now()
   return new Container(record, init, streams, {
@@ -220,6 +223,7 @@ export class Container implements AsyncDisposable {
     this.#context.signal?.removeEventListener('abort', this.#abort)
     this.#deleted = true
     await this.#init.abort()
+    this.stdin?.destroy()
     await remove(this.#context.runRoot, this.id, this.name)
   }
 
@@ -234,6 +238,8 @@ export class Container implements AsyncDisposable {
   async #finish(): Promise<RunResult> {
     const { marks, signal } = this.#context
     const exit = await this.#init.wait()
+    // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
+    this.stdin?.destroy()
     signal?.removeEventListener('abort', this.#abort)
     const result = outcomeOf(this.#record, exit, phasesOf(marks))
     if (this.#record.managed?.removeOnExit) await this.delete()

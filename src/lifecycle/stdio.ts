@@ -12,12 +12,21 @@ export interface Streams extends Disposable {
   readonly stdin: Socket | undefined
   readonly stdout: Socket | undefined
   readonly stderr: Socket | undefined
+  /** Ends this process's side too, where there will be no container to use it. */
+  abandon(): void
 }
 
 export async function openStdio(stdio: Stdio): Promise<Streams> {
   if (stdio !== 'pipe') {
     const fds = stdio === 'inherit' ? ([0, 1, 2] as const) : ([-1, -1, -1] as const)
-    return { fds, stdin: undefined, stdout: undefined, stderr: undefined, [Symbol.dispose]: closeNothing }
+    return {
+      fds,
+      stdin: undefined,
+      stdout: undefined,
+      stderr: undefined,
+      abandon: closeNothing,
+      [Symbol.dispose]: closeNothing,
+    }
   }
   // Loaded when needed: a container that inherits its streams has no use for sockets.
   const { Socket } = await import('node:net')
@@ -25,11 +34,17 @@ export async function openStdio(stdio: Stdio): Promise<Streams> {
   const [stdoutRead, stdoutWrite] = sys.pipe()
   const [stderrRead, stderrWrite] = sys.pipe()
   const theirs = [stdinRead, stdoutWrite, stderrWrite] as const
+  const stdin = new Socket({ fd: stdinWrite, readable: false, writable: true })
+  const stdout = new Socket({ fd: stdoutRead, readable: true, writable: false })
+  const stderr = new Socket({ fd: stderrRead, readable: true, writable: false })
   return {
     fds: theirs,
-    stdin: new Socket({ fd: stdinWrite, readable: false, writable: true }),
-    stdout: new Socket({ fd: stdoutRead, readable: true, writable: false }),
-    stderr: new Socket({ fd: stderrRead, readable: true, writable: false }),
+    stdin,
+    stdout,
+    stderr,
+    abandon() {
+      for (const stream of [stdin, stdout, stderr]) stream.destroy()
+    },
     [Symbol.dispose]: () => {
       for (const fd of theirs) closeSync(fd)
     },

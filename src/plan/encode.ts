@@ -1,4 +1,5 @@
 /** A plan as the bytes that C reads: the host stage for libutsuwa, the rest as a file for native init. */
+import { UtsuwaError } from '../errors.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import type { CompiledPlan } from './compile.ts'
 import { type Operation, planVocabulary } from './ops.ts'
@@ -8,10 +9,12 @@ const FILE_HEADER_SIZE = 24
 
 const hash = vocabularyHash(planVocabulary)
 
+/** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
 export function encodeHostStage(plan: CompiledPlan): Buffer {
   return encodeStage(plan.host)
 }
 
+/** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
 export function encodePlanFile(plan: CompiledPlan): Buffer {
   const join = encodeStage(plan.join)
   const init = encodeStage(plan.init)
@@ -25,6 +28,20 @@ export function encodePlanFile(plan: CompiledPlan): Buffer {
 
 function encodeStage(operations: readonly Operation[]): Buffer {
   const writer = new RecordWriter(planVocabulary)
-  for (const operation of operations) writer.write(operation)
+  for (const operation of operations) writeOperation(writer, operation)
   return writer.take()
+}
+
+/** What the wire cannot carry, a NUL or a number too large, was asked for at some place in the runtime spec. */
+function writeOperation(writer: RecordWriter<typeof planVocabulary>, operation: Operation): void {
+  try {
+    writer.write(operation)
+  } catch (cause) {
+    if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause
+    throw new UtsuwaError('INVALID_SPEC', cause.message, {
+      operation: operation.op,
+      ...(operation.pointer === '' ? {} : { configPointer: operation.pointer }),
+      cause,
+    })
+  }
 }

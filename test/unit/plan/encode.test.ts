@@ -36,3 +36,8 @@ test('the plan file: hash, report descriptor, sizes of the two stages, and the s
 test('the host stage is records and nothing else', () => {
   assert.deepEqual(recordNumbers(encodeHostStage(planOf(spec))), [recordNumber(planVocabulary, 'clone')])
 })
+
+test('a value that the wire cannot carry is refused with its place', () => {
+  const refused = { code: 'INVALID_SPEC', configPointer: '/process/args', message: /^exec: args: .*NUL byte/ }
+  assert.throws(() => encodePlanFile(planOf(minimalSpec({ process: { args: ['sh', 'a\0b'] } }))), refused)
+})
