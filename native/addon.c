@@ -83,6 +83,11 @@ FUNCTION(launch, size_t stage_size; size_t fds_size; size_t result_size;
          args.wrong = args.wrong || result_size < sizeof *result || stage == NULL || fds == NULL,
          utsuwa_launch(stage, stage_size, fds, (uint32_t)(fds_size / sizeof *fds), plan_fd, result))
 
+FUNCTION(set_up_cgroup, size_t size; size_t result_size; const uint8_t *operations = bytes(&args, 0, &size);
+         struct utsuwa_launch_result *result = bytes(&args, 1, &result_size);
+         args.wrong = args.wrong || result_size < sizeof *result || operations == NULL,
+         utsuwa_set_up_cgroup(operations, size, result))
+
 FUNCTION(sealed_memfd, struct text name; size_t size; string(&args, 0, &name);
          const uint8_t *data = bytes(&args, 1, &size), utsuwa_sealed_memfd(name.data, data, size))
 
@@ -247,6 +252,7 @@ static napi_value call_plan_hash(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       EXPORT("launch", launch),
+      EXPORT("setUpCgroup", set_up_cgroup),
       EXPORT("sealedMemfd", sealed_memfd),
       EXPORT("openat2", openat2),
       EXPORT("flock", flock),

@@ -10,7 +10,7 @@ struct progress {
 
 static bool belongs_to_join(enum plan_op op) {
   return op == PLAN_JOIN_NAMESPACE || op == PLAN_JOIN_PROCESS || op == PLAN_UNSHARE || op == PLAN_SET_TIME_OFFSETS ||
-         op == PLAN_FORK;
+         op == PLAN_FORK || op == PLAN_BARRIER;
 }
 
 static bool belongs_to_host(enum plan_op op) {
@@ -73,7 +73,7 @@ static bool follows_the_rules(struct progress *p, enum plan_op op) {
     if (!p->pivoted || !p->user_set || !p->capabilities_set) return false;
     return p->done = true;
   default:
-    return !belongs_to_host(op) && !belongs_to_join(op);
+    return !belongs_to_host(op) && (op == PLAN_BARRIER || !belongs_to_join(op));
   }
 }
 

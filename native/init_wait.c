@@ -17,10 +17,16 @@
 
 #define ANSWER_MAX (192 * 1024) /* below what one datagram on a Unix socket can hold by default */
 
+static int wait_for_word(int socket) {
+  char word;
+  ssize_t size = report_receive(socket, &word, 1);
+  return size == 1 ? 0 : size < 0 ? (int)size : -ECANCELED;
+}
+
 int init_barrier(struct init *init, const struct plan_barrier *op) {
-  (void)op;
   int result = report_send(init->report_fd, PLAN_REPORT_BARRIER, init->index, 0, "", -1);
   if (result < 0) return result;
+  if (op->name == PLAN_BARRIER_NAME_CGROUP) return wait_for_word(init->report_fd);
   uint8_t *answer = malloc(ANSWER_MAX);
   if (answer == NULL) return -ENOMEM;
   ssize_t size = report_receive(init->report_fd, answer, ANSWER_MAX);
@@ -89,18 +95,14 @@ int init_run_hook(struct init *init, const struct plan_run_hook *op) {
 int init_wait_for_start(struct init *init, const struct plan_wait_for_start *op) {
   int result = report_send(init->report_fd, PLAN_REPORT_READY, init->index, 0, "", -1);
   if (result < 0) return result;
-  char word;
-  if (op->gate_fd < 0) {
-    ssize_t size = report_receive(init->report_fd, &word, 1);
-    return size == 1 ? 0 : size < 0 ? (int)size : -ECANCELED;
-  }
+  if (op->gate_fd < 0) return wait_for_word(init->report_fd);
   sys_close(init->report_fd);
   for (;;) {
     int starter;
     do starter = (int)sys4(__NR_accept4, op->gate_fd, 0, 0, SOCK_CLOEXEC);
     while (starter == -EINTR || starter == -ECONNABORTED);
     if (starter < 0) return starter;
-    if (report_receive(starter, &word, 1) == 1) {
+    if (wait_for_word(starter) == 0) {
       init->report_fd = starter;
       sys_close(op->gate_fd); /* a second starter is refused from now on */
       return 0;

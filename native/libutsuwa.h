@@ -40,6 +40,12 @@ struct utsuwa_exit {
 int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *fds, uint32_t fd_count, uint32_t plan_fd,
                       struct utsuwa_launch_result *result);
 
+/*
+ * Carries out those operations of a host stage that concern the cgroup, for one that exists outside a launch. Of the
+ * result, failed_index and detail are set. 0 or −errno.
+ */
+int64_t utsuwa_set_up_cgroup(const uint8_t *operations, uint64_t size, struct utsuwa_launch_result *result);
+
 /* memfd_create(2), filled and sealed, reopened read-only: executing a file that is open for writing is ETXTBSY. */
 int64_t utsuwa_sealed_memfd(const char *name, const uint8_t *data, uint64_t size);
 

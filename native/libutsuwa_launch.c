@@ -1,12 +1,10 @@
 /*
- * The host stage of a plan: the cgroup, and the clone of native init.
+ * The host stage of a plan: the cgroup (libutsuwa_cgroup.c), then the clone of native init.
  *
  * Assumes: called from any thread of a process that has many. Guarantees: the calling process is never forked (V8 marks
  * its memory MADV_DONTFORK: a fork crashes); the child shares its memory, runs on a stack of its own, makes raw system
  * calls only, and executes init at once. When a launch fails, no process of it is left.
  */
-#include <limits.h>
-#include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -15,9 +13,9 @@
 #include <time.h>
 
 #include "libutsuwa.h"
+#include "libutsuwa_cgroup.h"
 #include "plan_ops.h"
 #include "sys.h"
-#include "text.h"
 
 #define STACK_SIZE (32 * 1024)
 #define FDS_MAX 256
@@ -28,7 +26,7 @@ struct launch {
   const int32_t *fds;
   uint32_t fd_count;
   uint32_t plan_fd;
-  int cgroup_fd;
+  struct cgroup cgroup;
   uint64_t clone_flags;
   const struct plan_write_id_map *id_maps[ID_MAPS_MAX];
   size_t id_map_count;
@@ -48,144 +46,6 @@ static uint64_t now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void set_detail(struct launch *launch, const char *where, const char *what) {
-  snprintf(launch->result->detail, UTSUWA_DETAIL_MAX, "%.63s%s%.180s", what, what[0] ? " " : "", where);
-}
-
-/* ── the cgroup ── */
-
-static int write_file(int dir, const char *name, const char *value) {
-  SCOPED_FD fd = sys_openat(dir, name, O_WRONLY | O_NOFOLLOW, 0);
-  if (fd < 0) return fd;
-  size_t length = strlen(value);
-  ssize_t written = sys_write(fd, value, length);
-  return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
-}
-
-static bool has_word(const char *list, const char *word) {
-  size_t length = strlen(word);
-  for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
-    if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\n' || at[length] == '\0')) return true;
-  return false;
-}
-
-/* Makes the controllers available to the children of `dir`. Writing one that is enabled would only wait for a lock. */
-static int enable_controllers(struct launch *launch, int dir, const char *path, const struct wire_strings *controllers) {
-  char enabled[512], change[64];
-  if (controllers->count == 0) return 0;
-  SCOPED_FD fd = sys_openat(dir, "cgroup.subtree_control", O_RDWR, 0);
-  if (fd < 0) return fd;
-  ssize_t size = sys_read(fd, enabled, sizeof enabled - 1);
-  if (size < 0) return (int)size;
-  enabled[size] = '\0';
-  const char *controller = controllers->first;
-  for (uint32_t i = 0; i < controllers->count; i++, controller = wire_next(controller)) {
-    if (has_word(enabled, controller)) continue;
-    int length = snprintf(change, sizeof change, "+%s", controller);
-    if (length < 0 || (size_t)length >= sizeof change) return -EINVAL;
-    ssize_t written = sys_write(fd, change, (size_t)length);
-    if (written < 0) {
-      set_detail(launch, path, controller);
-      return (int)written;
-    }
-  }
-  return 0;
-}
-
-static int refuse_populated(struct launch *launch, int cgroup, const char *path) {
-  char pid[2];
-  SCOPED_FD procs = sys_openat(cgroup, "cgroup.procs", O_RDONLY, 0);
-  if (procs < 0) return procs;
-  ssize_t size = sys_read(procs, pid, sizeof pid);
-  if (size <= 0) return (int)size;
-  set_detail(launch, path, "");
-  return -EBUSY;
-}
-
-static int create_cgroup(struct launch *launch, const struct plan_create_cgroup *op) {
-  char path[PATH_MAX];
-  if (text_copy(path, sizeof path, op->path) < 0) return -ENAMETOOLONG;
-  SCOPED_FD dir = sys_openat(AT_FDCWD, op->mount, O_RDONLY | O_DIRECTORY, 0);
-  if (dir < 0) return dir;
-  char *at = path;
-  for (;;) {
-    at += strspn(at, "/");
-    if (*at == '\0') break;
-    char *name = at, *end = at + strcspn(at, "/");
-    bool last = end[strspn(end, "/")] == '\0';
-    if (name != path) name[-1] = '\0'; /* `path` is now that of `dir` */
-    int result = enable_controllers(launch, dir, path, &op->controllers);
-    if (result < 0) return result;
-    if (name != path) name[-1] = '/';
-    char saved = *end;
-    *end = '\0';
-    long made = sys3(__NR_mkdirat, dir, SYS_PTR(name), 0755);
-    if (made < 0 && made != -EEXIST) {
-      set_detail(launch, path, "");
-      return (int)made;
-    }
-    int next = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (next < 0) return next;
-    sys_close(dir);
-    dir = next;
-    if (last && made == 0) launch->result->cgroup_created = 1;
-    if (last && made != 0 && (result = refuse_populated(launch, dir, path)) < 0) return result;
-    *end = saved;
-    at = end;
-  }
-  launch->cgroup_fd = sys_release(&dir);
-  return 0;
-}
-
-static int open_cgroup(struct launch *launch, const struct plan_open_cgroup *op) {
-  launch->cgroup_fd = sys_openat(AT_FDCWD, op->path, O_RDONLY | O_DIRECTORY, 0);
-  return launch->cgroup_fd < 0 ? launch->cgroup_fd : 0;
-}
-
-static int write_cgroup(struct launch *launch, const struct plan_write_cgroup *op) {
-  int result = write_file(launch->cgroup_fd, op->file, op->value);
-  if (result == -ENOENT && op->on_missing == PLAN_ON_MISSING_SKIP) return 0;
-  return result;
-}
-
-/* config-linux.md, "Cgroup ownership": the directory, and what /sys/kernel/cgroup/delegate lists. */
-static int own_cgroup(struct launch *launch, const struct plan_own_cgroup *op) {
-  long result = sys3(__NR_fchown, launch->cgroup_fd, op->uid, -1);
-  if (result < 0) return (int)result;
-  char list[1024];
-  SCOPED_FD fd = sys_openat(AT_FDCWD, "/sys/kernel/cgroup/delegate", O_RDONLY, 0);
-  ssize_t size = fd == -ENOENT ? 0 : fd < 0 ? fd : sys_read(fd, list, sizeof list - 1);
-  if (size < 0) return (int)size;
-  list[size] = '\0';
-  for (char *name = list; *name != '\0';) {
-    size_t length = strcspn(name, "\n");
-    char *next = name + length + (name[length] == '\n');
-    name[length] = '\0';
-    result = sys5(__NR_fchownat, launch->cgroup_fd, SYS_PTR(name), op->uid, -1, AT_SYMLINK_NOFOLLOW);
-    if (result < 0 && result != -ENOENT) return (int)result; /* listed, but its controller is not enabled */
-    name = next;
-  }
-  return 0;
-}
-
-static int attach_device_program(struct launch *launch, const struct plan_attach_device_program *op) {
-  union bpf_attr load;
-  memset(&load, 0, sizeof load);
-  load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-  load.insns = (uint64_t)(uintptr_t)op->program.data;
-  load.insn_cnt = op->program.size / sizeof(struct bpf_insn);
-  load.license = (uint64_t)(uintptr_t) "Apache-2.0";
-  SCOPED_FD program = (int)sys3(__NR_bpf, BPF_PROG_LOAD, SYS_PTR(&load), sizeof load);
-  if (program < 0) return program;
-  union bpf_attr attach;
-  memset(&attach, 0, sizeof attach);
-  attach.target_fd = (uint32_t)launch->cgroup_fd;
-  attach.attach_bpf_fd = (uint32_t)program;
-  attach.attach_type = BPF_CGROUP_DEVICE;
-  attach.attach_flags = BPF_F_ALLOW_MULTI;
-  return (int)sys3(__NR_bpf, BPF_PROG_ATTACH, SYS_PTR(&attach), sizeof attach);
 }
 
 /* ── the clone ── */
@@ -278,7 +138,7 @@ static int write_id_maps(const struct launch *launch, int pid) {
   static const char *const files[] = {"uid_map", "gid_map", "setgroups"};
   for (size_t i = 0; i < launch->id_map_count; i++) {
     snprintf(path, sizeof path, "/proc/%d/%s", pid, files[launch->id_maps[i]->file]);
-    int result = write_file(AT_FDCWD, path, launch->id_maps[i]->content);
+    int result = sys_write_file(AT_FDCWD, path, launch->id_maps[i]->content);
     if (result < 0) return result;
   }
   return 0;
@@ -325,12 +185,12 @@ static int clone_init(struct launch *launch) {
   int pidfd = -1;
   struct clone_args args = {
       .flags = launch->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (maps ? 0 : CLONE_VFORK) |
-               (launch->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+               (launch->cgroup.fd >= 0 ? CLONE_INTO_CGROUP : 0),
       .pidfd = (uint64_t)(uintptr_t)&pidfd,
       .exit_signal = SIGCHLD,
       .stack = (uint64_t)(uintptr_t)stack,
       .stack_size = STACK_SIZE,
-      .cgroup = launch->cgroup_fd >= 0 ? (uint64_t)launch->cgroup_fd : 0,
+      .cgroup = launch->cgroup.fd >= 0 ? (uint64_t)launch->cgroup.fd : 0,
   };
   /* A signal handler of this process must not run in the child, on memory that both use. */
   const uint64_t all = ~UINT64_C(0);
@@ -367,10 +227,10 @@ static __attribute__((noreturn)) void wait_for_kill(void *argument) {
 static int open_user_namespace(int pid, const char *uid_map, const char *gid_map) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
-  int result = write_file(AT_FDCWD, path, uid_map);
+  int result = sys_write_file(AT_FDCWD, path, uid_map);
   if (result < 0) return result;
   snprintf(path, sizeof path, "/proc/%d/gid_map", pid);
-  if ((result = write_file(AT_FDCWD, path, gid_map)) < 0) return result;
+  if ((result = sys_write_file(AT_FDCWD, path, gid_map)) < 0) return result;
   snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
   return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 }
@@ -405,23 +265,18 @@ int64_t utsuwa_user_namespace(const char *uid_map, const char *gid_map) {
 
 /* ── the stage ── */
 
-static int perform(struct launch *launch, struct plan_record *record) {
-  switch (record->op) {
-  case PLAN_CREATE_CGROUP: return create_cgroup(launch, &record->create_cgroup);
-  case PLAN_OPEN_CGROUP: return open_cgroup(launch, &record->open_cgroup);
-  case PLAN_WRITE_CGROUP: return write_cgroup(launch, &record->write_cgroup);
-  case PLAN_OWN_CGROUP: return own_cgroup(launch, &record->own_cgroup);
-  case PLAN_ATTACH_DEVICE_PROGRAM: return attach_device_program(launch, &record->attach_device_program);
-  default: return -EINVAL;
-  }
-}
-
 int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *fds, uint32_t fd_count, uint32_t plan_fd,
                       struct utsuwa_launch_result *result) {
   memset(result, 0, sizeof *result);
   result->pidfd = -1;
   if (fd_count < 4 || fd_count > FDS_MAX || plan_fd + 1 >= fd_count) return -EINVAL;
-  struct launch launch = {.result = result, .fds = fds, .fd_count = fd_count, .plan_fd = plan_fd, .cgroup_fd = -1};
+  struct launch launch = {
+      .result = result,
+      .fds = fds,
+      .fd_count = fd_count,
+      .plan_fd = plan_fd,
+      .cgroup = {.result = result, .fd = -1},
+  };
   struct plan_record record, maps[ID_MAPS_MAX];
   const uint8_t *at = host_stage, *end = host_stage + size;
   uint32_t clone_index = 0;
@@ -439,7 +294,7 @@ int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *f
       maps[launch.id_map_count] = record;
       launch.id_maps[launch.id_map_count] = &maps[launch.id_map_count].write_id_map;
       launch.id_map_count++;
-    } else error = cloned ? -EINVAL : perform(&launch, &record);
+    } else error = cloned ? -EINVAL : cgroup_perform(&launch.cgroup, &record);
   }
   result->cgroup_ready_ns = now_ns();
   if (error == 0) {
@@ -447,7 +302,7 @@ int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *f
     error = cloned ? clone_init(&launch) : -EINVAL;
   }
   result->executed_ns = now_ns();
-  if (launch.cgroup_fd >= 0) sys_close(launch.cgroup_fd);
+  if (launch.cgroup.fd >= 0) sys_close(launch.cgroup.fd);
   return error;
 }
 

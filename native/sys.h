@@ -100,6 +100,15 @@ static inline ssize_t sys_write(int fd, const void *buffer, size_t size) {
   return result;
 }
 
+/* A file of the kernel takes a value whole, in one write. */
+static inline int sys_write_file(int dir, const char *name, const char *value) {
+  SCOPED_FD fd = sys_openat(dir, name, O_WRONLY | O_NOFOLLOW, 0);
+  if (fd < 0) return fd;
+  size_t length = strlen(value);
+  ssize_t written = sys_write(fd, value, length);
+  return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
+}
+
 static inline int sys_clone3(struct clone_args *args) { return (int)sys2(__NR_clone3, SYS_PTR(args), sizeof *args); }
 
 static inline int sys_open_tree(int dir, const char *path, unsigned flags) {

@@ -1,15 +1,18 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
+import { systemdUnit } from '../cgroup/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
 import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
-import { type CompiledPlan, compile, type HostFacts } from '../plan/compile.ts'
+import { enterScope, finishScope } from '../launch/scope.ts'
+import { type CompiledPlan, type CompileInput, compile, type HostFacts } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
+import type { ScopePlan } from '../plan/scope.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
 import { removeCgroupOf } from './delete.ts'
@@ -28,6 +31,9 @@ import {
 import { formatState } from './state.ts'
 import { readProcessStat } from './status.ts'
 
+/** The answer at a barrier that asks for nothing. */
+const GO_ON = Buffer.of(1)
+
 export interface CreateOptions {
   /** Directory that holds a directory for each container. */
   readonly stateRoot: string
@@ -41,6 +47,8 @@ export interface CreateOptions {
   readonly gate: 'report' | 'socket'
   /** Absolute below the cgroup mount. Default: from linux.cgroupsPath, or beside the caller's own cgroup. */
   readonly cgroupPath?: string
+  /** Who makes the cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. Default: cgroupfs. */
+  readonly cgroupManager?: 'cgroupfs' | 'systemd'
   /** A detached mount as root file system, instead of root.path. */
   readonly rootfsMountFd?: number
   /** A connected Unix socket that gets the master of the terminal. */
@@ -68,9 +76,10 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   checkContainerId(asked.id)
   const options = { ...asked, spec: completeSpec(asked) }
   const host = readHostFacts()
-  const cgroupPath = placeInCgroups(options, host)
-  const plan = compilePlan(options, host, cgroupPath)
-  const record = newRecord(options, plan, host, cgroupPath)
+  if (options.cgroupManager === 'systemd') requireSystemd(host)
+  const place = placeInCgroups(options, host)
+  const plan = compilePlan(options, host, place)
+  const record = newRecord(options, plan, host, place)
   refusePopulatedCgroup(options, record)
   using container = takeDirectory(options, record)
   try {
@@ -103,26 +112,46 @@ function takeDirectory({ reserved, stateRoot }: CreateOptions, record: Container
   return reserved
 }
 
+/** sd_booted(3) */
+function requireSystemd({ cgroupMount }: HostFacts): void {
+  const reason = !existsSync('/run/systemd/system')
+    ? 'systemd does not run on this host: there is no /run/systemd/system'
+    : cgroupMount === undefined
+      ? 'the host has no cgroup v2 hierarchy'
+      : undefined
+  if (reason === undefined) return
+  throw new UtsuwaError('UNSUPPORTED', reason, {
+    operation: 'use --systemd-cgroup',
+    hint: 'leave it out; with podman: --cgroup-manager cgroupfs; with dockerd: --exec-opt native.cgroupdriver=cgroupfs',
+  })
+}
+
 /** The plan of a container, without making it. */
 export function planContainer(options: CreateOptions): CompiledPlan {
   const host = readHostFacts()
   return compilePlan(options, host, placeInCgroups(options, host))
 }
 
-function placeInCgroups({ cgroupPath, spec, id }: CreateOptions, host: HostFacts): string | undefined {
-  if (host.cgroupMount === undefined) return undefined
-  if (cgroupPath !== undefined) return cgroupPath
-  return containerCgroupPath({ cgroupsPath: spec.linux?.cgroupsPath, id, ownCgroup: readOwnCgroup() ?? '/' })
+type CgroupPlace = Pick<CompileInput, 'cgroupPath' | 'systemdUnit'>
+
+function placeInCgroups({ cgroupPath, cgroupManager, spec, id }: CreateOptions, host: HostFacts): CgroupPlace {
+  const cgroupsPath = spec.linux?.cgroupsPath
+  if (host.cgroupMount === undefined) return { cgroupPath: undefined }
+  if (cgroupManager === 'systemd') {
+    const unit = systemdUnit(cgroupsPath, id)
+    return { cgroupPath: unit.cgroupPath, systemdUnit: unit }
+  }
+  return { cgroupPath: cgroupPath ?? containerCgroupPath({ cgroupsPath, id, ownCgroup: readOwnCgroup() ?? '/' }) }
 }
 
-function compilePlan(options: CreateOptions, host: HostFacts, cgroupPath: string | undefined): CompiledPlan {
+function compilePlan(options: CreateOptions, host: HostFacts, place: CgroupPlace): CompiledPlan {
   const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
   return compile({
     id,
     spec,
     bundlePath,
     host,
-    cgroupPath,
+    ...place,
     gate,
     endWithLauncher: endWithLauncher ?? false,
     noPivot: noPivot ?? false,
@@ -136,7 +165,7 @@ function newRecord(
   { id, spec, bundlePath, rootfsMountFd, managed }: CreateOptions,
   plan: CompiledPlan,
   { cgroupMount }: HostFacts,
-  cgroupPath: string | undefined,
+  place: CgroupPlace,
 ): ContainerRecord {
   const rootPath = spec.root?.path ?? ''
   return {
@@ -149,14 +178,21 @@ function newRecord(
     phase: 'creating',
     pid: 0,
     pidStartTime: 0,
-    cgroup:
-      cgroupMount === undefined || cgroupPath === undefined ? undefined : { mount: cgroupMount, path: cgroupPath },
+    cgroup: recordCgroup(cgroupMount, place),
     ownPidNamespace: spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false,
     poststart: spec.hooks?.poststart ?? [],
     poststop: spec.hooks?.poststop ?? [],
     startOperations: describeStart(plan),
     ...(managed === undefined ? {} : { managed }),
   }
+}
+
+function recordCgroup(
+  mount: string | undefined,
+  { cgroupPath: path, systemdUnit }: CgroupPlace,
+): ContainerRecord['cgroup'] {
+  if (mount === undefined || path === undefined) return undefined
+  return { mount, path, ...(systemdUnit === undefined ? {} : { unit: systemdUnit.name }) }
 }
 
 function describeStart({ join, init }: CompiledPlan): ContainerRecord['startOperations'] {
@@ -193,14 +229,24 @@ async function launchInto(
   } finally {
     if (gate !== undefined) closeSync(gate)
   }
+  // A unit of this name that is not ours must stay as it is.
+  let ownsCgroup = plan.scope === undefined
+  const enter = async (scope: ScopePlan): Promise<Uint8Array> => {
+    await enterScope(scope, init.pid)
+    ownsCgroup = true
+    finishScope(scope)
+    return GO_ON
+  }
   try {
-    await init.ready(() => runHooksBeforePivot(withProcess(record, init.pid), options.spec))
+    await init.ready(({ name }) =>
+      name === 'cgroup' ? enter(plan.scope!) : runHooksBeforePivot(withProcess(record, init.pid), options.spec),
+    )
     const created: ContainerRecord = { ...withProcess(record, init.pid), phase: 'created' }
     container.write(created)
     return { record: created, init }
   } catch (error) {
     await init.abort()
-    await removeCgroupOf(record)
+    if (ownsCgroup) await removeCgroupOf(record)
     throw error
   }
 }

@@ -62,10 +62,17 @@ async function end(record: ContainerRecord): Promise<void> {
   await removeCgroupOf(record)
 }
 
+/** Loaded when needed: it starts programs. */
+async function forgetUnit(name: string): Promise<void> {
+  const { stopUnit } = await import('../cgroup/systemd.ts')
+  await stopUnit(name)
+}
+
 /** Kills whatever is in the container's cgroup, and removes it. */
 export async function removeCgroupOf({ cgroup }: ContainerRecord): Promise<void> {
   if (cgroup === undefined) return
   const directory = join(cgroup.mount, cgroup.path)
   killCgroup(directory)
+  if (cgroup.unit !== undefined) await forgetUnit(cgroup.unit)
   await removeCgroup(directory)
 }

@@ -31,7 +31,8 @@ export interface ContainerRecord {
   readonly pid: number
   /** Field 22 of /proc/PID/stat: tells the process from a later one with the same number. */
   readonly pidStartTime: number
-  readonly cgroup: { readonly mount: string; readonly path: string } | undefined
+  /** `unit` is that of systemd, where systemd has made the cgroup. */
+  readonly cgroup: { readonly mount: string; readonly path: string; readonly unit?: string } | undefined
   /** False when the container shares a PID namespace: its processes then do not die with init. */
   readonly ownPidNamespace: boolean
   readonly poststart: readonly Hook[]

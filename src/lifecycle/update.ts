@@ -1,7 +1,8 @@
 /** `update`: new limits for a container that lives. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compileResources } from '../cgroup/limits.ts'
+import { type CgroupWrite, compileResources } from '../cgroup/limits.ts'
+import { limitProperties } from '../cgroup/systemd-properties.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxMemory, LinuxResources } from '../spec/runtime.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
@@ -25,7 +26,9 @@ export async function updateContainer(stateRoot: string, id: string, resources: 
   const given = withoutUnset(resources)
   const completed = complete(given, spec.linux?.resources ?? {})
   if (given.memory?.checkBeforeUpdate) refuseLimitBelowUse(directory, completed, operation)
-  applyLimits(directory, completed)
+  const writes = compileResources(completed)
+  if (record.cgroup?.unit !== undefined) await tellSystemd(record.cgroup.unit, writes)
+  applyLimits(directory, writes)
   container.writeSpec({
     ...spec,
     linux: { ...spec.linux, resources: { ...spec.linux?.resources, ...completed } },
@@ -66,8 +69,8 @@ function completeMemory(given: LinuxMemory, current: LinuxMemory): LinuxMemory {
   return { ...rest, ...(lifted || swap === undefined ? {} : { swap }), ...given }
 }
 
-function applyLimits(directory: string, resources: LinuxResources): void {
-  for (const { file, value, onMissing, pointer } of compileResources(resources)) {
+function applyLimits(directory: string, writes: readonly CgroupWrite[]): void {
+  for (const { file, value, onMissing, pointer } of writes) {
     const path = join(directory, file)
     try {
       writeFileSync(path, value, { flag: 'r+' })
@@ -83,6 +86,12 @@ function applyLimits(directory: string, resources: LinuxResources): void {
       })
     }
   }
+}
+
+/** First, since systemd writes what it has been told, rounded; the exact values follow. Loaded when needed. */
+async function tellSystemd(unit: string, writes: readonly CgroupWrite[]): Promise<void> {
+  const { setUnitProperties } = await import('../cgroup/systemd.ts')
+  await setUnitProperties(unit, limitProperties(writes))
 }
 
 /** config-linux.md, "Memory", checkBeforeUpdate: the kernel would kill instead of refusing. */

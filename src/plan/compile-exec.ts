@@ -1,5 +1,6 @@
 /** The plan of a process that joins a running container: a plan of its own, not a variant of the container's. */
 import type { LinuxNamespaceType, Process, RuntimeSpec } from '../spec/runtime.ts'
+import { cpuBitmap } from '../util/cpu-list.ts'
 import type { CompiledPlan, DescriptorName } from './compile.ts'
 import { cloneFlags } from './namespaces.ts'
 import type { Operation } from './ops.ts'
@@ -77,16 +78,5 @@ function affinity({ execCPUAffinity = {} }: Process): Operation[] {
   const { initial, final } = execCPUAffinity
   const list = final ?? initial
   if (list === undefined || list === '') return []
-  return [{ op: 'set_cpu_affinity', mask: cpuMask(list), pointer: '/process/execCPUAffinity' }]
-}
-
-/** `0-3,7` → a little-endian bit mask, as sched_setaffinity(2) takes it. */
-export function cpuMask(list: string): Uint8Array {
-  const cpus = list.split(',').flatMap(part => {
-    const [first = 0, last = first] = part.split('-').map(Number)
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
-  })
-  const mask = new Uint8Array((Math.floor(Math.max(...cpus) / 64) + 1) * 8)
-  for (const cpu of cpus) mask[cpu >> 3]! |= 1 << (cpu & 7)
-  return mask
+  return [{ op: 'set_cpu_affinity', mask: cpuBitmap(list), pointer: '/process/execCPUAffinity' }]
 }

@@ -3,6 +3,7 @@
  * without a kernel. This file is the order in which a container comes to life; the details are beside it.
  */
 import { isAbsolute, join } from 'node:path/posix'
+import type { SystemdUnit } from '../cgroup/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { compileDevices } from './devices.ts'
@@ -18,6 +19,7 @@ import {
   compilePrivileges,
   compileResourcesOfProcess,
 } from './process.ts'
+import { compileScope, type ScopePlan } from './scope.ts'
 
 /** What the plan depends on and the runtime spec does not say. */
 export interface HostFacts {
@@ -35,6 +37,8 @@ export interface CompileInput {
   readonly host: HostFacts
   /** Path below the cgroup mount. Undefined: the container stays in the caller's cgroup, without limits. */
   readonly cgroupPath: string | undefined
+  /** The unit that systemd shall make for the container, with the cgroup at `cgroupPath`. Absent: utsuwa makes it. */
+  readonly systemdUnit?: SystemdUnit
   /** The root file system arrives as a detached mount and is attached at this host path. Absent: root.path is used. */
   readonly rootfsMountPoint?: string
   /** How the start arrives: over the launcher's own socket, or over a socket that another process connects to. */
@@ -64,6 +68,8 @@ export interface CompiledPlan extends Plan {
   /** `descriptors[n]` is number `firstDescriptor + n` in init. */
   readonly descriptors: readonly DescriptorName[]
   readonly firstDescriptor: number
+  /** For the barrier `cgroup`, which is there exactly when this is. */
+  readonly scope?: ScopePlan
 }
 
 const MS_REC = 0x4000
@@ -74,7 +80,8 @@ export function compile(input: CompileInput): CompiledPlan {
   const { spec } = input
   const process = requireProcess(spec)
   refuseUnsupported(spec)
-  const namespaces = new Namespaces(spec)
+  const namespaces = new Namespaces(spec, { moved: input.systemdUnit !== undefined })
+  const scope = compileScope(input)
   const descriptors = listDescriptors(input, process)
   const firstDescriptor = 3 + (input.preserveFds ?? 0)
   const fd = (name: DescriptorName): number => firstDescriptor + descriptors.indexOf(name)
@@ -82,6 +89,7 @@ export function compile(input: CompileInput): CompiledPlan {
   return {
     descriptors,
     firstDescriptor,
+    ...(scope === undefined ? {} : { scope }),
     host: compileHostStage(input, namespaces),
     join: namespaces.join(namespaces.isNew('time') ? formatTimeOffsets(spec) : undefined),
     init: [

@@ -3,6 +3,7 @@ import { UtsuwaError } from '../errors.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import type { CompiledPlan } from './compile.ts'
 import { type Operation, planVocabulary } from './ops.ts'
+import type { ScopePlan } from './scope.ts'
 
 /** struct plan_file of native/init_check.h. */
 const FILE_HEADER_SIZE = 24
@@ -12,6 +13,11 @@ const hash = vocabularyHash(planVocabulary)
 /** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
 export function encodeHostStage(plan: CompiledPlan): Buffer {
   return encodeStage(plan.host)
+}
+
+/** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
+export function encodeScope({ operations }: ScopePlan): Buffer {
+  return encodeStage(operations)
 }
 
 /** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */

@@ -5,6 +5,7 @@ import type { CompiledPlan } from './compile.ts'
 import { mountAttributes, propagationFlags } from './mount-options.ts'
 import { cloneFlags } from './namespaces.ts'
 import type { Operation, OperationName, OperationOf } from './ops.ts'
+import type { ScopePlan } from './scope.ts'
 
 type Describers = { [Name in OperationName]: (operation: OperationOf<Name>) => string }
 
@@ -29,8 +30,8 @@ const BPF_INSTRUCTION_SIZE = 8
 const RLIM_INFINITY = 2n ** 64n - 1n
 
 const describers: Describers = {
-  create_cgroup: ({ path, controllers }) =>
-    `create cgroup ${path}${controllers.length === 0 ? '' : ` with ${controllers.join(', ')}`}`,
+  create_cgroup: ({ path, controllers, processes }) =>
+    `${processes === 'accept' ? 'take' : 'create'} cgroup ${path}${controllers.length === 0 ? '' : ` with ${controllers.join(', ')}`}`,
   open_cgroup: ({ path }) => `open cgroup ${path}`,
   write_cgroup: ({ file, value }) => `write ${file} ${quoted(value)}`,
   own_cgroup: ({ uid }) => `give cgroup to ${uid}`,
@@ -96,17 +97,29 @@ export function describeOperation(operation: Operation): string {
 
 /** A line for each operation: stage, what it does, and the pointer into config.json that asks for it. */
 export function explain(plan: CompiledPlan): string {
-  const rows = (['host', 'join', 'init'] as const).flatMap(stage =>
-    plan[stage].map(operation => [stage, describeOperation(operation), operation.pointer] as const),
-  )
+  const rows = [
+    ...rowsOf('host', plan.host),
+    ...rowsOf('join', plan.join),
+    ...(plan.scope === undefined ? [] : [['scope', describeUnit(plan.scope), '/linux/cgroupsPath'] as const]),
+    ...rowsOf('scope', plan.scope?.operations ?? []),
+    ...rowsOf('init', plan.init),
+  ]
   const width = Math.min(72, Math.max(...rows.map(([, text]) => text.length)))
   return rows.map(([stage, text, pointer]) => `${stage}  ${text.padEnd(width)}  ${pointer}`.trimEnd()).join('\n')
+}
+
+function rowsOf(stage: string, operations: readonly Operation[]): (readonly [string, string, string])[] {
+  return operations.map(operation => [stage, describeOperation(operation), operation.pointer])
+}
+
+function describeUnit({ unit, properties }: ScopePlan): string {
+  return `start unit ${unit.name}${details(properties.map(({ name, value }) => `${name}=${quoted(value.join(' '))}`))}`
 }
 
 /** JSON of a plan: as it is, with byte strings in base64 and 64-bit numbers in decimal. */
 export function planToJson(plan: CompiledPlan): string {
   return JSON.stringify(
-    { host: plan.host, join: plan.join, init: plan.init },
+    { host: plan.host, join: plan.join, scope: plan.scope, init: plan.init },
     (_key, value: unknown) => {
       if (typeof value === 'bigint') return value.toString()
       return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value

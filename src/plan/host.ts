@@ -4,20 +4,22 @@ import { compileResources } from '../cgroup/limits.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { CompileInput } from './compile.ts'
 import { compileIdMaps, type Namespaces } from './namespaces.ts'
-import type { Operation } from './ops.ts'
+import type { Operation, OperationOf } from './ops.ts'
 
 /** Controllers that every container's cgroup gets where the host has them: their counters are worth having. */
 const usefulControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 
 export function compileHostStage(input: CompileInput, namespaces: Namespaces): Operation[] {
   return [
-    ...compileCgroup(input),
+    // A scope of systemd comes later: plan/scope.ts.
+    ...(input.systemdUnit === undefined ? compileCgroup(input, 'refuse') : []),
     { op: 'clone', flags: namespaces.cloneFlags(), pointer: '/linux/namespaces' },
     ...compileIdMaps(input.spec, namespaces),
   ]
 }
 
-function compileCgroup(input: CompileInput): Operation[] {
+/** @param processes whether the cgroup may have some */
+export function compileCgroup(input: CompileInput, processes: OperationOf<'create_cgroup'>['processes']): Operation[] {
   const { spec, cgroupPath, host } = input
   const resources = spec.linux?.resources ?? {}
   const writes = compileResources(resources)
@@ -35,17 +37,12 @@ function compileCgroup(input: CompileInput): Operation[] {
       mount: host.cgroupMount,
       path: cgroupPath,
       controllers: [...new Set([...required, ...useful])],
+      processes,
       pointer: spec.linux?.cgroupsPath === undefined ? '' : '/linux/cgroupsPath',
     },
-    ...writes.map(
-      ({ file, value, pointer }): Operation => ({
-        op: 'write_cgroup',
-        file,
-        value,
-        onMissing: 'fail',
-        pointer,
-      }),
-    ),
+    ...writes.map(({ file, value, onMissing, pointer }): Operation => {
+      return { op: 'write_cgroup', file, value, onMissing, pointer }
+    }),
     ...ownCgroup(input),
     { op: 'attach_device_program', program: compileDeviceProgram(rules), pointer: '/linux/resources/devices' },
   ]

@@ -19,9 +19,12 @@ const joinOrder: readonly LinuxNamespaceType[] = ['user', 'ipc', 'uts', 'network
 
 export class Namespaces {
   readonly #namespaces: readonly LinuxNamespace[]
+  readonly #moved: boolean
 
-  constructor(spec: RuntimeSpec) {
+  /** @param moved whether the process comes into its cgroup after it exists: a scope of systemd starts with a PID */
+  constructor(spec: RuntimeSpec, { moved = false } = {}) {
     this.#namespaces = spec.linux?.namespaces ?? []
+    this.#moved = moved
     if (!this.has('mount'))
       throw new UtsuwaError('INVALID_SPEC', 'a container needs a mount namespace of its own, or one to join', {
         configPointer: '/linux/namespaces',
@@ -50,11 +53,17 @@ export class Namespaces {
    * The namespaces to make with clone3. A new one belongs to the user namespace it is made in, so when a user namespace
    * is joined the others are made afterwards, by unshare. A time namespace always is, since its offsets must be written
    * while nobody is in it; then a PID namespace is too, since the fork that enters the one would be refused to the first
-   * process of the other (CLONE_PARENT, clone(2)).
+   * process of the other (CLONE_PARENT, clone(2)). A cgroup namespace shows the cgroup that its maker was in, so one who
+   * is moved makes it when that is done.
    */
   cloneFlags(): number {
     if (this.pathOf('user') !== undefined) return 0
-    return this.isNew('time') ? this.#newFlags() & ~(cloneFlags.time | cloneFlags.pid) : this.#newFlags()
+    const later = this.isNew('time') ? cloneFlags.time | cloneFlags.pid : 0
+    return this.#newFlags() & ~later & ~this.#flagsAfterMove()
+  }
+
+  #flagsAfterMove(): number {
+    return this.#moved && this.isNew('cgroup') ? cloneFlags.cgroup : 0
   }
 
   #newFlags(): number {
@@ -67,7 +76,7 @@ export class Namespaces {
       if (path === undefined) return []
       return [{ op: 'join_namespace', kind, path, pointer: `${this.#pointerOf(kind)}/path` }]
     })
-    const unshared = this.#newFlags() & ~this.cloneFlags()
+    const unshared = this.#newFlags() & ~this.cloneFlags() & ~this.#flagsAfterMove()
     const operations = [...joins]
     if (unshared !== 0) operations.push({ op: 'unshare', flags: unshared, pointer: '/linux/namespaces' })
     if (timeOffsets !== undefined)
@@ -75,7 +84,15 @@ export class Namespaces {
     const needsFork = this.pathOf('pid') !== undefined || this.pathOf('time') !== undefined
     if (needsFork || (unshared & (cloneFlags.pid | cloneFlags.time)) !== 0)
       operations.push({ op: 'fork', pointer: '/linux/namespaces' })
-    return operations
+    return [...operations, ...this.#move()]
+  }
+
+  /** Behind the fork: the PID that systemd gets is the last. */
+  #move(): Operation[] {
+    if (!this.#moved) return []
+    const barrier: Operation = { op: 'barrier', name: 'cgroup', pointer: '/linux/cgroupsPath' }
+    const flags = this.#flagsAfterMove()
+    return flags === 0 ? [barrier] : [barrier, { op: 'unshare', flags, pointer: '/linux/namespaces' }]
   }
 
   #pointerOf(type: LinuxNamespaceType): string {

@@ -27,8 +27,16 @@ export const planVocabulary = {
   choices: [reportKind],
   types: {
     // ── host ──
-    /** mkdir of each missing component below the cgroup2 mount, enabling `controllers` for the children on the way. */
-    create_cgroup: { mount: 'string', path: 'string', controllers: 'strings' },
+    /**
+     * mkdir of each missing component below the cgroup2 mount, enabling `controllers` for the children on the way.
+     * `processes` says whether it may have some already, as a scope of systemd has.
+     */
+    create_cgroup: {
+      mount: 'string',
+      path: 'string',
+      controllers: 'strings',
+      processes: choice('processes', ['refuse', 'accept']),
+    },
     /** Takes a cgroup that exists, for a process that joins a container. */
     open_cgroup: { path: 'string' },
     /** Writes one interface file of the created cgroup. */
@@ -147,8 +155,11 @@ export const planVocabulary = {
     change_directory: { path: 'string' },
     /** Resolves args[0] as execvpe(3) would, with the PATH of the container's own environment. */
     find_executable: { file: 'string', searchPath: 'string' },
-    /** Tells the parent and waits for its word to go on. */
-    barrier: { name: choice('barrier_name', ['namespaces', 'created']) },
+    /**
+     * Tells the parent and waits for its word to go on: `cgroup`, in the join stage, until the process has been moved to
+     * its cgroup; `namespaces` until the hooks of the host have run.
+     */
+    barrier: { name: choice('barrier_name', ['cgroup', 'namespaces']) },
     /** Runs a hook of the container in the namespaces it is in; `state` arrives with the answer of the last barrier. */
     run_hook: { path: 'string', args: 'strings', env: 'strings', timeoutMs: 'u32' },
     /** Ready: all but what follows is done. The start comes over the first connection to the listening socket `gateFd`,

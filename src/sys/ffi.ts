@@ -13,6 +13,7 @@ import { nativePath } from './native-path.ts'
 /** libutsuwa as any foreign function interface sees it: numbers, strings and buffers in, a value or −errno out. */
 interface LibUtsuwa {
   launch(hostStage: Uint8Array, fds: Uint8Array, planFd: number, result: Uint8Array): number
+  setUpCgroup(operations: Uint8Array, result: Uint8Array): number
   sealedMemfd(name: string, content: Uint8Array): number
   openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number
   flock(fd: number, operation: number): number
@@ -86,6 +87,11 @@ export function createForeignSys(): Sys {
       for (const [index, fd] of fds.entries()) list.writeInt32LE(fd, index * 4)
       const status = lib().launch(hostStage, list, planFd, result)
       return status < 0 ? readFailure(result, -status) : readLaunched(result)
+    },
+    setUpCgroup(operations) {
+      const result = Buffer.alloc(LAUNCH_RESULT_SIZE)
+      const status = lib().setUpCgroup(operations, result)
+      return status < 0 ? readFailure(result, -status) : undefined
     },
     sealedMemfd: (name, content) => check(`create memfd ${name}`, lib().sealedMemfd(name, content)),
     openat2: (dirFd, path, flags, mode, resolve) =>

@@ -25,7 +25,7 @@ export interface Launched {
   readonly executedNs: bigint
 }
 
-/** Thrown by `Sys.launch`: which host operation failed, so that the caller can say where it came from. */
+/** Which host operation failed, so that the caller can say where it came from. */
 export interface LaunchFailure {
   readonly index: number
   readonly errno: number
@@ -54,6 +54,8 @@ export interface Sys {
    * @param planFd the number among those under which the new process finds its plan
    */
   launch(hostStage: Uint8Array, fds: readonly number[], planFd: number): Launched | LaunchFailure
+  /** Carries out those operations of a host stage that concern a cgroup, for one that exists outside a launch. */
+  setUpCgroup(operations: Uint8Array): LaunchFailure | undefined
   /** A sealed, read-only memfd with this content. */
   sealedMemfd(name: string, content: Uint8Array): number
   /** openat2(2); `resolve` is RESOLVE_* of `constants`. */

@@ -170,6 +170,9 @@ static void every_stage_has_its_own_operations(void) {
     REFUSED(0, join[i], ROOT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC);
   expect(__LINE__, OPS(PLAN_UNSHARE, PLAN_FORK, PLAN_NEW_SESSION),
          OPS(ROOT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), -EINVAL, 2);
+  /* a barrier belongs to both: the process is moved to its cgroup between joining and unsharing namespaces */
+  expect(__LINE__, OPS(PLAN_FORK, PLAN_BARRIER, PLAN_UNSHARE),
+         OPS(PLAN_BARRIER, ROOT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), 0, 0);
 }
 
 /* join_process with CLONE_NEW* `flags`, then init's operations. */

@@ -7,7 +7,6 @@ import type { CreateOptions } from '../../lifecycle/create.ts'
 import { errnoOf } from '../../util/errno.ts'
 import type { Context } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
-import { systemdCgroupPath } from './systemd-cgroup.ts'
 
 export const creationFlags = {
   bundle: { short: 'b', value: 'DIR', help: 'the bundle; default: the current directory' },
@@ -41,7 +40,7 @@ export function creationOptions(
     noPivot: flags['no-pivot'],
     noNewKeyring: flags['no-new-keyring'],
     preserveFds,
-    ...(systemdCgroup ? { cgroupPath: systemdCgroupPath(bundle.spec.linux?.cgroupsPath, id) } : {}),
+    cgroupManager: systemdCgroup ? 'systemd' : 'cgroupfs',
   }
 }
 

@@ -81,7 +81,14 @@ test('a hook: its exit status, or why it did not run', () => {
 })
 
 function createCgroup(): Operation {
-  return { op: 'create_cgroup', mount: directory, path: '/parent/box', controllers: ['cpu', 'memory'], pointer: '' }
+  return {
+    op: 'create_cgroup',
+    mount: directory,
+    path: '/parent/box',
+    controllers: ['cpu', 'memory'],
+    processes: 'refuse',
+    pointer: '',
+  }
 }
 
 test('a controller that is missing: where, and what to type', () => {

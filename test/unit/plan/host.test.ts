@@ -11,7 +11,14 @@ test('the cgroup is made with the controllers that its limits need and those who
     host: { cgroupMount: '/cg', cgroupControllers: ['cpu', 'rdma', 'pids'] },
   })
   assert.deepEqual(only(plan, 'create_cgroup'), [
-    { op: 'create_cgroup', mount: '/cg', path: '/a/b', controllers: ['memory', 'pids', 'cpu'], pointer: '' },
+    {
+      op: 'create_cgroup',
+      mount: '/cg',
+      path: '/a/b',
+      controllers: ['memory', 'pids', 'cpu'],
+      processes: 'refuse',
+      pointer: '',
+    },
   ])
 })
 
