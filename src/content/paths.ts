@@ -7,6 +7,7 @@
  *     tmp/                  work in progress, with a lock on each directory; what is not locked is left over
  *     lock, index.lock      see lock.ts
  */
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
@@ -35,6 +36,8 @@ export const workName = (kind: 'blob' | 'layer', digest: AnyDigest) => `${kind}-
  * @throws UtsuwaError NOT_ROOT, NO_SPACE, STORE_CORRUPT
  */
 export async function makeStore(root: string): Promise<void> {
+  // Made last, so it tells that all is there. Every start of a container comes through here.
+  if (existsSync(indexPath(root))) return
   try {
     await mkdir(root, { recursive: true, mode: 0o711 })
     for (const directory of ['layers', 'containers', 'tmp', 'oci', 'oci/blobs/sha256', 'oci/blobs/sha512']) {

@@ -23,7 +23,10 @@ export interface WorkDirectory extends AsyncDisposable {
 export async function acquireWorkDirectory(root: string, name: string, signal?: AbortSignal): Promise<WorkDirectory> {
   const path = join(tmpPath(root), name)
   for (;;) {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    // Not `recursive`: that fails when the last owner removes it between its mkdir and its stat.
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (!isErrno(error, 'EEXIST')) throw error
+    })
     const handle = await openDirectory(path)
     if (handle === undefined) continue
     try {

@@ -58,6 +58,8 @@ describe('prepareSnapshot', () => {
     const diffIds = [layer('a'), layer('b')]
     await prepareSnapshot(root, 'box', diffIds)
     mkdirSync(join(root, 'containers/cut-short'))
+    mkdirSync(join(root, 'containers/half-written'))
+    writeFileSync(join(root, 'containers/half-written/snapshot.json'), '{"diffIds":["sha')
     assert.deepEqual(await snapshotLayers(root), new Map([['box', diffIds]]))
     await removeSnapshot(root, 'box')
     await removeSnapshot(root, 'box')
