@@ -10,7 +10,7 @@ const path = process.env.PATH
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'utsuwa-home-'))
   mkdirSync(join(home, '.docker'))
-  process.env.PATH = `${home}:${path}`
+  process.env.PATH = `${home}:/usr/bin:/bin`
 })
 afterEach(() => {
   process.env.PATH = path

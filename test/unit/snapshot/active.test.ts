@@ -14,13 +14,15 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(root, { recursive: true }))
 
-/** A committed layer, as far as a snapshot looks at it. */
+const own = { uid: process.getuid!(), gid: process.getgid!() }
+
+/** A committed layer, as far as a snapshot looks at it; owned by whoever runs the test, so that nobody needs root. */
 function layer(digit: string, description: object = {}): DiffId {
   const directory = join(root, 'layers', digit.repeat(64))
   mkdirSync(join(directory, 'fs'), { recursive: true })
   writeFileSync(
     join(directory, 'layer.json'),
-    JSON.stringify({ size: 1, entries: 1, opaqueRoot: false, ...description }),
+    JSON.stringify({ size: 1, entries: 1, opaqueRoot: false, root: { mode: 0o755, ...own }, ...description }),
   )
   return `sha256:${digit.repeat(64)}` as string as DiffId
 }
@@ -37,8 +39,8 @@ describe('prepareSnapshot', () => {
   it('leaves out what an opaque root hides, and takes the mode of the topmost root', async () => {
     const diffIds = [
       layer('a'),
-      layer('b', { opaqueRoot: true, root: { mode: 0o700, uid: process.getuid!(), gid: process.getgid!() } }),
-      layer('c'),
+      layer('b', { opaqueRoot: true, root: { mode: 0o700, ...own } }),
+      layer('c', { root: undefined }),
     ]
     const { lowerDirs, upperDir } = await prepareSnapshot(root, 'box', diffIds)
     assert.deepEqual(names(lowerDirs), ['c', 'b'])
