@@ -77,6 +77,33 @@ export interface MountOptions {
   data: string[]
 }
 
+/** Options about how a mount is made. */
+const kindOptions: Record<string, Partial<MountOptions>> = {
+  bind: { bind: true },
+  rbind: { bind: true, recursiveBind: true },
+  tmpcopyup: { copyUp: true },
+  idmap: { idmap: 'top' },
+  ridmap: { idmap: 'recursive' },
+}
+
+/** What the kernel understands for any file system (vfs_parse_sb_flag), and gets as it is. */
+const superblockOptions = ['async', 'dirsync', 'lazytime', 'mand', 'nolazytime', 'nomand', 'sync']
+
+/** Every option that does not depend on the file system, sorted. */
+export function mountOptionNames(): string[] {
+  const attributes = Object.keys(attributeOptions)
+  const recursive = attributes.map(name => `r${name}`)
+  const kinds = Object.keys(kindOptions)
+  return [
+    ...attributes,
+    ...recursive,
+    ...Object.keys(propagationFlags),
+    ...kinds,
+    ...superblockOptions,
+    ...ignored,
+  ].sort()
+}
+
 /** config.md, "Linux mount options". A later option wins over an earlier one. */
 export function parseMountOptions(options: readonly string[] = []): MountOptions {
   const parsed: MountOptions = {
@@ -99,12 +126,8 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
 function applyOption(parsed: MountOptions, option: string): void {
   const attributes = attributeOptions[option]
   const recursive = option.startsWith('r') ? attributeOptions[option.slice(1)] : undefined
-  if (option === 'bind') parsed.bind = true
-  else if (option === 'rbind') parsed.bind = parsed.recursiveBind = true
-  else if (option === 'remount') parsed.remount = true
-  else if (option === 'tmpcopyup') parsed.copyUp = true
-  else if (option === 'idmap') parsed.idmap = 'top'
-  else if (option === 'ridmap') parsed.idmap = 'recursive'
+  if (option === 'remount') parsed.remount = true
+  else if (kindOptions[option] !== undefined) Object.assign(parsed, kindOptions[option])
   else if (propagationFlags[option] !== undefined) parsed.propagation = propagationFlags[option]
   else if (attributes !== undefined) {
     const [set, clear] = attributes

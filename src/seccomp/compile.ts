@@ -157,7 +157,7 @@ function defaultValue({ defaultAction, defaultErrnoRet }: LinuxSeccomp): number 
 }
 
 /** Of those that the specification knows, the ones whose programs run on machines that utsuwa runs on. */
-const ARCH_NAMES: Readonly<Record<string, SeccompArch>> = {
+export const ARCH_NAMES: Readonly<Record<string, SeccompArch>> = {
   SCMP_ARCH_X86_64: 'x86_64',
   SCMP_ARCH_X86: 'x86',
   SCMP_ARCH_X32: 'x32',

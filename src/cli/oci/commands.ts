@@ -2,7 +2,9 @@
 import type { Command } from './command.ts'
 import { create } from './create.ts'
 import { remove } from './delete.ts'
+import { events } from './events.ts'
 import { exec } from './exec.ts'
+import { features } from './features.ts'
 import { kill } from './kill.ts'
 import { list } from './list.ts'
 import { pause } from './pause.ts'
@@ -17,7 +19,9 @@ import { update } from './update.ts'
 export const commands: Readonly<Record<string, Command>> = {
   create,
   delete: remove,
+  events,
   exec,
+  features,
   kill,
   list,
   pause,
