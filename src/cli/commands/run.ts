@@ -42,7 +42,8 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
     removeOnExit: flags.rm ?? false,
   }
-  return runToEnd(await createPulling(options, flags), console, flags)
+  // Awaited here, because the console is closed when this function returns.
+  return await runToEnd(await createPulling(options, flags), console, flags)
 }
 
 async function runToEnd(container: Container, console: Console | undefined, { memory }: RunFlags): Promise<number> {
