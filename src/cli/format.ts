@@ -38,8 +38,12 @@ const steps = [
 export function formatDuration(milliseconds: number): string {
   const step = steps.find(([length]) => milliseconds >= length)
   if (step === undefined) return 'less than a second'
-  const count = Math.floor(milliseconds / step[0])
-  return `${count} ${step[1]}${count === 1 ? '' : 's'}`
+  return count(Math.floor(milliseconds / step[0]), step[1])
+}
+
+/** `1 layer`, `2 layers` */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
 }
 
 /** Undefined and what is no date: `N/A`. @param time RFC 3339 */

@@ -16,7 +16,7 @@ export function describeOom(
   const who =
     exitCode === KILLED
       ? `container ${container} was killed`
-      : `${kills} process${kills === 1 ? '' : 'es'} of container ${container} ${kills === 1 ? 'was' : 'were'} killed`
+      : `${kills === 1 ? 'a process' : `${kills} processes`} of container ${container} ${kills === 1 ? 'was' : 'were'} killed`
   return `${who}: ${describeLimit(oom?.level, memory)}`
 }
 

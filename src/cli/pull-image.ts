@@ -1,6 +1,6 @@
 /** A pull that shows how far it is, on standard error: standard output is for the result. */
 import { type Image, type PullProgress, pull, type Roots } from '../index.ts'
-import { formatSize, printable, shortId } from './format.ts'
+import { count, formatSize, printable, shortId } from './format.ts'
 import { writeAll } from './write.ts'
 
 export interface PullImageOptions {
@@ -40,7 +40,7 @@ export class PullDisplay {
 
   show(progress: PullProgress): void {
     if (progress.kind === 'resolved')
-      this.#line(`${printable(progress.reference)}: ${progress.layers.length} layers, ${progress.digest}`)
+      this.#line(`${printable(progress.reference)}: ${count(progress.layers.length, 'layer')}, ${progress.digest}`)
     else if (progress.kind === 'present') this.#line(`${shortId(progress.digest)}: already here`)
     else if (progress.kind === 'unpacked') this.#line(`${shortId(progress.digest)}: unpacked`)
     else if (progress.kind === 'downloading') {

@@ -5,6 +5,7 @@ import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys, type Watch } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { writeAll } from './write.ts'
 
 const write = promisify(writeCallback)
 
@@ -116,7 +117,7 @@ class Relay {
   #output(): void {
     try {
       const size = readSync(this.#master, this.#buffer)
-      process.stdout.write(Buffer.from(this.#buffer.subarray(0, size)))
+      writeAll(1, this.#buffer.subarray(0, size))
     } catch (error) {
       // EIO: the container's side is closed. See pty(7).
       if (!isErrno(error, 'EIO')) throw error

@@ -5,8 +5,8 @@ import { isErrno } from '../util/errno.ts'
 const RETRY_MS = 1
 
 /** Writes all of it. A reader that has gone is no error: nobody is left to tell. */
-export function writeAll(fd: number, text: string): void {
-  for (let rest = Buffer.from(text); rest.length > 0; ) {
+export function writeAll(fd: number, data: string | Uint8Array): void {
+  for (let rest = toBuffer(data); rest.length > 0; ) {
     try {
       rest = rest.subarray(writeSync(fd, rest))
     } catch (error) {
@@ -16,4 +16,8 @@ export function writeAll(fd: number, text: string): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     }
   }
+}
+
+function toBuffer(data: string | Uint8Array): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 }

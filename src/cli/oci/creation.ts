@@ -28,7 +28,7 @@ export function creationOptions(
   { stateRoot, systemdCgroup }: Context,
 ): CreateOptions {
   const bundle = readBundle(flags.bundle ?? '.')
-  const listenFds = count(process.env.LISTEN_FDS ?? '0', 'LISTEN_FDS')
+  const listenFds = countListenFds(process.env)
   const preserveFds = listenFds + count(flags['preserve-fds'] ?? '0', 'preserve-fds')
   checkPreservedFds(preserveFds)
   return {
@@ -50,6 +50,11 @@ export function count(text: string, name: string): number {
   return Number(text)
 }
 
+/** Sockets that a service manager passes to us, and not to a parent that forgot to unset it: sd_listen_fds(3). */
+function countListenFds({ LISTEN_FDS = '0', LISTEN_PID }: NodeJS.ProcessEnv): number {
+  return LISTEN_PID === String(process.pid) ? count(LISTEN_FDS, 'LISTEN_FDS') : 0
+}
+
 /** Behind the caller's descriptors come those of Node.js, first of all its epoll: that one must not get in. */
 export function checkPreservedFds(number: number): void {
   for (let fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + number; fd++) {
@@ -66,7 +71,7 @@ function linkOf(fd: number): string | undefined {
   }
 }
 
-/** sd_listen_fds(3): the container's first process, which is its PID 1, is told of the sockets. */
+/** The container's first process, which is its PID 1, is told of the sockets in turn. */
 function withListenFds({ spec }: Bundle, listenFds: number): Bundle['spec'] {
   if (listenFds === 0 || spec.process === undefined) return spec
   const env = (spec.process.env ?? []).filter(entry => !/^LISTEN_(FDS|PID)=/.test(entry))

@@ -1,27 +1,21 @@
 /** Several callers at once: no lost containers, no two with one id. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Playground } from './runtime.ts'
+import { type OciState, Playground } from './runtime.ts'
 
 test('20 containers are created at once', async t => {
   const ground = new Playground(t)
   ground.configure(['sleep', '1000'])
   const ids = await Promise.all(Array.from({ length: 20 }, () => ground.create()))
-  const states = await Promise.all(ids.map(id => ground.state(id)))
-  assert.deepEqual(
-    states.map(({ status }) => status),
-    ids.map(() => 'created'),
-  )
-  assert.equal(new Set(states.map(({ pid }) => pid)).size, 20)
-  await Promise.all(ids.map(id => ground.succeed(['start', id])))
-  await Promise.all(ids.map(id => ground.succeed(['delete', '--force', id])))
-  assert.equal((await ground.succeed(['list', '-q'])).stdout, '')
+  const list = JSON.parse((await ground.succeed(['list', '--format', 'json'])).stdout) as OciState[]
+  assert.deepEqual(list.map(({ id, status }) => `${id} ${status}`).sort(), ids.map(id => `${id} created`).sort())
+  assert.equal(new Set(list.map(({ pid }) => pid)).size, 20)
 })
 
 test('of two callers that create the same id one succeeds, and its container is intact', async t => {
   const ground = new Playground(t)
   ground.configure(['sleep', '1000'])
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const id = ground.newId()
     const create = () => ground.call(['create', '-b', ground.bundle, id])
     const outcomes = await Promise.all([create(), create(), create()])

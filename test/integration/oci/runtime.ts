@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -121,7 +121,7 @@ export class Playground {
   }
 
   async #cleanUp(): Promise<void> {
-    for (const id of this.#ids) await this.call(['delete', '--force', id])
+    for (const id of this.#ids) if (existsSync(join(this.stateRoot, id))) await this.call(['delete', '--force', id])
     rmSync(this.directory, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 /** What a container is given: streams, descriptors, a terminal; and the pid file that says it is there. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -8,7 +9,7 @@ import { test } from 'node:test'
 import { waitReadable } from '../../../src/launch/readable.ts'
 import { sys } from '../../../src/sys/index.ts'
 import { isErrno } from '../../../src/util/errno.ts'
-import { isOurs, Playground } from './runtime.ts'
+import { isOurs, Playground, RUNTIME } from './runtime.ts'
 
 test('the streams of create are those of the container', async t => {
   const ground = new Playground(t)
@@ -53,21 +54,33 @@ test('the container sees descriptors 0 to 2 and no more', async t => {
   )
 })
 
-test('--preserve-fds passes descriptors from 3 on, LISTEN_FDS too', async t => {
+test('--preserve-fds passes descriptors from 3 on', async t => {
   const ground = new Playground(t)
   const path = join(ground.directory, 'file')
   writeFileSync(path, 'from outside\n')
-  ground.configure(['sh', '-c', 'cat <&3; echo $LISTEN_FDS'])
-  for (const [flags, env, expected] of [
-    [['--preserve-fds', '1'], {}, 'from outside\n\n'],
-    [[], { LISTEN_FDS: '1' }, 'from outside\n1\n'],
-  ] as const) {
-    const fd = openSync(path, 'r')
-    const words = ['run', '-b', ground.bundle, ...flags, ground.newId()]
-    const { stdout } = await ground.succeed(words, { stdio: ['ignore', undefined!, undefined!, fd], env })
-    closeSync(fd)
-    assert.equal(stdout, expected)
+  ground.configure(['cat', '/proc/self/fd/3'])
+  const fd = openSync(path, 'r')
+  t.after(() => closeSync(fd))
+  const words = ['run', '-b', ground.bundle, '--preserve-fds', '1', ground.newId()]
+  assert.equal(
+    (await ground.succeed(words, { stdio: ['ignore', undefined!, undefined!, fd] })).stdout,
+    'from outside\n',
+  )
+})
+
+test('sockets that a service manager passes go on to the container, and those of somebody else do not', t => {
+  const ground = new Playground(t)
+  ground.configure(['sh', '-c', 'echo "$LISTEN_FDS $LISTEN_PID"; cat <&3 2>/dev/null'])
+  const run = (pid: string): string => {
+    const line = `exec 3</etc/hostname; LISTEN_FDS=1 LISTEN_PID=${pid} exec "$@"`
+    const words = ['--root', ground.stateRoot, 'run', '-b', ground.bundle, ground.newId()]
+    return execFileSync('sh', ['-c', line, 'sh', RUNTIME, ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   }
+  assert.equal(run('$$'), `1 1\n${readFileSync('/etc/hostname', 'utf8')}`)
+  assert.throws(() => run('1'), { stdout: ' \n' }) // there is no descriptor 3 to read
 })
 
 test('--preserve-fds refuses what the caller has not passed', {
