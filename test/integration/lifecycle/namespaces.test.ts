@@ -1,6 +1,6 @@
 /** User namespaces with maps, namespaces that are joined by path, clocks of their own. */
 import assert from 'node:assert/strict'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { defaultBundleSpec } from '../../../src/config/oci-default.ts'
 import { create, type RuntimeSpec } from '../../../src/index.ts'
@@ -102,7 +102,9 @@ test('the PID namespace of another container: its processes are seen, and no zom
   assert.deepEqual(children().length, 1, 'only the other container is left')
 })
 
-test('a time namespace with a clock of its own', async () => {
+const noTimeNamespaces = !existsSync('/proc/self/ns/time') && 'this kernel has no time namespaces (CONFIG_TIME_NS)'
+
+test('a time namespace with a clock of its own', { skip: noTimeNamespaces }, async () => {
   const namespaces: LinuxNamespace[] = [...usual, { type: 'time' }]
   const spec = specOf('cut -d. -f1 /proc/uptime', namespaces, { timeOffsets: { boottime: { secs: 1_000_000 } } })
   const { stdout } = await runPrinting(sandbox, [], { spec })
