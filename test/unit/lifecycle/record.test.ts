@@ -57,11 +57,11 @@ test('an id is taken once', () => {
   assert.deepEqual(readdirSync(root.path), ['box'], 'the loser leaves nothing')
 })
 
-test('of several processes that want the same id one gets it', async () => {
+test('of two processes that want the same id one gets it', async () => {
   using root = temporaryDirectory()
-  const racers = await Promise.all(Array.from({ length: 4 }, () => addInChild(root.path, 'box')))
+  const racers = await Promise.all(Array.from({ length: 2 }, () => addInChild(root.path, 'box')))
   try {
-    assert.deepEqual(racers.map(({ said }) => said).sort(), [...Array(3).fill('CONTAINER_EXISTS'), 'added'])
+    assert.deepEqual(racers.map(({ said }) => said).sort(), ['CONTAINER_EXISTS', 'added'])
     assert.deepEqual(readdirSync(root.path), ['box'])
   } finally {
     await Promise.all(racers.map(({ child }) => kill(child)))
