@@ -1,6 +1,6 @@
 /** Tests that launch containers: here where the kernel is fit for them, otherwise in the VM. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { debianRoot } from '../support/debian-root.ts'
@@ -19,12 +19,24 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  if (hasPureCgroup2()) {
+  const { plain = [], systemd = [] } = Object.groupBy(files, file => (needsSystemd(file) ? 'systemd' : 'plain'))
+  return [...(await runWhereTheyCan(plain, false)), ...(await runWhereTheyCan(systemd, true))]
+}
+
+/** What is in this folder asks for systemd as PID 1. */
+function needsSystemd(file: string): boolean {
+  return fromRoot(file).startsWith('test/integration/systemd/')
+}
+
+async function runWhereTheyCan(files: readonly string[], systemd: boolean): Promise<Result[]> {
+  if (files.length === 0) return []
+  if (hasPureCgroup2() && (!systemd || existsSync('/run/systemd/system'))) {
     console.log('\nTests in this kernel, which has a pure cgroup v2 hierarchy:')
     return runNodeTests(files, oneByOne)
   }
-  console.log('\nThis machine has no pure cgroup v2 hierarchy. Tests in the VM (test/vm/README.md):')
-  return runInVm(files)
+  const missing = systemd ? 'cgroups that systemd manages, in version 2 alone' : 'pure cgroup v2 hierarchy'
+  console.log(`\nThis machine has no ${missing}. Tests in the VM (test/vm/README.md):`)
+  return runInVm(files, systemd ? ['--systemd'] : [])
 }
 
 function hasPureCgroup2(): boolean {
@@ -39,13 +51,13 @@ const failure = (reason: string, files: readonly string[]): Result => ({
   milliseconds: 0,
 })
 
-async function runInVm(files: readonly string[]): Promise<Result[]> {
+async function runInVm(files: readonly string[], flags: readonly string[]): Promise<Result[]> {
   // The VM has no network, and what it writes is lost.
   await debianRoot()
   const directory = mkdtempSync('build/vm-results-')
   const resultsFile = join(directory, 'results.json')
   const command = [process.execPath, 'test/run.ts', '--results', resultsFile, ...files.map(fromRoot)]
-  const options = ['--rw', directory, '--memory', '3072', '--timeout', '2400']
+  const options = [...flags, '--rw', directory, '--memory', '3072', '--timeout', '2400']
   const how = await watch(
     spawn('test/vm/run', [...options, '--', ...command], { stdio: ['ignore', 'pipe', 'inherit'] }),
   )
