@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { parseJson, stringifyJson } from '../spec/json.ts'
@@ -95,9 +95,19 @@ export class LockedContainer implements Disposable {
     writeFileSync(join(this.directory, SPEC_FILE), stringifyJson(spec), { mode: 0o600 })
   }
 
-  /** Removes the directory: the container is no longer known. */
+  /**
+   * Removes the directory: the container is no longer known. It goes under a temporary name first, so that a caller who
+   * is killed meanwhile does not leave half of it under the id.
+   */
   remove(): void {
-    rmSync(this.directory, { recursive: true, force: true })
+    const temporary = temporaryPath(dirname(this.directory))
+    try {
+      renameSync(this.directory, temporary)
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return
+      throw error
+    }
+    rmSync(temporary, { recursive: true, force: true })
   }
 
   /** Descriptor of the directory. */
@@ -119,7 +129,7 @@ export class LockedContainer implements Disposable {
 export function addRecord(stateRoot: string, record: ContainerRecord): LockedContainer {
   mkdirSync(stateRoot, { recursive: true, mode: 0o711 })
   collectLeftovers(stateRoot)
-  const temporary = join(stateRoot, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`)
+  const temporary = temporaryPath(stateRoot)
   const directory = containerDirectory(stateRoot, record.id)
   mkdirSync(temporary, { mode: 0o711 })
   const fd = openSync(temporary, constants.O_DIRECTORY)
@@ -134,6 +144,10 @@ export function addRecord(stateRoot: string, record: ContainerRecord): LockedCon
     throw containerExists(stateRoot, record.id)
   }
   return new LockedContainer(directory, fd)
+}
+
+function temporaryPath(stateRoot: string): string {
+  return join(stateRoot, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`)
 }
 
 /** A record for a container of which nothing exists yet. */
