@@ -58,7 +58,7 @@ export function features(): object {
     linux: {
       namespaces: Object.keys(cloneFlags).sort(),
       capabilities: CAPABILITIES,
-      cgroup: { v1: false, v2: true, systemd: false, systemdUser: false, rdma: true },
+      cgroup: { v1: false, v2: true, systemd: true, systemdUser: false, rdma: true },
       seccomp: {
         enabled: true,
         actions: Object.keys(actions),
