@@ -3,8 +3,9 @@
  *
  * Start time decides the shape. Everything is split into chunks, so that a registry client or a tar reader is read from
  * disk, and the parts of Node below it are loaded, only by the call that needs it. `utsuwa-oci`, which engines start for
- * every verb, is bundled by itself: chunks shared with the others would be more and smaller than it needs. Dependencies
- * are bundled: to resolve undici's hundred files costs more than to run them. Minifying was measured to gain nothing.
+ * every verb, is one CommonJS file: to import a built-in module as ES module evaluates everything it exports (`node:fs`
+ * brings streams, sockets and readline along), and doubles the time of its start. Dependencies are bundled: to resolve
+ * undici's hundred files costs more than to run them. Minifying was measured to gain nothing.
  */
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,7 +42,7 @@ async function bundle(options: BuildOptions): Promise<void> {
 /** Old chunks go, new files come in one after the other: a `utsuwa` that runs from dist/ meanwhile may fail to import. */
 function emptyDist(): void {
   mkdirSync(dist, { recursive: true })
-  for (const name of readdirSync(dist)) if (name.endsWith('.js')) rmSync(join(dist, name))
+  for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) rmSync(join(dist, name))
 }
 
 function copyNative(): void {
@@ -57,7 +58,13 @@ emptyDist()
 copyNative()
 try {
   await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' } })
-  await bundle({ entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' } })
+  await bundle({
+    entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' },
+    format: 'cjs',
+    splitting: false,
+    outExtension: { '.js': '.cjs' },
+    define: { 'import.meta.dirname': '__dirname' },
+  })
 } catch (error) {
   // esbuild has printed each error with its line; only what is not an error of the sources is news.
   if (!(error instanceof Error && 'errors' in error)) throw error

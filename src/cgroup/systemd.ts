@@ -4,7 +4,6 @@
  * Calls are asynchronous in systemd: a call queues a job, and gives it back. Instead of listening for the job's end, these
  * functions watch for what it brings about: the process in its cgroup, the unit gone.
  */
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
@@ -154,7 +153,9 @@ async function onlyKnown(properties: readonly SystemdProperty[]): Promise<readon
 }
 
 /** @returns what busctl prints; @throws UtsuwaError with what systemd, or the bus, answered */
-function call(operation: string, words: readonly string[]): Promise<string> {
+async function call(operation: string, words: readonly string[]): Promise<string> {
+  // Loaded when needed: the cgroupfs driver starts no process.
+  const { execFile } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     // `--`: a unit's name may begin with a dash.
     execFile('busctl', ['--system', '--no-pager', '--', ...words], (error, stdout, stderr) => {

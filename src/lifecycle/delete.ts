@@ -47,7 +47,7 @@ export async function deleteContainer(
 
 /** Loaded when needed: an OCI runtime's containers have no snapshot. */
 async function removeSnapshotOf(storeRoot: string, id: string): Promise<void> {
-  const { removeSnapshot } = await import('../snapshot/active.ts')
+  const { removeSnapshot } = await import('../snapshot/remove.ts')
   await removeSnapshot(storeRoot, id)
 }
 

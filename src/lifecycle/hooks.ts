@@ -1,5 +1,4 @@
 /** Hooks that run in the caller's namespaces: prestart, createRuntime, poststart, poststop (config.md, "Hooks"). */
-import { spawn } from 'node:child_process'
 import { constants as osConstants } from 'node:os'
 import { UtsuwaError } from '../errors.ts'
 import type { Hook } from '../spec/runtime.ts'
@@ -17,7 +16,9 @@ export async function runHooks(hooks: readonly Hook[], pointer: string, state: O
   for (const [index, hook] of hooks.entries()) await runHook(hook, `${pointer}/${index}`, JSON.stringify(state), cwd)
 }
 
-function runHook(hook: Hook, configPointer: string, state: string, cwd: string): Promise<void> {
+async function runHook(hook: Hook, configPointer: string, state: string, cwd: string): Promise<void> {
+  // Loaded when needed: most containers have no hooks.
+  const { spawn } = await import('node:child_process')
   const details = { operation: `run hook ${hook.path}`, path: hook.path, configPointer }
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const [argv0 = hook.path, ...args] = hook.args ?? []

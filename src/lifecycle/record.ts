@@ -5,7 +5,6 @@
  * whoever is killed at any moment leaves either nothing or a record that names what there is to remove. A lock (flock,
  * which the kernel frees with its holder) on the directory is held while a container is created, started or deleted.
  */
-import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -146,8 +145,9 @@ export function addRecord(stateRoot: string, record: ContainerRecord): LockedCon
   return new LockedContainer(directory, fd)
 }
 
+/** Used by nobody else: no two processes are at one number at one nanosecond. */
 function temporaryPath(stateRoot: string): string {
-  return join(stateRoot, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`)
+  return join(stateRoot, `${TEMPORARY_PREFIX}${process.pid}-${process.hrtime.bigint()}`)
 }
 
 /** A record for a container of which nothing exists yet. */

@@ -9,6 +9,7 @@ import type { RootDirectory } from '../layer/translate.ts'
 import { type DiffId, isDigest } from '../spec/image.ts'
 import { isErrno } from '../util/errno.ts'
 import { layerRootPath, readLayer } from './layers.ts'
+import { snapshotPath } from './remove.ts'
 
 /** The directories of an overlay mount. */
 export interface ActiveSnapshot {
@@ -17,8 +18,6 @@ export interface ActiveSnapshot {
   upperDir: string
   workDir: string
 }
-
-const snapshotPath = (root: string, containerId: string) => join(containersPath(root), containerId)
 
 /**
  * Makes the writable part of a container and says what goes below it. From here on the layers belong to the container
@@ -92,11 +91,6 @@ export async function lowerDirsOf(root: string, diffIds: readonly DiffId[]): Pro
     if (layer.opaqueRoot) break
   }
   return { lowerDirs, rootDirectory: rootDirectory ?? { mode: 0o755, uid: 0, gid: 0 } }
-}
-
-/** Removes what a container wrote. One that is not there is fine. The overlay must be unmounted. */
-export async function removeSnapshot(root: string, containerId: string): Promise<void> {
-  await removeTree(snapshotPath(root, containerId))
 }
 
 /** The layers of every container, lowest first, by container id. */

@@ -15,7 +15,6 @@
  *     bytes             u32 length · bytes
  *     strings           u32 count · u32 size · each as bytes and NUL
  */
-import { createHash } from 'node:crypto'
 
 export type ScalarField = 'u32' | 'i32' | 'u64' | 'i64' | 'string' | 'bytes' | 'strings'
 
@@ -74,7 +73,17 @@ export function vocabularyHash(vocabulary: Vocabulary): bigint {
     vocabulary.choices ?? [],
     Object.entries(vocabulary.types).map(([op, f]) => [op, Object.entries(f)]),
   ])
-  return createHash('sha256').update(text).digest().readBigUInt64LE(0)
+  return (BigInt(fnv1a(text, FNV_OFFSET)) << 32n) | BigInt(fnv1a(text, ~FNV_OFFSET))
+}
+
+const FNV_OFFSET = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+
+/** FNV-1a of 32 bits: it tells builds apart, not enemies, and needs no cryptography to be loaded at every start. */
+function fnv1a(text: string, offset: number): number {
+  let hash = offset
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME)
+  return hash >>> 0
 }
 
 const HEADER_SIZE = 8

@@ -79,4 +79,6 @@ function print(text: string): number {
   return 0
 }
 
-process.exitCode = await main(process.argv.slice(2))
+main(process.argv.slice(2)).then(status => {
+  process.exitCode = status
+})

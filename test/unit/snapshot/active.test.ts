@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { makeStore } from '../../../src/content/paths.ts'
-import { prepareSnapshot, removeSnapshot, snapshotLayers } from '../../../src/snapshot/active.ts'
+import { prepareSnapshot, snapshotLayers } from '../../../src/snapshot/active.ts'
+import { removeSnapshot } from '../../../src/snapshot/remove.ts'
 import type { DiffId } from '../../../src/spec/image.ts'
 
 let root: string
