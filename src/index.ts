@@ -6,12 +6,14 @@
 import type { Image } from './image/image.ts'
 import type { PullOptions as StorePullOptions } from './image/pull.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/container.ts'
+import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 
 export type { ContainerOptions } from './config/options.ts'
 export { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
 export type { PullProgress } from './image/pull.ts'
 export { Container, type CreateOptions, create, planOf, type Roots } from './lifecycle/container.ts'
+export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export { type ContainerSummary, containers, type RemoveOptions, removeContainer } from './lifecycle/list.ts'
 export type { OomKill, Phases, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
@@ -52,4 +54,10 @@ export async function removeImage(
 ): Promise<Image> {
   const { removeImage: removeFrom } = await import('./image/remove.ts')
   return removeFrom(root, nameOrId, { force })
+}
+
+/** What this machine has and lacks for running containers, each finding with its fix. */
+export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
+  const { doctor: examine } = await import('./lifecycle/doctor.ts')
+  return examine(options)
 }

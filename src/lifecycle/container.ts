@@ -24,6 +24,7 @@ import {
   type ManagedRecord,
 } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
+import { refuseWithoutProcess, runPoststartHooks } from './start.ts'
 import { openStdio, type Stdio, type Streams } from './stdio.ts'
 
 export interface Roots {
@@ -85,7 +86,7 @@ export async function create(options: CreateOptions): Promise<Container> {
 function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
   return {
     name: options.name,
-    image: options.image,
+    image: typeof options.image === 'object' ? options.image.reference : options.image,
     command: options.args ?? [],
     storeRoot: options.image === undefined ? undefined : storeRoot,
     removeOnExit: options.removeOnExit ?? false,
@@ -196,9 +197,11 @@ export class Container implements AsyncDisposable {
   async start(): Promise<void> {
     const { marks, signal } = this.#context
     throwIfAborted(signal)
+    refuseWithoutProcess(this.#record)
     marks.starting = performance.now()
     await this.#init.start((listener, pid) => sendSeccompListener(this.#context.spec, this.#record, pid, listener))
     marks.started = performance.now()
+    await runPoststartHooks(this.#record)
   }
 
   /**

@@ -7,6 +7,7 @@ import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
 import { createRuntimeSpec } from '../config/runtime-spec.ts'
 import type { ReadContainerFile } from '../config/user.ts'
 import { UtsuwaError } from '../errors.ts'
+import type { Image } from '../image/image.ts'
 import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
@@ -16,8 +17,8 @@ import { containerFileReader, layerFileReader } from './container-files.ts'
 
 /** Where a container's root file system and configuration come from: one of the four. */
 export interface ContainerSource {
-  /** Name, digest or id of an image in the store. */
-  readonly image?: string
+  /** Name, digest or id of an image in the store, or what `pull` returned. */
+  readonly image?: string | Image
   /** A directory of the host, used as it is. */
   readonly rootfs?: string
   /** A directory with config.json. Options beside it are not applied: config.json says everything. */
@@ -64,13 +65,13 @@ function keepNothing(): void {
   // There is nothing to let go of.
 }
 
-async function prepareImage(input: PrepareInput, name: string): Promise<Prepared> {
+async function prepareImage(input: PrepareInput, asked: string | Image): Promise<Prepared> {
   // Loaded when needed: a container from a directory or bundle has no use for the store.
   const [{ resolveImage }, { prepareSnapshot }] = await Promise.all([
     import('../image/image.ts'),
     import('../snapshot/active.ts'),
   ])
-  const image = await resolveImage(input.storeRoot, name)
+  const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds))
   try {
     const spec = specFor(input, image.config.config ?? {}, input.mountPoint, containerFileReader(rootfsMountFd))
@@ -92,12 +93,13 @@ async function prepareImage(input: PrepareInput, name: string): Promise<Prepared
  * here: there is none.
  */
 export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
-  if (input.source.image === undefined) return prepare(input)
+  const { image: asked } = input.source
+  if (asked === undefined) return prepare(input)
   const [{ resolveImage }, { lowerDirsOf }] = await Promise.all([
     import('../image/image.ts'),
     import('../snapshot/active.ts'),
   ])
-  const image = await resolveImage(input.storeRoot, input.source.image)
+  const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   const { lowerDirs } = await lowerDirsOf(input.storeRoot, image.diffIds)
   const fds = lowerDirs.map(openRoot)
   try {

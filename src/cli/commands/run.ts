@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { type Container, type CreateOptions, create, isUtsuwaError, type Roots, UtsuwaError } from '../../index.ts'
 import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
@@ -34,12 +33,13 @@ export function define(command: Command): void {
 async function runContainer(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
   checkFlags(flags)
   using console = flags.tty ? openConsole({ input: flags.interactive === true }) : undefined
-  if (!flags.interactive && !flags.tty) closeInput()
   const options: CreateOptions = {
     ...containerOptions(flags, args),
     ...roots,
     ...(flags.rootfs ? { rootfs: source } : { image: source }),
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
+    // Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input.
+    stdio: [flags.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit'],
     removeOnExit: flags.rm ?? false,
   }
   // Awaited here, because the console is closed when this function returns.
@@ -71,15 +71,9 @@ function checkFlags({ detach, interactive, tty }: RunFlags): void {
     throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
 }
 
-/** Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input. */
-function closeInput(): void {
-  closeSync(0)
-  openSync('/dev/null', 'r') // gets the lowest number that is free: 0
-}
-
 async function createPulling(options: CreateOptions, { pull: when }: RunFlags): Promise<Container> {
   const { image } = options
-  if (image === undefined) return create(options)
+  if (typeof image !== 'string') return create(options)
   const pull = async (): Promise<void> => {
     const { pullImage } = await import('../pull-image.ts')
     await pullImage(image, options)
