@@ -39,7 +39,8 @@ test('what systemd refuses is said in its words, and nothing is left', async t =
   assert.equal((await scope.ground.call(['state', scope.id])).status, 1)
 })
 
-test('a unit of somebody else with that name is left alone', async t => {
+// runc puts its container beside what is there.
+test('a unit of somebody else with that name is left alone', { skip: !isOurs }, async t => {
   const scope = new Scope(t, ['sleep', '1000'])
   // Its processes are in a cgroup below the scope's own, where only systemd knows that the name is taken.
   const script = `mkdir ${scope.directory}/below && echo $$ >${scope.directory}/below/cgroup.procs && exec sleep 1000`
