@@ -21,7 +21,7 @@ struct init {
   int empty_fd;    /* the first masked directory's mount, cloned for the others */
   bool pivoted;    /* "/" is the container's root */
   uint32_t index;  /* of the operation at work */
-  const uint8_t *hook_state; /* the container's state, as hooks read it on stdin */
+  const uint8_t *hook_state; /* the container's states, as hooks read them on stdin: see state_file */
   size_t hook_state_size;
   char executable[PATH_MAX];
   char detail[REPORT_DETAIL_MAX];

@@ -137,16 +137,20 @@ int init_set_bounding_capabilities(struct init *init, const struct plan_set_boun
 int init_set_capabilities(struct init *init, const struct plan_set_capabilities *op) {
   (void)init;
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct data[2];
+  struct __user_cap_data_struct held[2], data[2];
+  long result = sys2(__NR_capget, SYS_PTR(&header), SYS_PTR(held));
+  if (result < 0) return (int)result;
+  /* What a restricted caller does not hold cannot be granted and is left out (config.md, "Linux Process"). */
   for (int i = 0; i < 2; i++) {
-    data[i].effective = (uint32_t)(op->effective >> (32 * i));
-    data[i].permitted = (uint32_t)(op->permitted >> (32 * i));
-    data[i].inheritable = (uint32_t)(op->inheritable >> (32 * i));
+    data[i].permitted = (uint32_t)(op->permitted >> (32 * i)) & held[i].permitted;
+    data[i].effective = (uint32_t)(op->effective >> (32 * i)) & held[i].permitted;
+    data[i].inheritable = (uint32_t)(op->inheritable >> (32 * i)) & (held[i].permitted | held[i].inheritable);
   }
-  long result = sys2(__NR_capset, SYS_PTR(&header), SYS_PTR(data));
+  result = sys2(__NR_capset, SYS_PTR(&header), SYS_PTR(data));
   if (result == 0) result = sys5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   for (int capability = 0; result == 0 && capability < 64; capability++)
-    if (op->ambient >> capability & 1) result = sys5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    if (op->ambient >> capability & data[capability / 32].permitted >> capability % 32 & 1)
+      result = sys5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
   if (result == 0) result = sys2(__NR_prctl, PR_SET_KEEPCAPS, 0);
   return (int)result;
 }

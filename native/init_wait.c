@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -36,11 +37,20 @@ int init_barrier(struct init *init, const struct plan_barrier *op) {
   return 0;
 }
 
-/* The state as a file, so that a hook which never reads cannot block init. */
+/*
+ * The state as a file, so that a hook which never reads cannot block init. The answer at the barrier holds two: up to
+ * its NUL that for hooks before the pivot (createContainer), behind it that for later ones (startContainer).
+ */
 static int state_file(const struct init *init) {
   SCOPED_FD fd = (int)sys2(__NR_memfd_create, SYS_PTR("state"), MFD_CLOEXEC);
   if (fd < 0) return fd;
-  ssize_t written = sys_write(fd, init->hook_state, init->hook_state_size);
+  size_t size = strnlen((const char *)init->hook_state, init->hook_state_size);
+  const uint8_t *state = init->hook_state;
+  if (init->pivoted && size < init->hook_state_size) {
+    state += size + 1;
+    size = init->hook_state_size - size - 1;
+  }
+  ssize_t written = sys_write(fd, state, size);
   if (written < 0) return (int)written;
   long result = sys3(__NR_lseek, fd, 0, SEEK_SET);
   return result < 0 ? (int)result : sys_release(&fd);

@@ -107,9 +107,9 @@ static int write_cgroup(struct cgroup *cgroup, const struct plan_write_cgroup *o
 static int own_cgroup(struct cgroup *cgroup, const struct plan_own_cgroup *op) {
   long result = sys3(__NR_fchown, cgroup->fd, op->uid, -1);
   if (result < 0) return (int)result;
-  char list[1024];
+  char list[1024] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n"; /* before Linux 4.15 */
   SCOPED_FD fd = sys_openat(AT_FDCWD, "/sys/kernel/cgroup/delegate", O_RDONLY, 0);
-  ssize_t size = fd == -ENOENT ? 0 : fd < 0 ? fd : sys_read(fd, list, sizeof list - 1);
+  ssize_t size = fd == -ENOENT ? (ssize_t)strlen(list) : fd < 0 ? fd : sys_read(fd, list, sizeof list - 1);
   if (size < 0) return (int)size;
   list[size] = '\0';
   for (char *name = list; *name != '\0';) {

@@ -1,5 +1,5 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
-import { closeSync, existsSync } from 'node:fs'
+import { closeSync, existsSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
@@ -10,14 +10,16 @@ import { readHostFacts } from '../launch/host-facts.ts'
 import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
+import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, type CompileInput, compile, type HostFacts } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
 import { removeCgroupOf } from './delete.ts'
 import { withHome } from './home.ts'
-import { runHooks } from './hooks.ts'
+import { runHooks, runPoststopHooks } from './hooks.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -29,7 +31,10 @@ import {
   startSocketName,
 } from './record.ts'
 import { formatState } from './state.ts'
-import { readProcessStat } from './status.ts'
+import { permittedCapabilities, pidInNamespace, readProcessStat } from './status.ts'
+
+/** What the first process of a new user namespace has. */
+const ALL_CAPABILITIES = 2n ** 64n - 1n
 
 /** The answer at a barrier that asks for nothing. */
 const GO_ON = Buffer.of(1)
@@ -61,6 +66,8 @@ export interface CreateOptions {
   readonly managed?: ManagedRecord
   /** The container's directory, where it has been made already; it is let go of. */
   readonly reserved?: LockedContainer
+  /** Told of what the specification wants logged: capabilities that cannot be granted, poststop hooks that failed. */
+  readonly onWarning?: (warning: unknown) => void
 }
 
 export interface Created {
@@ -75,6 +82,7 @@ export interface Created {
 export async function createContainer(asked: CreateOptions): Promise<Created> {
   checkContainerId(asked.id)
   const options = { ...asked, spec: completeSpec(asked) }
+  warnOfCapabilities(options)
   const host = readHostFacts()
   if (options.cgroupManager === 'systemd') requireSystemd(host)
   const place = placeInCgroups(options, host)
@@ -90,6 +98,13 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   }
 }
 
+function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
+  const ownUserNamespace = spec.linux?.namespaces?.some(({ type }) => type === 'user') ?? false
+  const held = ownUserNamespace ? ALL_CAPABILITIES : permittedCapabilities('self')
+  const names = ungrantableCapabilities(spec.process?.capabilities, held)
+  if (names.length > 0) onWarning?.(`ignoring unknown or unavailable capabilities: ${names.join(', ')}`)
+}
+
 /** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
 function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgroup }: ContainerRecord): void {
   if (cgroup === undefined) return
@@ -100,10 +115,23 @@ function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgr
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
 }
 
-/** The spec with what it leaves to the runtime: HOME. */
+/** The spec with what it leaves to the host: where the root file system really is, and HOME. */
 function completeSpec({ spec, bundlePath, rootfsMountFd }: CreateOptions): RuntimeSpec {
-  if (spec.process === undefined || spec.root === undefined || rootfsMountFd !== undefined) return spec
-  return { ...spec, process: withHome(spec.process, resolve(bundlePath, spec.root.path)) }
+  if (spec.root === undefined || rootfsMountFd !== undefined) return spec
+  const path = realPath(resolve(bundlePath, spec.root.path))
+  const process = spec.process && withHome(spec.process, path)
+  return { ...spec, root: { ...spec.root, path }, ...(process === undefined ? {} : { process }) }
+}
+
+/** root.path may be a symbolic link, but move_mount(2) attaches nothing at one. It is the caller's path, not an image's. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    // The plan will say that there is no root file system, and why.
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'ELOOP')) return path
+    throw error
+  }
 }
 
 function takeDirectory({ reserved, stateRoot }: CreateOptions, record: ContainerRecord): LockedContainer {
@@ -182,7 +210,7 @@ function newRecord(
     ownPidNamespace: spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false,
     poststart: spec.hooks?.poststart ?? [],
     poststop: spec.hooks?.poststop ?? [],
-    startOperations: describeStart(plan),
+    startOperations: spec.process === undefined ? [] : describeStart(plan),
     ...(managed === undefined ? {} : { managed }),
   }
 }
@@ -247,6 +275,8 @@ async function launchInto(
   } catch (error) {
     await init.abort()
     if (ownsCgroup) await removeCgroupOf(record)
+    // runtime.md, "Lifecycle": a hook that fails leads to steps 12 and 13, as delete does.
+    await runPoststopHooks(record, options.onWarning)
     throw error
   }
 }
@@ -255,10 +285,15 @@ function withProcess(record: ContainerRecord, pid: number): ContainerRecord {
   return { ...record, pid, pidStartTime: readProcessStat(pid)?.startTime ?? 0 }
 }
 
-/** @returns the state, which init passes on to the hooks that it runs inside the container */
+/**
+ * @returns the states for the hooks that init runs inside the container, with the PID as they see it: that for
+ *   createContainer, NUL, that for startContainer
+ */
 async function runHooksBeforePivot(record: ContainerRecord, { hooks = {} }: RuntimeSpec): Promise<Uint8Array> {
   const state = formatState(record, 'creating')
   await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle)
   await runHooks(hooks.createRuntime ?? [], '/hooks/createRuntime', state, record.bundle)
-  return Buffer.from(JSON.stringify(formatState(record, 'created')))
+  const inside = { ...record, pid: pidInNamespace(record.pid) }
+  const states = [formatState(inside, 'creating'), formatState(inside, 'created')]
+  return Buffer.from(states.map(each => JSON.stringify(each)).join('\0'))
 }

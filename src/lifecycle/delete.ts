@@ -5,10 +5,9 @@ import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
-import { runHooks } from './hooks.ts'
+import { runPoststopHooks } from './hooks.ts'
 import { openInit } from './kill.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
-import { formatState } from './state.ts'
 import { containerStatus } from './status.ts'
 
 const SIGKILL = 9
@@ -35,9 +34,7 @@ export async function deleteContainer(
     if (status !== 'stopped' && status !== 'created' && !force)
       throw new UtsuwaError('CONTAINER_STATE', `cannot delete container ${id} that is not stopped: ${status}`)
     await end(record)
-    await runHooks(record.poststop, '/hooks/poststop', formatState(record, 'stopped'), record.bundle).catch(
-      onHookFailure,
-    )
+    await runPoststopHooks(record, onHookFailure)
     if (record.managed?.storeRoot !== undefined) await removeSnapshotOf(record.managed.storeRoot, id)
     container.remove()
   } catch (error) {

@@ -3,7 +3,8 @@ import { constants as osConstants } from 'node:os'
 import { UtsuwaError } from '../errors.ts'
 import type { Hook } from '../spec/runtime.ts'
 import { errnoOf } from '../util/errno.ts'
-import type { OciState } from './state.ts'
+import type { ContainerRecord } from './record.ts'
+import { formatState, type OciState } from './state.ts'
 
 const OUTPUT_MAX = 16 * 1024
 
@@ -14,6 +15,19 @@ const OUTPUT_MAX = 16 * 1024
  */
 export async function runHooks(hooks: readonly Hook[], pointer: string, state: OciState, cwd: string): Promise<void> {
   for (const [index, hook] of hooks.entries()) await runHook(hook, `${pointer}/${index}`, JSON.stringify(state), cwd)
+}
+
+/**
+ * Runs all poststop hooks: one that fails changes nothing for the others (runtime.md, "Lifecycle", step 13).
+ * @param onFailure is told of each that fails
+ */
+export async function runPoststopHooks(
+  record: ContainerRecord,
+  onFailure: (error: unknown) => void = () => undefined,
+): Promise<void> {
+  const state = JSON.stringify(formatState(record, 'stopped'))
+  for (const [index, hook] of record.poststop.entries())
+    await runHook(hook, `/hooks/poststop/${index}`, state, record.bundle).catch(onFailure)
 }
 
 async function runHook(hook: Hook, configPointer: string, state: string, cwd: string): Promise<void> {

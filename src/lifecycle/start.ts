@@ -29,6 +29,7 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
   using _container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   refuseUnlessCreated(stateRoot, record)
+  refuseWithoutProcess(record)
   const socket = sys.connect('seqpacket', join(containerDirectory(stateRoot, id), startSocketName))
   try {
     sys.send(socket, Buffer.of(1))
@@ -39,10 +40,21 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
   } finally {
     closeSync(socket)
   }
+  await runPoststartHooks(record)
+}
+
+/** @throws UtsuwaError INVALID_SPEC when its spec has no process: such a container can be created, and no more */
+export function refuseWithoutProcess({ startOperations }: ContainerRecord): void {
+  if (startOperations.length === 0)
+    throw new UtsuwaError('INVALID_SPEC', 'process must be given to start a container', { configPointer: '/process' })
+}
+
+/** @throws UtsuwaError for the first that fails; the container is killed then (runtime.md, "Lifecycle", step 9) */
+export async function runPoststartHooks(record: ContainerRecord): Promise<void> {
   try {
     await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle)
   } catch (error) {
-    signalInit(record, SIGKILL) // runtime.md, "Lifecycle", step 10: the container is stopped
+    signalInit(record, SIGKILL)
     throw error
   }
 }

@@ -53,6 +53,18 @@ function isFrozen({ cgroup }: ContainerRecord): boolean {
   return cgroup !== undefined && readIfAny(join(cgroup.mount, cgroup.path, 'cgroup.freeze')) === '1\n'
 }
 
+/** CapPrm of a process, as a mask; 0 when it has ended. */
+export function permittedCapabilities(pid: number | 'self'): bigint {
+  const text = readIfAny(`/proc/${pid}/status`) ?? ''
+  return BigInt(`0x${/^CapPrm:\s*(\S+)$/m.exec(text)?.[1] ?? '0'}`)
+}
+
+/** The number that a process has in its own PID namespace; 0 when it has ended. */
+export function pidInNamespace(pid: number): number {
+  const text = readIfAny(`/proc/${pid}/status`) ?? ''
+  return Number(/^NSpid:.*?(\d+)$/m.exec(text)?.[1] ?? 0)
+}
+
 function readIfAny(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

@@ -9,6 +9,15 @@ function maskOf(names: readonly string[] | undefined): bigint {
   return (names ?? []).reduce((mask, name) => mask | (bits.get(name) ?? 0n), 0n)
 }
 
+/**
+ * Names in any of the sets that are no capability's, or one's that is not in `held`: config.md, "Linux Process", wants a
+ * warning for what cannot be granted, not an error.
+ */
+export function ungrantableCapabilities(capabilities: Capabilities = {}, held: bigint): string[] {
+  const names = Object.values(capabilities as Record<string, string[]>).flat()
+  return [...new Set(names)].filter(name => ((bits.get(name) ?? 0n) & held) === 0n)
+}
+
 export type CapabilityMasks = Record<keyof Capabilities, bigint>
 
 export function capabilityMasks(capabilities: Capabilities = {}): CapabilityMasks {

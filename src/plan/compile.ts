@@ -78,7 +78,7 @@ const SIGKILL = 9
 /** @throws UtsuwaError INVALID_SPEC or UNSUPPORTED, with the pointer of what cannot be planned */
 export function compile(input: CompileInput): CompiledPlan {
   const { spec } = input
-  const process = requireProcess(spec)
+  const process = spec.process ?? noProcess
   refuseUnsupported(spec)
   const namespaces = new Namespaces(spec, { moved: input.systemdUnit !== undefined })
   const scope = compileScope(input)
@@ -108,7 +108,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...compilePersonality(spec),
       ...compileIdentity(process),
       ...endWithLauncher(input),
-      compileLookup(process),
+      ...(spec.process === undefined ? [] : [compileLookup(spec.process)]),
       { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
       ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
       ...compilePrivileges(process, spec.linux?.seccomp),
@@ -123,11 +123,11 @@ export function compile(input: CompileInput): CompiledPlan {
   }
 }
 
-function requireProcess({ process }: RuntimeSpec): Process {
-  if (process === undefined)
-    throw new UtsuwaError('INVALID_SPEC', 'process must be given to create a container', { configPointer: '/process' })
-  return process
-}
+/**
+ * In the place of a process that the spec does not have: a container can be created without, and not be started
+ * (runtime.md, "Start").
+ */
+const noProcess: Process = { args: ['/'], cwd: '/', user: { uid: 0, gid: 0 } }
 
 /** runtime.md, "Errors": what cannot be applied is an error, never ignored. */
 function refuseUnsupported({ linux = {} }: RuntimeSpec): void {

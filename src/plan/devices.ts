@@ -2,7 +2,7 @@
 import { resolve } from 'node:path/posix'
 import type { LinuxDevice, RuntimeSpec } from '../spec/runtime.ts'
 import type { Namespaces } from './namespaces.ts'
-import type { Operation } from './ops.ts'
+import type { Operation, OperationOf } from './ops.ts'
 
 interface Device extends LinuxDevice {
   pointer: string
@@ -30,18 +30,20 @@ const DEFAULT_MODE = 0o666
 
 /** Nothing is made in a /dev that is bound from the host: it is the host's. */
 export function compileDevices(spec: RuntimeSpec, namespaces: Namespaces): Operation[] {
-  if (hasBoundDev(spec)) return []
   const byPath = new Map<string, Device>()
   for (const device of defaultDevices) byPath.set(device.path, { ...device, pointer: '' })
   for (const [index, device] of (spec.linux?.devices ?? []).entries()) {
     const path = resolve('/', device.path)
     byPath.set(path, { ...device, path, pointer: `/linux/devices/${index}` })
   }
-  const devices = [...byPath.values()].map(device => compileDevice(device, namespaces.has('user')))
-  return [...devices, ...links.map(([target, path]): Operation => ({ op: 'make_symlink', target, path, pointer: '' }))]
+  const operations = [
+    ...[...byPath.values()].map(device => compileDevice(device, namespaces.has('user'))),
+    ...links.map(([target, path]) => ({ op: 'make_symlink' as const, target, path, pointer: '' })),
+  ]
+  return hasBoundDev(spec) ? operations.filter(({ path }) => !path.startsWith('/dev/')) : operations
 }
 
-function compileDevice(device: Device, inUserNamespace: boolean): Operation {
+function compileDevice(device: Device, inUserNamespace: boolean): OperationOf<'bind_device' | 'make_device'> {
   const { path, type, pointer } = device
   // mknod(2) of a device is refused in a user namespace, whatever the capabilities.
   if (inUserNamespace && type !== 'p') return { op: 'bind_device', source: path, path, pointer }

@@ -2,6 +2,7 @@
 import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/devices.ts'
 import { compileResources } from '../cgroup/limits.ts'
 import { UtsuwaError } from '../errors.ts'
+import type { IdMapping } from '../spec/runtime.ts'
 import type { CompileInput } from './compile.ts'
 import { compileIdMaps, type Namespaces } from './namespaces.ts'
 import type { Operation, OperationOf } from './ops.ts'
@@ -49,8 +50,8 @@ export function compileCgroup(input: CompileInput, processes: OperationOf<'creat
 }
 
 /**
- * config-linux.md, "Cgroup ownership": the root of a user namespace owns a cgroup that it sees as its own root and may
- * write to.
+ * config-linux.md, "Cgroup ownership": the container's user owns a cgroup that it sees as its own root and may write
+ * to.
  */
 function ownCgroup({ spec }: CompileInput): Operation[] {
   const { namespaces = [], uidMappings = [] } = spec.linux ?? {}
@@ -58,7 +59,15 @@ function ownCgroup({ spec }: CompileInput): Operation[] {
   const isMountedWritable = (spec.mounts ?? []).some(
     ({ type, options = [] }) => (type === 'cgroup' || type === 'cgroup2') && !options.includes('ro'),
   )
-  const root = uidMappings.find(({ containerID, size }) => containerID === 0 && size > 0)
-  if (root === undefined || !isNew('user') || !isNew('cgroup') || !isMountedWritable) return []
-  return [{ op: 'own_cgroup', uid: root.hostID, pointer: '/linux/uidMappings' }]
+  if (!isNew('cgroup') || !isMountedWritable) return []
+  const uid = spec.process?.user.uid ?? 0
+  const owner = isNew('user') ? hostIdOf(uid, uidMappings) : uid
+  // Root has it already; of a joined user namespace we do not know who is who.
+  if (owner === undefined || owner === 0 || namespaces.some(({ type, path }) => type === 'user' && path)) return []
+  return [{ op: 'own_cgroup', uid: owner, pointer: '/process/user/uid' }]
+}
+
+function hostIdOf(id: number, mappings: readonly IdMapping[]): number | undefined {
+  const mapping = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size)
+  return mapping && mapping.hostID + id - mapping.containerID
 }

@@ -58,8 +58,14 @@ const attributeOptions: Record<string, readonly [number, number]> = {
   symfollow: [0, MOUNT_ATTR_NOSYMFOLLOW],
 }
 
-/** Options that say nothing to the kernel. */
-const ignored = new Set(['defaults', 'auto', 'noauto', 'user', 'nouser', '_netdev', 'nofail', 'loud', 'silent'])
+/**
+ * Options that say nothing to the kernel. Whether inodes have versions is the file system's own choice: fsconfig(2)
+ * takes no word on it.
+ */
+const ignored = new Set([
+  ...['defaults', 'auto', 'noauto', 'user', 'nouser', '_netdev', 'nofail', 'loud', 'silent'],
+  ...['iversion', 'noiversion'],
+])
 
 export interface MountOptions {
   bind: boolean

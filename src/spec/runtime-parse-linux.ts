@@ -144,10 +144,12 @@ export const seccomp = object<LinuxSeccomp>(
   },
 )
 
-const personality = object<LinuxPersonality>({
-  domain: oneOf('LINUX', 'LINUX32'),
-  flags: optional(array(string)),
-})
+const personality = object<LinuxPersonality>(
+  { domain: oneOf('LINUX', 'LINUX32'), flags: optional(array(string)) },
+  ({ flags = [] }, pointer) => {
+    if (flags.length > 0) throw specError('must be empty: the specification has no flags yet', `${pointer}/flags`)
+  },
+)
 
 export const linux = object<Linux>(
   {

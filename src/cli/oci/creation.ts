@@ -7,6 +7,7 @@ import type { CreateOptions } from '../../lifecycle/create.ts'
 import { errnoOf } from '../../util/errno.ts'
 import type { Context } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
+import { describeError } from './log.ts'
 
 export const creationFlags = {
   bundle: { short: 'b', value: 'DIR', help: 'the bundle; default: the current directory' },
@@ -25,7 +26,7 @@ const FIRST_PRESERVED_FD = 3
 export function creationOptions(
   id: string,
   flags: CreationFlags,
-  { stateRoot, systemdCgroup }: Context,
+  { stateRoot, systemdCgroup, log }: Context,
 ): CreateOptions {
   const bundle = readBundle(flags.bundle ?? '.')
   const listenFds = countListenFds(process.env)
@@ -41,6 +42,7 @@ export function creationOptions(
     noNewKeyring: flags['no-new-keyring'],
     preserveFds,
     cgroupManager: systemdCgroup ? 'systemd' : 'cgroupfs',
+    onWarning: warning => log.warning(describeError(warning)),
   }
 }
 

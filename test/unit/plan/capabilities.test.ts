@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { capabilityMasks, describeCapabilities } from '../../../src/plan/capabilities.ts'
+import { capabilityMasks, describeCapabilities, ungrantableCapabilities } from '../../../src/plan/capabilities.ts'
 import { CAPABILITIES } from '../../../src/spec/capabilities.ts'
 
 test("the bits are those of the kernel's header", () => {
@@ -26,4 +26,11 @@ test('names for people', () => {
   assert.equal(describeCapabilities(0n), 'none')
   assert.equal(describeCapabilities(0b100001n), 'CAP_CHOWN, CAP_KILL')
   assert.equal(describeCapabilities((1n << BigInt(CAPABILITIES.length)) - 1n), 'all')
+})
+
+test('what cannot be granted: no name of a capability, or not held', () => {
+  const held = 1n << 0n // CAP_CHOWN
+  const capabilities = { bounding: ['CAP_CHOWN', 'CAP_KILL'], permitted: ['CAP_KILL', 'CAP_FUTURE'] }
+  assert.deepEqual(ungrantableCapabilities(capabilities, held), ['CAP_KILL', 'CAP_FUTURE'])
+  assert.deepEqual(ungrantableCapabilities(undefined, held), [])
 })

@@ -165,10 +165,30 @@ test('keyring and masked paths', () => {
 })
 
 test('what is missing from the spec is named by its place', () => {
-  const { process: _, ...withoutProcess } = minimalSpec()
-  assertRefused(withoutProcess, { code: 'INVALID_SPEC', pointer: '/process', message: /process must be given/ })
-  const { root: __, ...withoutRoot } = minimalSpec()
+  const { root: _, ...withoutRoot } = minimalSpec()
   assertRefused(withoutRoot, { code: 'INVALID_SPEC', pointer: '/root', message: /root must be given/ })
+})
+
+test('without a process nothing is looked up, and the container waits for a start that never comes', () => {
+  const { process: _, ...withoutProcess } = minimalSpec()
+  const { init } = planOf(withoutProcess)
+  assert.deepEqual(
+    init.filter(({ op }) => op === 'find_executable' || op === 'wait_for_start').map(({ op }) => op),
+    ['wait_for_start'],
+  )
+})
+
+test('what cannot be applied is refused with its place, never left out', () => {
+  for (const [member, value] of [
+    ['intelRdt', { closID: 'guaranteed' }],
+    ['netDevices', { eth0: {} }],
+    ['memoryPolicy', { mode: 'MPOL_BIND', nodes: '0' }],
+  ] as const)
+    assertRefused(withLinux({ namespaces: [{ type: 'mount' }], [member]: value }), {
+      code: 'UNSUPPORTED',
+      pointer: `/linux/${member}`,
+      message: /is not supported/,
+    })
 })
 
 test('is a pure function: the same input gives the same plan', () => {

@@ -81,3 +81,16 @@ test("nothing is made in a /dev that is the host's", () => {
     assert.deepEqual([...only(plan, 'make_device'), ...only(plan, 'make_symlink')], [])
   }
 })
+
+test('devices elsewhere are made whosever /dev is', () => {
+  const plan = planOf(
+    minimalSpec({
+      mounts: [{ destination: '/dev', source: '/dev', options: ['rbind'] }],
+      linux: { namespaces: [{ type: 'mount' }], devices: [{ path: '/srv/null', type: 'c', major: 1, minor: 3 }] },
+    }),
+  )
+  assert.deepEqual(
+    only(plan, 'make_device').map(({ path }) => path),
+    ['/srv/null'],
+  )
+})

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Linux, Mount } from '../../../src/spec/runtime.ts'
 import { assertRefused, minimalSpec, names, only, planOf, withLinux } from './support.ts'
 
 const resources = { memory: { limit: 1048576 }, pids: { limit: 5 } }
@@ -54,4 +55,30 @@ test('a limit that the spec asks for is never left out in silence', () => {
     { code: 'CGROUP_ERROR', pointer: '/linux/resources/memory/limit', message: /no cgroup v2/ },
     { cgroupPath: '/x', host: nowhere },
   )
+})
+
+test('a cgroup that the container sees as its own root and may write to belongs to its user', () => {
+  const cgroup = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup' }
+  const ownersOf = (uid: number, mounts: Mount[], linux: Linux): number[] =>
+    only(
+      planOf(
+        minimalSpec({
+          process: { user: { uid, gid: 0 } },
+          mounts,
+          linux: { ...linux, namespaces: [{ type: 'mount' }, ...(linux.namespaces ?? [])] },
+        }),
+        { cgroupPath: '/a' },
+      ),
+      'own_cgroup',
+    ).map(operation => operation.uid)
+  const uidMappings = [{ containerID: 0, hostID: 100_000, size: 1000 }]
+  const cgroupNamespace: Linux = { namespaces: [{ type: 'cgroup' }] }
+  const both: Linux = { namespaces: [{ type: 'cgroup' }, { type: 'user' }], uidMappings }
+
+  assert.deepEqual(ownersOf(7, [cgroup], both), [100_007])
+  assert.deepEqual(ownersOf(7, [cgroup], cgroupNamespace), [7])
+  assert.deepEqual(ownersOf(0, [cgroup], cgroupNamespace), [], 'root has it already')
+  assert.deepEqual(ownersOf(7, [{ ...cgroup, options: ['ro'] }], both), [])
+  assert.deepEqual(ownersOf(7, [], both), [])
+  assert.deepEqual(ownersOf(7, [cgroup], { namespaces: [{ type: 'user' }], uidMappings }), [])
 })

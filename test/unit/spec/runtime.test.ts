@@ -66,6 +66,31 @@ test('says what was expected and what was found', () => {
     ['hooks.poststop', [{ path: 'a' }], 'path must be an absolute path, found "a" [/hooks/poststop/0/path]'],
     ['annotations', { 'a/b': 1 }, 'a/b must be a string, found 1 [/annotations/a~1b]'],
     ['annotations', { '': 'x' }, ' must be a non-empty string, found "" [/annotations/]'],
+    [
+      'linux.personality',
+      { domain: 'LINUX', flags: ['ADDR_NO_RANDOMIZE'] },
+      'flags must be empty: the specification has no flags yet [/linux/personality/flags]',
+    ],
+    [
+      'linux.readonlyPaths',
+      ['proc'],
+      'readonlyPaths[0] must be an absolute path, found "proc" [/linux/readonlyPaths/0]',
+    ],
+    [
+      'linux.namespaces',
+      [{ type: 'pid', path: 'ns/pid' }],
+      'path must be an absolute path, found "ns/pid" [/linux/namespaces/0/path]',
+    ],
+    [
+      'process.rlimits',
+      [{ type: 'RLIMIT_LUCK', soft: 1, hard: 1 }],
+      'type must be one of RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME, found "RLIMIT_LUCK" [/process/rlimits/0/type]',
+    ],
+    [
+      'hooks.prestart',
+      [{ path: '/a', timeout: 0 }],
+      'timeout must be an integer from 1 to 9007199254740991, found 0 [/hooks/prestart/0/timeout]',
+    ],
     ['linux.maskedPaths', ['proc'], 'maskedPaths[0] must be an absolute path, found "proc" [/linux/maskedPaths/0]'],
     [
       'linux.rootfsPropagation',
