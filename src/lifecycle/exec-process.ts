@@ -2,18 +2,17 @@
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 
 /**
- * Limits and labels of the container hold for every process in it, unless the process has its own; so does what its
- * capabilities are, where it names none. An umask is the container's, whoever the user is.
+ * Labels, priorities and capabilities of the container hold for every process in it, unless the process has its own.
+ * Resource limits do not, as with runc. An umask is the container's, whoever the user is.
  */
 export function completeProcess(process: Process, { process: container }: RuntimeSpec): Process {
   if (container === undefined) return process
-  const { capabilities, rlimits, apparmorProfile, selinuxLabel, oomScoreAdj, scheduler, ioPriority } = container
+  const { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj, scheduler, ioPriority } = container
   const inherited = { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj, scheduler, ioPriority }
   const umask = process.user.umask ?? container.user.umask
   return {
     ...withoutUndefined(inherited),
     ...process,
-    ...(process.rlimits?.length ? {} : { rlimits: rlimits ?? [] }),
     user: { ...process.user, ...(umask === undefined ? {} : { umask }) },
   }
 }

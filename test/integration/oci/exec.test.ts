@@ -38,11 +38,10 @@ test('it shares the namespaces, the cgroup and the environment of the container,
     spec.process!.env = ['PATH=/bin', 'FROM=config']
   })
   const id = await ground.create()
-  const script = 'echo $FROM $EXTRA; cat /proc/sys/kernel/hostname /proc/self/cgroup; pwd'
+  const script = 'echo $FROM $EXTRA; cat /proc/sys/kernel/hostname; pwd; cat /proc/self/cgroup'
   const { stdout } = await ground.succeed(['exec', '-e', 'EXTRA=flag', '--cwd', '/tmp', id, 'sh', '-c', script])
-  const lines = stdout.trim().split('\n')
-  assert.deepEqual([lines[0], lines[1], lines.at(-1)], ['config flag', 'inside', '/tmp'])
-  if (readCgroupHierarchy().mode === 'unified') assert.equal(lines[2], '0::/')
+  assert.match(stdout, /^config flag\ninside\n\/tmp\n/)
+  if (readCgroupHierarchy().mode === 'unified') assert.match(stdout, /^0::\/$/m)
 })
 
 test('user and groups are numbers: nothing else becomes uid 0 (CVE-2026-30892)', async t => {
@@ -76,15 +75,14 @@ test('capabilities: none is inheritable (CVE-2022-29162), and --cap adds one', a
   )
 })
 
-test('--process: a document says all of it, and the container the rest', async t => {
+test('--process: a document says all of it', async t => {
   const ground = new Playground(t)
-  const { id } = await startedContainer(ground, spec => {
-    spec.process!.rlimits = [{ type: 'RLIMIT_NOFILE', soft: 512, hard: 512 }]
-    spec.process!.noNewPrivileges = true
-  })
+  const { id } = await startedContainer(ground)
   const file = join(ground.directory, 'process.json')
   const args = ['sh', '-c', 'id; ulimit -n; echo $A; pwd; exit 3']
-  writeFileSync(file, JSON.stringify({ user: { uid: 5, gid: 6 }, args, env: ['PATH=/bin', 'A=b'], cwd: '/tmp' }))
+  const rlimits = [{ type: 'RLIMIT_NOFILE', soft: 512, hard: 512 }]
+  const env = ['PATH=/bin', 'A=b']
+  writeFileSync(file, JSON.stringify({ user: { uid: 5, gid: 6 }, args, env, cwd: '/tmp', rlimits }))
   const { status, stdout } = await ground.call(['exec', '--process', file, id])
   assert.deepEqual([status, stdout], [3, 'uid=5 gid=6\n512\nb\n/tmp\n'])
   writeFileSync(file, '{"args":[]')
@@ -98,7 +96,7 @@ test('--detach returns when the command runs, and the pid file names it', async 
   const pidFile = join(ground.directory, 'pid')
   await ground.succeed(['exec', '-d', '--pid-file', pidFile, id, 'sleep', '999'])
   const pid = Number(readFileSync(pidFile, 'utf8'))
-  assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), ['sleep', '999', ''].join('\0'))
+  if (isOurs) assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), ['sleep', '999', ''].join('\0'))
   const { stdout } = await ground.succeed(['ps', '--format', 'json', id])
   assert.deepEqual(new Set(JSON.parse(stdout) as number[]), new Set([pid, (await ground.state(id)).pid]))
   assert.notEqual((await ground.call(['exec', '-d', '-t', id, 'true'])).status, 0, 'a terminal needs a console socket')
