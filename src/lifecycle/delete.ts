@@ -11,6 +11,7 @@ import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { containerStatus } from './status.ts'
 
 const SIGKILL = 9
+const END_TIMEOUT_MS = 10_000
 
 export interface DeleteOptions {
   /** Kill it first if it lives; a container that does not exist is fine. Default: false. */
@@ -53,8 +54,14 @@ async function end(record: ContainerRecord): Promise<void> {
   const pidfd = record.phase === 'created' ? openInit(record) : undefined
   if (pidfd !== undefined) {
     sys.pidfdSendSignal(pidfd, SIGKILL)
-    await waitReadable(pidfd)
+    // The first process of a PID namespace ends after all others in it, also those that exec put there and that wait
+    // for their parents outside to take note of their end.
+    const ended = await waitReadable(pidfd, END_TIMEOUT_MS)
     closeSync(pidfd)
+    if (!ended)
+      throw new UtsuwaError('TIMEOUT', 'its first process was killed and has not ended', {
+        operation: `delete container ${record.id}`,
+      })
   }
   await removeCgroupOf(record)
 }
