@@ -1,7 +1,7 @@
 /** What the tests of engines share: a command line, a terminal, a daemon, an image; and the runtime, by its path. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +12,8 @@ export const runtimePath = resolve(import.meta.dirname, '../../../bin/utsuwa-oci
 
 export interface Outcome {
   readonly status: number | null
-  /** Standard output, and standard error after it. */
+  readonly stdout: string
+  /** Both, standard error last. */
   readonly output: string
 }
 
@@ -49,7 +50,8 @@ export class Workshop implements AsyncDisposable {
     const child = spawn(program, args, { stdio: ['ignore', ...fds], env: { ...process.env, ...env } })
     const [status] = (await once(child, 'exit')) as [number | null]
     for (const fd of fds) closeSync(fd)
-    return { status, output: outputs.map(path => readFileSync(path, 'utf8')).join('') }
+    const [stdout = '', stderr = ''] = outputs.map(path => readFileSync(path, 'utf8'))
+    return { status, stdout, output: stdout + stderr }
   }
 
   /** The same with a terminal: script(1) makes one, and passes on the exit status. */
@@ -74,12 +76,41 @@ export class Workshop implements AsyncDisposable {
     throw new Error(`${program} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`)
   }
 
+  /** @returns the path of its socket */
+  async startContainerd(): Promise<string> {
+    const socket = this.path('containerd.sock')
+    const config = this.path('containerd.toml')
+    mkdirSync(this.path('containerd-state'))
+    writeFileSync(
+      config,
+      [
+        'version = 2',
+        `root = "${this.path('containerd')}"`,
+        `state = "${this.path('containerd-state')}"`,
+        'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+        `[grpc]\naddress = "${socket}"`,
+      ].join('\n'),
+    )
+    await this.startDaemon(['containerd', '--config', config], ['ctr', '--address', socket, 'version'])
+    return socket
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { child } of this.#daemons.reverse()) {
       if (child.exitCode !== null) continue
       child.kill('SIGTERM')
       await once(child, 'exit')
     }
+    this.#unmountAll()
     rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Engines leave mounts behind: of their store onto itself, of network namespaces. The last made goes first. */
+  #unmountAll(): void {
+    const mountPoints = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map(line => line.split(' ')[4] ?? '')
+    for (const path of mountPoints.filter(each => each.startsWith(`${this.directory}/`)).reverse())
+      execFileSync('umount', ['--lazy', path])
   }
 }
