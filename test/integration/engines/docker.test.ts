@@ -63,7 +63,9 @@ test('the same: update, pause, stats', async () => {
   assert.equal(updated.status, 0, updated.output)
   const files = ['memory.max', 'memory.swap.max', 'cpu.max'].map(name => `/sys/fs/cgroup/${name}`)
   const inForce = await docker('exec', 'life', 'cat', ...files)
-  assert.equal(inForce.stdout, '100663296\n33554432\n50000 100000\n', inForce.output)
+  // Docker Engine looks for the file in its own cgroup, and in the root one leaves swap out, with a warning.
+  const swap = /not support swap limit/.test(updated.output) ? 'max' : '33554432'
+  assert.equal(inForce.stdout, `100663296\n${swap}\n50000 100000\n`, inForce.output)
 
   assert.equal((await docker('pause', 'life')).status, 0)
   assert.equal((await docker('unpause', 'life')).status, 0)
