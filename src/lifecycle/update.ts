@@ -31,7 +31,7 @@ export async function updateContainer(stateRoot: string, id: string, resources: 
   applyLimits(directory, writes)
   container.writeSpec({
     ...spec,
-    linux: { ...spec.linux, resources: { ...spec.linux?.resources, ...completed } },
+    linux: { ...spec.linux, resources: merge(spec.linux?.resources ?? {}, completed) },
   })
 }
 
@@ -52,6 +52,10 @@ function withoutZeros(section: object): object {
   return Object.fromEntries(Object.entries(section).filter(([name, value]) => !isUnset(name, value)))
 }
 
+function merge(current: LinuxResources, { memory, ...rest }: LinuxResources): LinuxResources {
+  return { ...current, ...rest, ...(memory === undefined ? {} : { memory: { ...current.memory, ...memory } }) }
+}
+
 /** The sections of `given`, with what they leave out as it is in `current`. */
 function complete(given: LinuxResources, current: LinuxResources): LinuxResources {
   const { memory, cpu } = given
@@ -62,11 +66,9 @@ function complete(given: LinuxResources, current: LinuxResources): LinuxResource
   }
 }
 
-/** Who lifts the limit of memory lifts that of memory and swap together, too. */
-function completeMemory(given: LinuxMemory, current: LinuxMemory): LinuxMemory {
-  const { swap, ...rest } = current
-  const lifted = given.limit !== undefined && BigInt(given.limit) < 0n
-  return { ...rest, ...(lifted || swap === undefined ? {} : { swap }), ...given }
+/** Swap is a sum that includes the limit. A limit alone leaves the bound on swap as it is, as with runc. */
+function completeMemory(given: LinuxMemory, { limit }: LinuxMemory): LinuxMemory {
+  return given.swap === undefined || limit === undefined ? given : { limit, ...given }
 }
 
 function applyLimits(directory: string, writes: readonly CgroupWrite[]): void {

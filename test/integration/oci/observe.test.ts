@@ -37,7 +37,8 @@ test('events --stats: one document, in the units that engines expect', async t =
   const id = await ground.create()
   const { type, id: of, data } = JSON.parse((await ground.succeed(['events', '--stats', id])).stdout) as StatsEvent
   assert.deepEqual([type, of], ['stats', id])
-  assert.deepEqual(data.pids, { current: 1, limit: 17 })
+  assert.equal(data.pids.limit, 17)
+  if (isOurs) assert.equal(data.pids.current, 1) // runc's init has threads
   assert.equal(data.memory.usage.limit, 64 * 1024 * 1024)
   assert.ok(data.memory.usage.usage > 0 && Object.keys(data.memory.raw).includes('anon'))
   assert.ok(data.cpu.usage.total >= data.cpu.usage.user, 'nanoseconds of both')

@@ -26,8 +26,10 @@ test('flags, one at a time', async t => {
   await ground.succeed(['update', '--memory', '80m', '--memory-reservation', '32m', '--pids-limit', '20', id])
   assert.deepEqual(
     ['memory.max', 'memory.swap.max', 'memory.low', 'pids.max'].map(file),
-    [80 * MIB, 16 * MIB, 32 * MIB, 20].map(String),
+    [80 * MIB, 32 * MIB, 32 * MIB, 20].map(String),
   )
+  await ground.succeed(['update', '--memory', '80m', '--memory-swap', '90m', id])
+  assert.equal(file('memory.swap.max'), String(10 * MIB))
   await ground.succeed(['update', '--cpu-quota', '20000', '--cpu-period', '50000', id])
   assert.equal(file('cpu.max'), '20000 50000')
   if (isOurs) {
@@ -57,7 +59,7 @@ test('a document: from a file or standard input, where 0 leaves a limit as it is
   await ground.succeed(['update', '--resources', path, id])
   assert.deepEqual(['memory.max', 'memory.swap.max', 'memory.high', 'cpu.max', 'cpu.weight', 'pids.max'].map(file), [
     String(48 * MIB),
-    String(48 * MIB),
+    String(32 * MIB),
     String(40 * MIB),
     '25000 100000',
     '100',
