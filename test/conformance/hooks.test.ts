@@ -51,7 +51,9 @@ class HookedGround extends Playground {
 
 test('each kind at its moment, in the listed order, with the state of that moment on standard input', async t => {
   const ground = new HookedGround(t)
-  const kinds = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const
+  // Without poststart on runc: 1.1 calls it in create.
+  const poststart = isOurs ? (['poststart'] as const) : []
+  const kinds = ['prestart', 'createRuntime', 'createContainer', 'startContainer', ...poststart, 'poststop'] as const
   ground.prepare(
     Object.fromEntries(kinds.map(kind => [kind, [ground.hook(`${kind}-1`), ground.hook(`${kind}-2`)]])) as Hooks,
   )
@@ -61,22 +63,22 @@ test('each kind at its moment, in the listed order, with the state of that momen
   assert.deepEqual(ground.names(), upTo(3))
   const { pid } = await ground.state(id)
   await ground.succeed(['start', id])
-  assert.deepEqual(ground.names(), upTo(5))
+  assert.deepEqual(ground.names(), upTo(kinds.length - 1))
   await ground.succeed(['kill', id, 'KILL'])
   await ground.waitFor(id, 'stopped')
-  assert.deepEqual(ground.names(), upTo(5))
+  assert.deepEqual(ground.names(), upTo(kinds.length - 1))
   await ground.succeed(['delete', id])
-  assert.deepEqual(ground.names(), upTo(6))
+  assert.deepEqual(ground.names(), upTo(kinds.length))
 
   const first = ground.called().filter(({ hook }) => hook.endsWith('-1'))
   assert.deepEqual(
     first.map(({ state }) => state.status),
-    ['creating', 'creating', 'creating', 'created', 'running', 'stopped'],
+    ['creating', 'creating', 'creating', 'created', ...poststart.map(() => 'running'), 'stopped'],
   )
   // Those in the container's namespaces see its PID as the container does.
   assert.deepEqual(
-    first.slice(0, 5).map(({ state }) => state.pid),
-    [pid, pid, 1, 1, pid],
+    first.slice(0, -1).map(({ state }) => state.pid),
+    [pid, pid, 1, 1, ...poststart.map(() => pid)],
   )
   for (const { state } of first) assert.deepEqual([state.id, state.bundle], [id, ground.bundle])
 })
@@ -110,13 +112,15 @@ test('a startContainer hook that fails stops the container before its command ru
   assert.deepEqual(ground.names(), ['startContainer', 'poststop'])
 })
 
-test('a poststart hook that fails is an error of start and stops the container', async t => {
+const runcCallsPoststartInCreate = isOurs ? false : 'runc 1.1 calls poststart in create'
+
+test('a poststart hook that fails is an error of start and stops the container', {
+  skip: runcCallsPoststartInCreate,
+}, async t => {
   const ground = new HookedGround(t)
   ground.prepare({ poststart: [ground.hook('poststart', 3)], poststop: [ground.hook('poststop')] })
   const id = await ground.create()
-  const { status } = await ground.call(['start', id])
-  if (!isOurs) return // version 1.3 of the specification says so; up to 1.2 it was a warning
-  assert.equal(status, 1)
+  assert.equal((await ground.call(['start', id])).status, 1)
   await ground.waitFor(id, 'stopped')
   await ground.succeed(['delete', id])
   assert.deepEqual(ground.names(), ['poststart', 'poststop'])
@@ -127,7 +131,7 @@ test('a poststop hook that fails is a warning: the others are called, and the co
   ground.prepare({ poststop: [ground.hook('poststop-1', 3), ground.hook('poststop-2')] })
   const id = await ground.create()
   const { stderr } = await ground.succeed(['delete', '--force', id])
-  assert.match(stderr, /level=warning/)
+  assert.match(stderr, isOurs ? /level=warning/ : /level=error/)
   assert.equal((await ground.call(['state', id])).status, 1)
   if (isOurs) assert.deepEqual(ground.names(), ['poststop-1', 'poststop-2']) // runc stops at the first
 })

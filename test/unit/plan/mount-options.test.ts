@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type MountOptions, mountAttributes, parseMountOptions } from '../../../src/plan/mount-options.ts'
+import {
+  type MountOptions,
+  mountAttributes,
+  mountOptionNames,
+  parseMountOptions,
+} from '../../../src/plan/mount-options.ts'
 
 const none: MountOptions = {
   bind: false,
@@ -98,4 +103,15 @@ test('what is left is for the file system, taken apart at commas unless they are
 
 test('an option of no meaning that begins with r is not taken for a recursive one', () => {
   assert.deepEqual(parseMountOptions(['rootcontext=x', 'rsize=1024']).data, ['rootcontext=x', 'rsize=1024'])
+})
+
+test('every option that the specification wants is known, but remount', () => {
+  const must = `async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec
+    noiversion nolazytime norelatime nostrictatime nosuid private rbind relatime ro rprivate rshared rslave runbindable rw
+    shared silent slave strictatime suid sync unbindable`
+  const should = `nosymfollow ratime rdev rdiratime rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime
+    rnosuid rnosymfollow rrelatime rro rrw rstrictatime rsuid rsymfollow symfollow idmap ridmap`
+  const known = new Set(mountOptionNames())
+  const missing = `${must} ${should}`.split(/\s+/).filter(option => !known.has(option))
+  assert.deepEqual(missing, [])
 })
