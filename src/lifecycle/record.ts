@@ -221,7 +221,8 @@ export function readSpec(stateRoot: string, id: string): RuntimeSpec {
 }
 
 function notFound(id: string): never {
-  throw new UtsuwaError('CONTAINER_NOT_FOUND', 'container does not exist', { operation: `find container ${id}` })
+  // runc's words, alone: engines and people look for them.
+  throw new UtsuwaError('CONTAINER_NOT_FOUND', 'container does not exist', { path: id })
 }
 
 /** All records, by id. */
