@@ -34,7 +34,8 @@ for (const file of modules) {
     const command = new Command(name)
     define(command)
     const summary = new RegExp(`\\b${name}: \\{\\s*summary: '([^']+)'`).exec(main)?.[1]
-    assert.ok(summary !== undefined && sections.get(`utsuwa ${name}`)?.includes(`\n${summary}`), summary)
+    assert.ok(summary !== undefined)
+    assert.ok(sections.get(`utsuwa ${name}`)?.includes(`\n${summary}`))
     const expected = command.options.map(({ flags, description }) => `${flags}\n${description}`)
     assert.deepEqual(flagsOf(`utsuwa ${name}`), expected)
   })
