@@ -61,7 +61,10 @@ test(`${RUNS} runs of an image and a directory, every tenth killed, leave nothin
     const source = run % 2 === 0 ? [image] : ['--rootfs', rootfs]
     const args = ['run', '--rm', ...source, 'sh', '-c', 'exit 3']
     if (run % KILL_EVERY === 0) await killedRun(workplace.argv(...args))
-    else assert.equal((await workplace.utsuwa(...args)).exitCode, 3, `run ${run}`)
+    else {
+      const { exitCode, stderr } = await workplace.utsuwa(...args)
+      assert.equal(exitCode, 3, `run ${run}: ${stderr}`)
+    }
   }
   const listed = await workplace.utsuwa('ps', '-a', '-q')
   for (const id of listed.stdout.split('\n').filter(Boolean))
