@@ -7,6 +7,7 @@
  * brings streams, sockets and readline along), and doubles the time of its start. Dependencies are bundled: to resolve
  * undici's hundred files costs more than to run them. Minifying was measured to gain nothing.
  */
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
@@ -33,6 +34,17 @@ const shared: BuildOptions = {
 /** CommonJS packages call `require('node:…')`, which an ES module lacks; nothing else is left to require after bundling. */
 const requireBuiltins = 'const require = process.getBuiltinModule;\n'
 
+/** With `-dirty` where files were changed; `unknown` outside a clone. */
+function describeCommit(): string {
+  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  return status === 0 ? stdout.trim() : 'unknown'
+}
+
+const commit = { 'process.env.UTSUWA_COMMIT': JSON.stringify(describeCommit()) }
+
 async function bundle(options: BuildOptions): Promise<void> {
   const { outputFiles = [] } = await build({ ...shared, ...options })
   for (const { path, text } of outputFiles)
@@ -57,13 +69,13 @@ function copyNative(): void {
 emptyDist()
 copyNative()
 try {
-  await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' } })
+  await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' }, define: commit })
   await bundle({
     entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' },
     format: 'cjs',
     splitting: false,
     outExtension: { '.js': '.cjs' },
-    define: { 'import.meta.dirname': '__dirname' },
+    define: { ...commit, 'import.meta.dirname': '__dirname' },
   })
 } catch (error) {
   // esbuild has printed each error with its line; only what is not an error of the sources is news.

@@ -39,6 +39,12 @@ const ALL_CAPABILITIES = 2n ** 64n - 1n
 /** The answer at a barrier that asks for nothing. */
 const GO_ON = Buffer.of(1)
 
+/**
+ * Who makes the container's cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. `disabled`: nobody;
+ * the container stays in the caller's.
+ */
+export type CgroupManager = 'cgroupfs' | 'systemd' | 'disabled'
+
 export interface CreateOptions {
   /** Directory that holds a directory for each container. */
   readonly stateRoot: string
@@ -52,8 +58,8 @@ export interface CreateOptions {
   readonly gate: 'report' | 'socket'
   /** Absolute below the cgroup mount. Default: from linux.cgroupsPath, or beside the caller's own cgroup. */
   readonly cgroupPath?: string
-  /** Who makes the cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. Default: cgroupfs. */
-  readonly cgroupManager?: 'cgroupfs' | 'systemd'
+  /** Default: cgroupfs. */
+  readonly cgroupManager?: CgroupManager
   /** A detached mount as root file system, instead of root.path. */
   readonly rootfsMountFd?: number
   /** A connected Unix socket that gets the master of the terminal. */
@@ -164,7 +170,7 @@ type CgroupPlace = Pick<CompileInput, 'cgroupPath' | 'systemdUnit'>
 
 function placeInCgroups({ cgroupPath, cgroupManager, spec, id }: CreateOptions, host: HostFacts): CgroupPlace {
   const cgroupsPath = spec.linux?.cgroupsPath
-  if (host.cgroupMount === undefined) return { cgroupPath: undefined }
+  if (host.cgroupMount === undefined || cgroupManager === 'disabled') return { cgroupPath: undefined }
   if (cgroupManager === 'systemd') {
     const unit = systemdUnit(cgroupsPath, id)
     return { cgroupPath: unit.cgroupPath, systemdUnit: unit }

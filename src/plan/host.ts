@@ -24,11 +24,11 @@ export function compileCgroup(input: CompileInput, processes: OperationOf<'creat
   const { spec, cgroupPath, host } = input
   const resources = spec.linux?.resources ?? {}
   const writes = compileResources(resources)
-  if (host.cgroupMount === undefined && writes[0] !== undefined)
-    throw new UtsuwaError('CGROUP_ERROR', 'the host has no cgroup v2 hierarchy, so nothing can be limited', {
-      configPointer: writes[0].pointer,
-    })
-  if (cgroupPath === undefined || host.cgroupMount === undefined) return []
+  if (cgroupPath === undefined || host.cgroupMount === undefined) {
+    if (writes[0] === undefined) return []
+    const reason = host.cgroupMount === undefined ? 'the host has no cgroup v2 hierarchy' : 'cgroups are disabled'
+    throw new UtsuwaError('CGROUP_ERROR', `${reason}, so nothing can be limited`, { configPointer: writes[0].pointer })
+  }
   const required = writes.flatMap(({ controller }) => controller ?? [])
   const useful = usefulControllers.filter(controller => host.cgroupControllers.includes(controller))
   const rules = [...(resources.devices ?? []), ...defaultDeviceRules]

@@ -1,4 +1,5 @@
 /** What a command of `utsuwa-oci` is made of. */
+import type { CgroupManager } from '../../lifecycle/create.ts'
 import { type FlagTable, type FlagValues, type ParseOptions, usageError } from './flags.ts'
 import type { Log } from './log.ts'
 
@@ -6,8 +7,7 @@ import type { Log } from './log.ts'
 export interface Context {
   /** Directory that holds a directory for each container. */
   readonly stateRoot: string
-  /** `linux.cgroupsPath` is `slice:prefix:name`. */
-  readonly systemdCgroup: boolean
+  readonly cgroupManager: CgroupManager
   readonly log: Log
 }
 

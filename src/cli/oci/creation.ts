@@ -26,7 +26,7 @@ const FIRST_PRESERVED_FD = 3
 export function creationOptions(
   id: string,
   flags: CreationFlags,
-  { stateRoot, systemdCgroup, log }: Context,
+  { stateRoot, cgroupManager, log }: Context,
 ): CreateOptions {
   const bundle = readBundle(flags.bundle ?? '.')
   const listenFds = countListenFds(process.env)
@@ -41,7 +41,7 @@ export function creationOptions(
     noPivot: flags['no-pivot'],
     noNewKeyring: flags['no-new-keyring'],
     preserveFds,
-    cgroupManager: systemdCgroup ? 'systemd' : 'cgroupfs',
+    cgroupManager,
     onWarning: warning => log.warning(describeError(warning)),
   }
 }

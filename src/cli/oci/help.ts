@@ -1,6 +1,6 @@
 /** Texts that the command prints about itself. */
 import { OCI_VERSION } from '../../spec/runtime.ts'
-import { version } from '../version.ts'
+import { commit, version } from '../version.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands.ts'
 import { describeFlags, type FlagTable } from './flags.ts'
@@ -9,7 +9,7 @@ export const helpFlags = { help: { short: 'h', help: 'show this help' } } as con
 
 /** In the layout of runc's, which engines take apart. */
 export function versionText(): string {
-  return `utsuwa-oci version ${version}\nspec: ${OCI_VERSION}\nnode: ${process.versions.node}\n`
+  return `utsuwa-oci version ${version}\ncommit: ${commit}\nspec: ${OCI_VERSION}\nnode: ${process.versions.node}\n`
 }
 
 export function globalHelp(globalFlags: FlagTable): string {

@@ -5,6 +5,7 @@
  * parses its words by hand and loads nothing that a verb does not need.
  */
 import { join } from 'node:path'
+import type { CgroupManager } from '../../lifecycle/create.ts'
 import { writeAll } from '../write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'
@@ -18,6 +19,7 @@ const globalFlags = {
   'log-format': { value: 'FORMAT', help: 'text or json; default: text' },
   debug: { help: 'log more' },
   'systemd-cgroup': { help: 'linux.cgroupsPath has the form slice:prefix:name' },
+  'cgroup-manager': { value: 'NAME', help: 'cgroupfs, systemd (as --systemd-cgroup) or disabled; default: cgroupfs' },
   rootless: { value: 'BOOL', help: 'accepted: true, false or auto' },
   version: { short: 'v', help: 'print the version' },
   ...helpFlags,
@@ -65,7 +67,20 @@ function find(name: string): Command {
 const helpFor = (name: string): string => commandHelp(name, find(name))
 
 function contextOf(flags: GlobalFlags, log: Log): Context {
-  return { stateRoot: flags.root ?? defaultRoot(), systemdCgroup: flags['systemd-cgroup'], log }
+  checkRootless(flags)
+  return { stateRoot: flags.root ?? defaultRoot(), cgroupManager: cgroupManagerOf(flags), log }
+}
+
+function cgroupManagerOf(flags: GlobalFlags): CgroupManager {
+  const name = flags['cgroup-manager'] ?? (flags['systemd-cgroup'] ? 'systemd' : 'cgroupfs')
+  if (name === 'cgroupfs' || name === 'systemd' || name === 'disabled') return name
+  throw usageError(`unknown cgroup-manager ${JSON.stringify(name)}`)
+}
+
+/** Whether there is root is what the kernel says; what the caller says of it may be wrong, but not nonsense. */
+function checkRootless({ rootless = 'auto' }: GlobalFlags): void {
+  if (!/^(auto|true|false|1|0)$/i.test(rootless))
+    throw usageError(`invalid value ${JSON.stringify(rootless)} for rootless`)
 }
 
 /** Only root can write to /run; others have a directory of theirs below it. */

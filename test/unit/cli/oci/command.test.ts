@@ -19,7 +19,7 @@ test('every command has a help that names its flags', () => {
 })
 
 test('the version is laid out as engines expect it', () => {
-  assert.match(versionText(), /^utsuwa-oci version \d+\.\d+\.\d+\S*\nspec: 1\.\d+\.\d+\n/)
+  assert.match(versionText(), /^utsuwa-oci version \d+\.\d+\.\d+\S*\ncommit: \S+\nspec: 1\.\d+\.\d+\n/)
 })
 
 test('the flags that engines pass to create and run are known', () => {
