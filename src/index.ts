@@ -4,16 +4,23 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Image } from './image/image.ts'
+import type { HistoryEntry, ImageDetails } from './image/inspect.ts'
+import type { Pruned, PruneOptions as StorePruneOptions } from './image/prune.ts'
 import type { PullOptions as StorePullOptions } from './image/pull.ts'
+import type { RemovedImage } from './image/remove.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/container.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 
 export type { ContainerOptions } from './config/options.ts'
 export { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
-export type { PullProgress } from './image/pull.ts'
+export type { HistoryEntry, ImageDetails, ImageLayer } from './image/inspect.ts'
+export type { Pruned } from './image/prune.ts'
+export type { RemovedImage } from './image/remove.ts'
+export type { PullProgress } from './image/transfer.ts'
 export { Container, type CreateOptions, create, planOf, type Roots } from './lifecycle/container.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
+export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { type ContainerSummary, containers, type RemoveOptions, removeContainer } from './lifecycle/list.ts'
 export type { OomKill, Phases, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
@@ -40,20 +47,69 @@ export async function images({ root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {}):
 }
 
 export interface RemoveImageOptions extends Pick<Roots, 'root'> {
-  /** Remove it although a container uses it. Default: false. */
+  /** Remove it although a container uses it, and by its id although it has several names. Default: false. */
   readonly force?: boolean
 }
 
 /**
  * Removes a name of an image and, with the last one, the image and what only it uses.
+ * @param nameOrId a name, an image id or its beginning, or a manifest digest
  * @throws UtsuwaError IMAGE_NOT_FOUND, IMAGE_IN_USE
  */
 export async function removeImage(
   nameOrId: string,
   { root = DEFAULT_ROOT, force = false }: RemoveImageOptions = {},
-): Promise<Image> {
+): Promise<RemovedImage> {
   const { removeImage: removeFrom } = await import('./image/remove.ts')
   return removeFrom(root, nameOrId, { force })
+}
+
+export type PruneOptions = StorePruneOptions & Pick<Roots, 'root'>
+
+/**
+ * Removes images that have no name, or with `all` those that no container uses, and what nothing needs any more: blobs,
+ * layers, leftovers of crashes. Works on a full disk.
+ */
+export async function prune({ root = DEFAULT_ROOT, ...options }: PruneOptions = {}): Promise<Pruned> {
+  const { prune: pruneStore } = await import('./image/prune.ts')
+  return pruneStore(root, options)
+}
+
+/**
+ * Gives an image one more name; an image that has it loses it.
+ * @throws UtsuwaError IMAGE_NOT_FOUND, INVALID_REFERENCE
+ */
+export async function tag(
+  nameOrId: string,
+  name: string,
+  { root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {},
+): Promise<Image> {
+  const { tag: tagIn } = await import('./image/tag.ts')
+  return tagIn(root, nameOrId, name)
+}
+
+/**
+ * All that the store knows of an image.
+ * @throws UtsuwaError IMAGE_NOT_FOUND
+ */
+export async function inspectImage(
+  nameOrId: string,
+  { root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {},
+): Promise<ImageDetails> {
+  const { inspectImage: inspectIn } = await import('./image/inspect.ts')
+  return inspectIn(root, nameOrId)
+}
+
+/**
+ * The steps that made an image, the last one first.
+ * @throws UtsuwaError IMAGE_NOT_FOUND
+ */
+export async function history(
+  nameOrId: string,
+  { root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {},
+): Promise<HistoryEntry[]> {
+  const { history: historyIn } = await import('./image/inspect.ts')
+  return historyIn(root, nameOrId)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */

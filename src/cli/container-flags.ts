@@ -75,7 +75,7 @@ export function addContainerFlags(command: Command): Command {
     .option('-l, --label <NAME=VALUE>', 'label', collectPair)
 }
 
-function collect(value: string, previous: readonly string[] = []): string[] {
+export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value]
 }
 

@@ -19,9 +19,13 @@ const entries: Readonly<Record<string, Entry>> = {
   pull: { summary: 'fetch an image from a registry', load: () => import('./commands/pull.ts') },
   images: { summary: 'list the images of the store', load: () => import('./commands/images.ts') },
   rmi: { summary: 'remove images', load: () => import('./commands/rmi.ts') },
+  tag: { summary: 'give an image another name', load: () => import('./commands/tag.ts') },
+  history: { summary: 'show the steps that made an image', load: () => import('./commands/history.ts') },
+  prune: { summary: 'remove images and data that nothing uses', load: () => import('./commands/prune.ts') },
   run: { summary: 'run a command in a new container', load: () => import('./commands/run.ts') },
   ps: { summary: 'list containers', load: () => import('./commands/ps.ts') },
   rm: { summary: 'remove containers', load: () => import('./commands/rm.ts') },
+  inspect: { summary: 'print all that is known of containers and images', load: () => import('./commands/inspect.ts') },
   plan: { summary: 'print the kernel operations of a container', load: () => import('./commands/plan.ts') },
   doctor: { summary: 'check what this machine has and what is missing', load: () => import('./commands/doctor.ts') },
 }

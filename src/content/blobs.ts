@@ -1,6 +1,6 @@
 /** Blobs of the store: present, read, added. */
 import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest, digestOf } from '../spec/digest.ts'
 import { isErrno } from '../util/errno.ts'
@@ -45,12 +45,17 @@ export function streamBlob(root: string, digest: Digest): AsyncIterable<Buffer> 
   return createReadStream(blobPath(root, digest), { highWaterMark: READ_SIZE })
 }
 
-/** Stores bytes whose digest the caller has verified. */
+/** Stores a document whose digest the caller has verified; one that is there and damaged is replaced. */
 export async function putBlob(root: string, digest: Digest, bytes: Buffer): Promise<void> {
-  if ((await blobSize(root, digest)) !== undefined) return
   try {
+    if (await isStored(root, digest, bytes)) return
     await writeDurably(blobPath(root, digest), bytes, { temporaryDirectory: tmpPath(root), mode: 0o644 })
   } catch (cause) {
     throw storeError(cause, `store blob ${digest}`)
   }
+}
+
+async function isStored(root: string, digest: Digest, bytes: Buffer): Promise<boolean> {
+  if ((await blobSize(root, digest)) !== bytes.length) return false
+  return bytes.equals(await readFile(blobPath(root, digest)))
 }

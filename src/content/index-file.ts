@@ -5,6 +5,7 @@ import { type Descriptor, parseImageIndex } from '../spec/image.ts'
 import { writeDurably } from './durable.ts'
 import { acquireLock } from './lock.ts'
 import { indexLockPath, indexPath, storeError, tmpPath } from './paths.ts'
+import { usingReserve } from './reserve.ts'
 
 /** image-spec annotations.md; skopeo reads it as the last part of `oci:DIR:NAME`. */
 export const REF_NAME = 'org.opencontainers.image.ref.name'
@@ -28,7 +29,9 @@ export async function updateIndex(root: string, change: (entries: Descriptor[]) 
     await using _lock = await acquireLock(indexLockPath(root), 'exclusive')
     const manifests = change(await readIndex(root))
     const json = JSON.stringify({ schemaVersion: 2, manifests }, undefined, 2)
-    await writeDurably(indexPath(root), json, { temporaryDirectory: tmpPath(root), mode: 0o644 })
+    await usingReserve(root, () =>
+      writeDurably(indexPath(root), json, { temporaryDirectory: tmpPath(root), mode: 0o644 }),
+    )
   } catch (cause) {
     throw storeError(cause, `write ${indexPath(root)}`)
   }

@@ -6,6 +6,7 @@
  *     containers/ID/        one active snapshot: upper/, work/, snapshot.json
  *     tmp/                  work in progress, with a lock on each directory; what is not locked is left over
  *     lock, index.lock      see lock.ts
+ *     reserve               see reserve.ts
  */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -24,6 +25,7 @@ export const layersPath = (root: string) => join(root, 'layers')
 export const containersPath = (root: string) => join(root, 'containers')
 export const tmpPath = (root: string) => join(root, 'tmp')
 export const storeLockPath = (root: string) => join(root, 'lock')
+export const reservePath = (root: string) => join(root, 'reserve')
 export const indexLockPath = (root: string) => join(root, 'index.lock')
 
 /** A name for work on something that has a digest: the same for all who want the same. */

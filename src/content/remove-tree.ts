@@ -1,17 +1,37 @@
 /** Removing directories whose content a container or an image chose. */
 import { randomBytes } from 'node:crypto'
 import { readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../util/errno.ts'
 
 /** Deeper directories are moved up first: a path to what is in them would be longer than the kernel's 4,096 bytes. */
 const LONGEST_PATH = 2048
 const SLASH = Buffer.from('/')
 
+/** A process that writes to a tree after its parent was killed is at its end; it cannot make anything in a removed directory. */
+const LATE_WRITER_MS = 10_000
+const RETRY_MS = 20
+
+/** Removes a file or a tree, and may take note of what it was. */
+export type Remove = (path: string) => Promise<void>
+
 /**
  * Removes a file or a directory with all that is in it; one that is not there is fine. Links are removed, not followed.
- * Nobody else may write to it meanwhile.
+ *
+ * Whoever still writes to it is outrun: an applier whose parent was killed goes on for as long as its input lasts.
  */
 export async function removeTree(path: string): Promise<void> {
+  for (const deadline = Date.now() + LATE_WRITER_MS; ; await sleep(RETRY_MS)) {
+    try {
+      return await removeOnce(path)
+    } catch (error) {
+      const late = isErrno(error, 'ENOTEMPTY') || isErrno(error, 'ENOENT')
+      if (!late || Date.now() > deadline) throw error
+    }
+  }
+}
+
+async function removeOnce(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })
   } catch {

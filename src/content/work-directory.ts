@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
 import { lockHandle, tryLockHandle } from './lock.ts'
 import { tmpPath } from './paths.ts'
-import { removeTree } from './remove-tree.ts'
+import { type Remove, removeTree } from './remove-tree.ts'
 
 /** A temporary file of writeDurably lives for milliseconds; one that is this old was left over. */
 const STALE_FILE_MS = 60 * 60 * 1000
@@ -45,7 +45,7 @@ export async function acquireWorkDirectory(root: string, name: string, signal?: 
 }
 
 /** Removes what crashed processes left in `tmp/`. */
-export async function collectLeftovers(root: string): Promise<void> {
+export async function collectLeftovers(root: string, remove: Remove = removeTree): Promise<void> {
   for (const name of await readdir(tmpPath(root))) {
     const path = join(tmpPath(root), name)
     const handle = await openDirectory(path)
@@ -54,15 +54,15 @@ export async function collectLeftovers(root: string): Promise<void> {
       continue
     }
     const unused = tryLockHandle(handle, 'exclusive') && (await isAt(handle, path))
-    if (unused) await discard(handle, path)
+    if (unused) await discard(handle, path, remove)
     else await handle.close()
   }
 }
 
 /** Removed before it is unlocked: a successor must not find what it is about to lose. */
-async function discard(handle: FileHandle, path: string): Promise<void> {
+async function discard(handle: FileHandle, path: string, remove: Remove = removeTree): Promise<void> {
   try {
-    await removeTree(path)
+    await remove(path)
   } finally {
     await handle.close()
   }

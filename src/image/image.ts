@@ -18,7 +18,7 @@ import {
 } from '../spec/image.ts'
 
 export interface Image {
-  /** The full name: `docker.io/library/alpine:latest`. */
+  /** The full name: `docker.io/library/alpine:latest`; `@sha256:…` of the manifest for an image without a name. */
   reference: string
   manifestDigest: Digest
   /** Image id: the digest of the image config. */
@@ -38,7 +38,7 @@ const MIN_ID_PREFIX = 4
 /**
  * All images, in the order in which they were pulled.
  *
- * @throws UtsuwaError STORE_CORRUPT
+ * @throws UtsuwaError STORE_CORRUPT that says which image to remove
  */
 export async function listImages(root: string): Promise<Image[]> {
   const images: Image[] = []
@@ -52,24 +52,50 @@ export async function listImages(root: string): Promise<Image[]> {
  * @throws UtsuwaError IMAGE_NOT_FOUND, INVALID_REFERENCE, INVALID_ARGUMENT when an id is ambiguous
  */
 export async function resolveImage(root: string, text: string): Promise<Image> {
+  return loadImage(root, (await resolveEntries(root, text)).entries[0])
+}
+
+export interface ResolvedEntries {
+  /** The one that has the name; all of the image, when it was given by id or digest. */
+  entries: [Descriptor, ...Descriptor[]]
+  byName: boolean
+}
+
+/**
+ * What `text` means, without reading more than it takes: a name is found even when its image is damaged.
+ *
+ * @throws UtsuwaError as resolveImage
+ */
+export async function resolveEntries(root: string, text: string): Promise<ResolvedEntries> {
   const entries = await readIndexIfAny(root)
   const name = fullNameOf(text)
-  const named = entries.find(entry => nameOf(entry) === name)
-  if (named !== undefined) return loadImage(root, named)
-  const images = await Promise.all(entries.map(entry => loadImage(root, entry)))
-  const found = images.filter(image => isMeant(image, text))
-  const [image] = found
-  if (image === undefined) {
+  const named = entries.find(entry => nameOf(entry) === name && name !== undefined)
+  if (named !== undefined) return { entries: [named], byName: true }
+  const found: { entry: Descriptor; id: Digest }[] = []
+  for (const entry of entries) {
+    const id = await imageIdOf(root, entry)
+    if (isMeant(id, entry.digest, name, text)) found.push({ entry, id })
+  }
+  const [first, ...more] = found
+  if (first === undefined) {
     if (name === undefined) parseReference(text) // Says what is wrong with the name.
     throw new UtsuwaError('IMAGE_NOT_FOUND', 'no such image in the store', {
       operation: `find image ${text}`,
       hint: `utsuwa pull ${text}`,
     })
   }
-  if (new Set(found.map(({ id }) => id)).size > 1) {
+  if (more.some(({ id }) => id !== first.id)) {
     throw new UtsuwaError('INVALID_ARGUMENT', `${found.length} images begin so`, { operation: `find image ${text}` })
   }
-  return image
+  return { entries: [first.entry, ...more.map(({ entry }) => entry)], byName: false }
+}
+
+/** That of a damaged image is its manifest's digest, so that it can be spoken of. */
+async function imageIdOf(root: string, entry: Descriptor): Promise<Digest> {
+  return loadManifest(root, entry).then(
+    ({ config }) => config.digest,
+    () => entry.digest,
+  )
 }
 
 export function nameOf(entry: Descriptor): string | undefined {
@@ -84,24 +110,40 @@ export async function loadManifest(root: string, entry: Descriptor): Promise<Ima
   })
 }
 
+/** @throws UtsuwaError STORE_CORRUPT that says which image to remove */
 export async function loadImage(root: string, entry: Descriptor): Promise<Image> {
-  const manifest = await loadManifest(root, entry)
-  const config = parseImageConfig(await readBlob(root, manifest.config.digest, MAX_CONFIG_SIZE))
-  const diffIds = config.rootfs.diff_ids
-  const layers = await Promise.all(diffIds.map(diffId => readLayer(root, diffId)))
-  return {
-    reference: nameOf(entry) ?? `@${entry.digest}`,
-    manifestDigest: entry.digest,
-    id: manifest.config.digest,
-    config,
-    diffIds,
-    size: layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0),
-    ...(config.created === undefined ? {} : { created: config.created }),
+  const reference = referenceOf(entry)
+  try {
+    const manifest = await loadManifest(root, entry)
+    const config = parseImageConfig(await readBlob(root, manifest.config.digest, MAX_CONFIG_SIZE))
+    const diffIds = config.rootfs.diff_ids
+    const layers = await Promise.all(diffIds.map(diffId => readLayer(root, diffId)))
+    return {
+      reference,
+      manifestDigest: entry.digest,
+      id: manifest.config.digest,
+      config,
+      diffIds,
+      size: layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0),
+      ...(config.created === undefined ? {} : { created: config.created }),
+    }
+  } catch (cause) {
+    if (!(cause instanceof UtsuwaError)) throw cause
+    throw new UtsuwaError('STORE_CORRUPT', cause.message, {
+      operation: `read image ${reference}`,
+      hint: `remove it with utsuwa rmi ${reference}, then pull it again`,
+      cause,
+    })
   }
 }
 
+/** What an image is called: its name, or for one without a name what else leads to it. */
+export function referenceOf(entry: Descriptor): string {
+  return nameOf(entry) ?? `@${entry.digest}`
+}
+
 /** A store that nobody has pulled into yet has no images, and asking must not make it. */
-async function readIndexIfAny(root: string): Promise<Descriptor[]> {
+export async function readIndexIfAny(root: string): Promise<Descriptor[]> {
   return readIndex(root).catch((error: unknown) => {
     if (error instanceof UtsuwaError && isMissingFile(error.cause)) return []
     throw error
@@ -120,8 +162,10 @@ function fullNameOf(text: string): string | undefined {
   }
 }
 
-function isMeant({ id, manifestDigest }: Image, text: string): boolean {
-  if (text === id || text === manifestDigest) return true
+function isMeant(id: Digest, manifestDigest: Digest, name: string | undefined, text: string): boolean {
+  if (text === id || text === manifestDigest || text === `@${manifestDigest}`) return true
+  // A name by digest that was pulled by tag: `alpine@sha256:…`.
+  if (name?.endsWith(`@${manifestDigest}`)) return true
   const prefix = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text
   return prefix.length >= MIN_ID_PREFIX && /^[0-9a-f]+$/.test(prefix) && hexOf(id).startsWith(prefix)
 }

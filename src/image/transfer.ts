@@ -10,7 +10,6 @@ import { Ingest } from '../content/ingest.ts'
 import { workName } from '../content/paths.ts'
 import { acquireWorkDirectory } from '../content/work-directory.ts'
 import type { LayerLimits } from '../layer/limits.ts'
-import type { RegistryClient } from '../registry/client.ts'
 import { commitLayer, readLayer } from '../snapshot/layers.ts'
 import type { Descriptor, DiffId, Digest } from '../spec/image.ts'
 import { Semaphore } from './semaphore.ts'
@@ -21,6 +20,8 @@ export type PullProgress =
   | { kind: 'present'; digest: Digest }
   /** `current` of `total` compressed bytes are here. */
   | { kind: 'downloading'; digest: Digest; current: number; total: number }
+  /** All bytes are here; their digest is checked and they are flushed to disk. */
+  | { kind: 'verifying'; digest: Digest }
   | { kind: 'downloaded'; digest: Digest }
   | { kind: 'unpacking'; digest: Digest }
   | { kind: 'unpacked'; digest: Digest }
@@ -34,9 +35,12 @@ export interface LayerToPull {
   diffId: DiffId
 }
 
-interface TransferOptions {
+/** The bytes of a layer as stored: from a registry, an archive, a directory. Their digest is for the receiver to check. */
+export type ReadLayer = (layer: Descriptor) => AsyncIterable<Buffer>
+
+export interface TransferOptions {
   onProgress: (progress: PullProgress) => void
-  /** Aborted at the first failure; `client` must listen to it as well. */
+  /** Called at the first failure; what `readLayer` returns must listen to it as well. */
   stop: () => void
   /** Fires after `stop`, or when the caller of the pull wants no more. */
   signal: AbortSignal
@@ -45,17 +49,15 @@ interface TransferOptions {
 
 export class LayerTransfer {
   readonly #root: string
-  readonly #client: RegistryClient
-  readonly #repository: string
+  readonly #readLayer: ReadLayer
   readonly #options: TransferOptions
   readonly #downloads = new Semaphore(DOWNLOADS)
   readonly #unpacks = new Semaphore(UNPACKS)
   #failure: { error: unknown } | undefined
 
-  constructor(root: string, client: RegistryClient, repository: string, options: TransferOptions) {
+  constructor(root: string, readLayer: ReadLayer, options: TransferOptions) {
     this.#root = root
-    this.#client = client
-    this.#repository = repository
+    this.#readLayer = readLayer
     this.#options = options
   }
 
@@ -120,8 +122,10 @@ export class LayerTransfer {
   async #fetch(ingest: Ingest, descriptor: Descriptor): Promise<void> {
     const { onProgress } = this.#options
     const { digest, size } = descriptor
-    const source = this.#client.readBlob(this.#repository, descriptor)
-    await ingest.take(source, current => onProgress({ kind: 'downloading', digest, current, total: size }))
+    await ingest.take(this.#readLayer(descriptor), current => {
+      onProgress({ kind: 'downloading', digest, current, total: size })
+      if (current === size) onProgress({ kind: 'verifying', digest })
+    })
     onProgress({ kind: 'downloaded', digest })
   }
 

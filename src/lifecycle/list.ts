@@ -36,7 +36,7 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
 }
 
-function summarize({ id, pid, created, managed }: ContainerRecord, status: ContainerStatus): ContainerSummary {
+export function summarize({ id, pid, created, managed }: ContainerRecord, status: ContainerStatus): ContainerSummary {
   return {
     id,
     name: managed?.name,

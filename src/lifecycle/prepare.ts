@@ -1,6 +1,6 @@
 /** From what a caller asks for (an image, a directory, a bundle, a spec) to a runtime spec and a root file system. */
 import { closeSync, openSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
@@ -72,7 +72,8 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
     import('../snapshot/active.ts'),
   ])
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
-  const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds))
+  const owner = dirname(resolve(input.mountPoint))
+  const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds, owner))
   try {
     const spec = specFor(input, image.config.config ?? {}, input.mountPoint, containerFileReader(rootfsMountFd))
     return {

@@ -1,9 +1,10 @@
 /** Active snapshots: what a container writes, on top of committed layers. Nothing is mounted here. */
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acquireLock } from '../content/lock.ts'
 import { containersPath, makeStore, storeError, storeLockPath } from '../content/paths.ts'
-import { removeTree } from '../content/remove-tree.ts'
+import { type Remove, removeTree } from '../content/remove-tree.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { RootDirectory } from '../layer/translate.ts'
 import { type DiffId, isDigest } from '../spec/image.ts'
@@ -24,12 +25,14 @@ export interface ActiveSnapshot {
  * too, and no removal of an image takes them away.
  *
  * @param diffIds lowest layer first, as in the image config
+ * @param owner host path that is there for as long as anybody knows of the container; without it, until it is removed
  * @throws UtsuwaError CONTAINER_EXISTS, STORE_CORRUPT when a layer is missing, NO_SPACE
  */
 export async function prepareSnapshot(
   root: string,
   containerId: string,
   diffIds: readonly DiffId[],
+  owner?: string,
 ): Promise<ActiveSnapshot> {
   await makeStore(root)
   await using _lock = await acquireLock(storeLockPath(root), 'shared')
@@ -46,7 +49,7 @@ export async function prepareSnapshot(
   }
   try {
     // Not flushed, which would take longer than all the rest of a start: no container survives a power cut.
-    await writeFile(join(path, 'snapshot.json'), JSON.stringify({ diffIds }), { mode: 0o600 })
+    await writeFile(join(path, 'snapshot.json'), JSON.stringify({ diffIds, owner }), { mode: 0o600 })
     const upperDir = join(path, 'upper')
     const workDir = join(path, 'work')
     await makeUpper(upperDir, rootDirectory)
@@ -96,20 +99,48 @@ export async function lowerDirsOf(root: string, diffIds: readonly DiffId[]): Pro
 /** The layers of every container, lowest first, by container id. */
 export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]>> {
   const layers = new Map<string, DiffId[]>()
-  for (const id of await readdir(containersPath(root))) {
-    const diffIds = await readSnapshot(join(snapshotPath(root, id), 'snapshot.json'))
-    if (diffIds !== undefined) layers.set(id, diffIds)
+  for (const id of await containerIds(root)) {
+    const snapshot = await readSnapshot(root, id)
+    if (snapshot !== undefined && !isAbandoned(snapshot)) layers.set(id, snapshot.diffIds)
   }
   return layers
 }
 
-/** Undefined for a directory whose making a crash cut short: it has no container. */
-async function readSnapshot(path: string): Promise<DiffId[] | undefined> {
+/**
+ * Removes what containers wrote that nobody knows of any more: what is known of them is gone with a reboot, and then no
+ * command could. The caller holds the store lock exclusively, so none is in the making.
+ */
+export async function removeAbandonedSnapshots(root: string, remove: Remove): Promise<void> {
+  for (const id of await containerIds(root)) {
+    const snapshot = await readSnapshot(root, id)
+    if (snapshot === undefined || isAbandoned(snapshot)) await remove(snapshotPath(root, id))
+  }
+}
+
+interface SnapshotRecord {
+  diffIds: DiffId[]
+  owner?: string
+}
+
+const isAbandoned = ({ owner }: SnapshotRecord) => owner !== undefined && !existsSync(owner)
+
+async function containerIds(root: string): Promise<string[]> {
   try {
-    const { diffIds } = JSON.parse(await readFile(path, 'utf8')) as { diffIds?: unknown }
-    return Array.isArray(diffIds) && diffIds.every(id => typeof id === 'string' && isDigest(id))
-      ? (diffIds as string[] as DiffId[])
-      : undefined
+    return await readdir(containersPath(root))
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return []
+    throw storeError(cause, `read ${containersPath(root)}`)
+  }
+}
+
+/** Undefined for a directory whose making a crash cut short: it has no container. */
+async function readSnapshot(root: string, id: string): Promise<SnapshotRecord | undefined> {
+  const path = join(snapshotPath(root, id), 'snapshot.json')
+  try {
+    const { diffIds, owner } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+    if (!Array.isArray(diffIds) || !diffIds.every(diffId => typeof diffId === 'string' && isDigest(diffId)))
+      return undefined
+    return { diffIds: diffIds as string[] as DiffId[], ...(typeof owner === 'string' ? { owner } : {}) }
   } catch (cause) {
     if (cause instanceof SyntaxError || isErrno(cause, 'ENOENT')) return undefined
     throw storeError(cause, `read ${path}`)

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory, writeDurably } from '../content/durable.ts'
 import { layersPath, storeError, workName } from '../content/paths.ts'
-import { removeTree } from '../content/remove-tree.ts'
+import type { Remove } from '../content/remove-tree.ts'
 import { acquireWorkDirectory } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
 import { type AppliedLayer, applyLayer } from '../layer/apply.ts'
@@ -76,9 +76,9 @@ export async function commitLayer(
 }
 
 /** Removes the layers whose diff id is not in `keep`. The caller holds the store lock exclusively. */
-export async function removeLayersExcept(root: string, keep: ReadonlySet<DiffId>): Promise<void> {
+export async function removeLayersExcept(root: string, keep: ReadonlySet<DiffId>, remove: Remove): Promise<void> {
   const kept = new Set([...keep].map(hexOf))
   for (const name of await readdir(layersPath(root))) {
-    if (!kept.has(name)) await removeTree(join(layersPath(root), name))
+    if (!kept.has(name)) await remove(join(layersPath(root), name))
   }
 }

@@ -8,11 +8,12 @@ import { writeAll } from '../write.ts'
 export function define(command: Command): void {
   command
     .argument('<IMAGE...>', 'names, ids or their beginnings')
-    .option('-f, --force', 'also when a container uses it')
+    .option('-f, --force', 'also when a container uses it, and with all its names')
     .action((names: string[], { force = false }: { force?: boolean }) =>
       forEachArgument(names, async name => {
-        const { reference } = await removeImage(name, { ...rootsOf(command), force })
-        writeAll(1, `Removed: ${printable(reference)}\n`)
+        const { untagged, deleted } = await removeImage(name, { ...rootsOf(command), force })
+        for (const each of untagged) writeAll(1, `Untagged: ${printable(each)}\n`)
+        if (deleted !== undefined) writeAll(1, `Deleted: ${deleted}\n`)
       }),
     )
 }

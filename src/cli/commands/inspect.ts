@@ -1,0 +1,121 @@
+import { type Command, Option } from 'commander'
+import {
+  type ContainerDetails,
+  type ImageDetails,
+  inspectContainer,
+  inspectImage,
+  isUtsuwaError,
+  type Roots,
+  UtsuwaError,
+} from '../../index.ts'
+import { stringifyJson } from '../../spec/json.ts'
+import { forEachArgument } from '../each-argument.ts'
+import { rootsOf } from '../roots.ts'
+import { writeAll } from '../write.ts'
+
+interface InspectFlags {
+  readonly type?: 'container' | 'image'
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<NAME...>', 'containers or images, by name, id or its beginning')
+    .addOption(
+      new Option('--type <TYPE>', 'container or image (default: whichever there is)').choices(['container', 'image']),
+    )
+    .action(async (names: string[], { type }: InspectFlags) => {
+      const found: object[] = []
+      await forEachArgument(names, async name => void found.push(await inspect(name, type, rootsOf(command))))
+      writeAll(1, `${stringifyJson(found, 2)}\n`)
+    })
+}
+
+async function inspect(name: string, type: InspectFlags['type'], roots: Roots): Promise<object> {
+  if (type === 'container') return describeContainer(await inspectContainer(name, roots))
+  if (type === 'image') return describeImage(await inspectImage(name, roots))
+  try {
+    return describeContainer(await inspectContainer(name, roots))
+  } catch (error) {
+    if (!isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error
+  }
+  try {
+    return describeImage(await inspectImage(name, roots))
+  } catch (error) {
+    if (!isUtsuwaError(error, 'IMAGE_NOT_FOUND')) throw error
+    throw new UtsuwaError('IMAGE_NOT_FOUND', 'no such container or image', {
+      operation: `inspect ${name}`,
+      hint: `utsuwa pull ${name}`,
+      cause: error,
+    })
+  }
+}
+
+/** Docker's names of things, which scripts look for. */
+export function describeImage(image: ImageDetails): object {
+  const { config } = image
+  return {
+    Id: image.id,
+    RepoTags: image.names.filter(name => !name.includes('@')),
+    RepoDigests: image.repoDigests,
+    Digest: image.manifestDigest,
+    Created: image.created ?? null,
+    Author: config.author ?? '',
+    Architecture: config.architecture,
+    ...(config.variant === undefined ? {} : { Variant: config.variant }),
+    Os: config.os,
+    Size: image.size,
+    Config: config.config ?? {},
+    RootFS: { Type: 'layers', Layers: image.diffIds },
+    Layers: image.layers.map(({ digest, diffId, mediaType, size, unpackedSize }) => ({
+      Digest: digest,
+      DiffId: diffId,
+      MediaType: mediaType,
+      Size: size,
+      UnpackedSize: unpackedSize ?? null,
+    })),
+    ManifestMediaType: image.manifestMediaType,
+    Annotations: image.annotations,
+    History: config.history ?? [],
+  }
+}
+
+export function describeContainer(container: ContainerDetails): object {
+  const { spec, status } = container
+  const [path = '', ...args] = container.command
+  return {
+    Id: container.id,
+    Name: container.name ?? '',
+    Created: container.created,
+    Path: path,
+    Args: args,
+    State: {
+      Status: status === 'stopped' ? 'exited' : status,
+      Running: status === 'running' || status === 'paused',
+      Paused: status === 'paused',
+      OOMKilled: container.oom ?? false,
+      Pid: container.pid,
+      ExitCode: container.exitCode ?? null,
+      FinishedAt: container.finished ?? null,
+    },
+    Image: container.image ?? null,
+    Config: {
+      Hostname: spec?.hostname ?? '',
+      User: spec?.process === undefined ? '' : `${spec.process.user.uid}:${spec.process.user.gid}`,
+      Tty: spec?.process?.terminal ?? false,
+      Env: spec?.process?.env ?? [],
+      Cmd: spec?.process?.args ?? [],
+      WorkingDir: spec?.process?.cwd ?? '',
+      Labels: spec?.annotations ?? {},
+    },
+    Mounts: (spec?.mounts ?? []).map(({ type, source, destination, options }) => ({
+      Type: type ?? '',
+      Source: source ?? '',
+      Destination: destination,
+      Options: options ?? [],
+    })),
+    CgroupPath: container.cgroup ?? null,
+    Directory: container.directory,
+    Rootfs: container.rootfs,
+    Spec: spec ?? null,
+  }
+}

@@ -1,0 +1,38 @@
+import { createInterface } from 'node:readline/promises'
+import type { Command } from 'commander'
+import { prune } from '../../index.ts'
+import { formatSize, printable } from '../format.ts'
+import { rootsOf } from '../roots.ts'
+import { writeAll } from '../write.ts'
+
+interface PruneFlags {
+  readonly all?: boolean
+  readonly force?: boolean
+}
+
+export function define(command: Command): void {
+  command
+    .option('-a, --all', 'also images that have a name, unless a container uses them')
+    .option('-f, --force', 'do not ask')
+    .action(async ({ all = false, force = false }: PruneFlags) => {
+      if (all && !force && !(await confirmed())) return
+      const { images, reclaimed } = await prune({ ...rootsOf(command), all })
+      for (const { untagged, deleted } of images) {
+        for (const name of untagged) writeAll(1, `Untagged: ${printable(name)}\n`)
+        writeAll(1, `Deleted: ${deleted}\n`)
+      }
+      writeAll(1, `Total reclaimed space: ${formatSize(reclaimed)}\n`)
+    })
+}
+
+/** Asks only somebody who is there to answer: a script means what it says. */
+async function confirmed(): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return true
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await lines.question('This removes all images that no container uses. Continue? [y/N] ')
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    lines.close()
+  }
+}

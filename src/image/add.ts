@@ -1,0 +1,182 @@
+/** What pull, load and import have in common: an image whose documents are at hand goes into the store, layers and all. */
+import { statfs } from 'node:fs/promises'
+import { blobSize, putBlob } from '../content/blobs.ts'
+import { REF_NAME, updateIndex } from '../content/index-file.ts'
+import { acquireLock } from '../content/lock.ts'
+import { layoutPath, makeStore, storeLockPath } from '../content/paths.ts'
+import { collectLeftovers } from '../content/work-directory.ts'
+import { UtsuwaError } from '../errors.ts'
+import { checkLayerMediaType } from '../layer/decompress.ts'
+import type { LayerLimits } from '../layer/limits.ts'
+import {
+  type Descriptor,
+  type Digest,
+  type ImageConfig,
+  type ImageManifest,
+  MEDIA_TYPE,
+  type Platform,
+  parseImageConfig,
+} from '../spec/image.ts'
+import { collectGarbageIfIdle } from './garbage.ts'
+import { type Image, loadImage, nameOf } from './image.ts'
+import { formatPlatform, hostPlatform } from './platform.ts'
+import { LayerTransfer, type PullProgress, type ReadLayer } from './transfer.ts'
+
+const CONFIG_MEDIA_TYPES = new Set<string>([MEDIA_TYPE.ociConfig, 'application/vnd.docker.container.image.v1+json'])
+
+/** Stops what works on an image together. */
+export interface Work {
+  /** Fires when one part fails, or when the caller wants no more. */
+  readonly signal: AbortSignal
+  stop(): void
+}
+
+/**
+ * Runs what adds to the store: nobody removes from it meanwhile, and what was left over or falls out of use is collected.
+ *
+ * @throws UtsuwaError NOT_ROOT, NO_SPACE, ABORTED, and what `add` throws
+ */
+export async function addingTo<T>(
+  root: string,
+  signal: AbortSignal | undefined,
+  add: (work: Work) => Promise<T>,
+): Promise<T> {
+  await makeStore(root)
+  try {
+    const result = await addLocked(root, signal, add)
+    // What a name stood for before may be unused now.
+    await collectGarbageIfIdle(root)
+    return result
+  } catch (error) {
+    if (!isWorthResuming(error)) await collectGarbageIfIdle(root)
+    throw error
+  }
+}
+
+async function addLocked<T>(
+  root: string,
+  signal: AbortSignal | undefined,
+  add: (work: Work) => Promise<T>,
+): Promise<T> {
+  await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
+  await collectLeftovers(root)
+  const stop = new AbortController()
+  const combined = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  return await add({ signal: combined, stop: () => stop.abort() })
+}
+
+/** The layers that are finished save time when the network is back; the rest of a bad image is only in the way. */
+function isWorthResuming(error: unknown): boolean {
+  return error instanceof UtsuwaError && (error.code === 'ABORTED' || error.code.startsWith('REGISTRY_'))
+}
+
+export interface ImageToAdd {
+  /** Full reference, or undefined for an image that has only its id. */
+  name: string | undefined
+  descriptor: { mediaType: string; digest: Digest }
+  manifest: ImageManifest
+  /** Known to have the digest of `descriptor`. */
+  manifestBytes: Buffer
+  /** Known to have the digest that the manifest gives. */
+  configBytes: Buffer
+  readLayer: ReadLayer
+}
+
+export interface AddOptions extends Work {
+  /** For errors: `pull alpine`. */
+  operation: string
+  onProgress: (progress: PullProgress) => void
+  /** What the caller asked for; undefined: any Linux. */
+  platform: Platform | undefined
+  limits: Partial<LayerLimits> | undefined
+}
+
+/** Stores and unpacks the layers, then the documents, and gives the image its name last: it is there entirely or not at all. */
+export async function addImage(root: string, image: ImageToAdd, options: AddOptions): Promise<Image> {
+  const { name, descriptor, manifest, manifestBytes, configBytes, readLayer } = image
+  const { operation, platform, onProgress } = options
+  const config = parseImageConfig(configBytes)
+  checkConfig(operation, config, manifest, platform)
+  onProgress({
+    kind: 'resolved',
+    reference: name ?? descriptor.digest,
+    digest: descriptor.digest,
+    layers: manifest.layers,
+  })
+  await checkSpace(root, operation, manifest.layers)
+
+  const transfer = new LayerTransfer(root, readLayer, options)
+  await transfer.run(manifest.layers.map((layer, index) => ({ layer, diffId: config.rootfs.diff_ids[index]! })))
+
+  await putBlob(root, manifest.config.digest, configBytes)
+  await putBlob(root, descriptor.digest, manifestBytes)
+  const { os, architecture, variant } = config
+  const entry: Descriptor = {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: manifestBytes.length,
+    ...(name === undefined ? {} : { annotations: { [REF_NAME]: name } }),
+    platform: { os, architecture, ...(variant ? { variant } : {}) },
+  }
+  await updateIndex(root, entries => withEntry(entries, entry))
+  return loadImage(root, entry)
+}
+
+/** A name belongs to one image; an image without a name is listed only while it has none. */
+export function withEntry(entries: readonly Descriptor[], entry: Descriptor): Descriptor[] {
+  const name = nameOf(entry)
+  if (name === undefined && entries.some(({ digest }) => digest === entry.digest)) return [...entries]
+  const others = entries.filter(other =>
+    nameOf(other) === undefined ? other.digest !== entry.digest : nameOf(other) !== name,
+  )
+  return [...others, entry]
+}
+
+/** @throws UtsuwaError UNSUPPORTED_MEDIA_TYPE for what is no image that a container can be made from */
+export function checkConfigMediaType({ mediaType, digest }: Descriptor): void {
+  if (CONFIG_MEDIA_TYPES.has(mediaType)) return
+  throw new UtsuwaError('UNSUPPORTED_MEDIA_TYPE', `no container image: its config is ${mediaType}`, {
+    operation: `fetch image config ${digest}`,
+  })
+}
+
+function checkConfig(
+  operation: string,
+  config: ImageConfig,
+  { layers }: ImageManifest,
+  wanted: Platform | undefined,
+): void {
+  const { diff_ids: diffIds } = config.rootfs
+  if (diffIds.length !== layers.length) {
+    throw new UtsuwaError('INVALID_SPEC', `has ${diffIds.length} diff ids for ${layers.length} layers`, {
+      operation,
+      configPointer: '/rootfs/diff_ids',
+    })
+  }
+  for (const { mediaType } of layers) checkLayerMediaType(mediaType)
+  const matches = config.os === 'linux' && (wanted === undefined || config.architecture === wanted.architecture)
+  if (matches) return
+  const reason = `the image is for ${formatPlatform(config)}, not for ${formatPlatform(wanted ?? hostPlatform())}`
+  throw new UtsuwaError('PLATFORM_NOT_FOUND', reason, { operation })
+}
+
+/**
+ * Says at once that the missing layers cannot fit, compressed as they come, instead of after minutes. How much room they
+ * take unpacked is not known before.
+ */
+async function checkSpace(root: string, operation: string, layers: readonly Descriptor[]): Promise<void> {
+  const missing = new Map<Digest, number>()
+  for (const { digest, size } of layers) {
+    if ((await blobSize(root, digest)) === undefined) missing.set(digest, size)
+  }
+  const needed = [...missing.values()].reduce((sum, size) => sum + size, 0)
+  if (needed === 0) return
+  const { bavail, bsize } = await statfs(layoutPath(root))
+  const free = bavail * bsize
+  if (needed <= free) return
+  throw new UtsuwaError('NO_SPACE', `its layers need ${needed} bytes and more unpacked, ${free} are free`, {
+    operation,
+    path: root,
+    hint: 'make room with utsuwa prune, or utsuwa prune -a',
+  })
+}

@@ -1,0 +1,44 @@
+/** `inspect`: all that is known of one container. */
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './container.ts'
+import { type ContainerSummary, summarize } from './list.ts'
+import { containersDirectory, resolveContainer } from './names.ts'
+import { readRecord, readSpec } from './record.ts'
+import { containerStatus } from './status.ts'
+
+export interface ContainerDetails extends ContainerSummary {
+  /** Whether the kernel killed in it for lack of memory; undefined while it runs. */
+  readonly oom: boolean | undefined
+  /** When it ended, RFC 3339. */
+  readonly finished: string | undefined
+  /** What it was created from; undefined when its making was cut short. */
+  readonly spec: RuntimeSpec | undefined
+  /** Host path of its root file system; '' for an image's, which no path of the host leads to. */
+  readonly rootfs: string
+  /** Host path of its cgroup. */
+  readonly cgroup: string | undefined
+  /** Host path of what is kept of it. */
+  readonly directory: string
+}
+
+/**
+ * @param nameOrId a name, an id, or the beginning of one
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous
+ */
+export async function inspectContainer(
+  nameOrId: string,
+  { runRoot = DEFAULT_RUN_ROOT }: Roots = {},
+): Promise<ContainerDetails> {
+  const stateRoot = containersDirectory(runRoot)
+  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const { cgroup, managed, rootfs } = record
+  return {
+    ...summarize(record, containerStatus(stateRoot, record)),
+    oom: managed?.exit?.oom,
+    finished: managed?.exit?.finished,
+    spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
+    rootfs,
+    cgroup: cgroup === undefined ? undefined : `${cgroup.mount}${cgroup.path.startsWith('/') ? '' : '/'}${cgroup.path}`,
+    directory: `${stateRoot}/${record.id}`,
+  }
+}
