@@ -46,7 +46,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
   const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform)
   const name = formatReference(parsed)
   return addingTo(root, options.signal, async work => {
-    await using client = new RegistryClient(parsed.registry, { ...options, signal: work.signal })
+    await using client = await RegistryClient.open(parsed.registry, { ...options, signal: work.signal })
     const { descriptor, manifest, bytes } = await resolveManifest(client, parsed, platform)
     const configBytes = await fetchConfig(client, parsed, manifest)
     const readLayer = (layer: Descriptor) => client.readBlob(parsed.repository, layer)

@@ -1,9 +1,10 @@
 /** From a 401 answer to an Authorization header: Basic, or a Bearer token from the service the registry names. */
 import { UtsuwaError } from '../errors.ts'
-import { type Credentials, findCredentials } from './credentials.ts'
-import { isLoopback, redact } from './endpoint.ts'
+import type { Credentials } from './credentials.ts'
+import { isLoopback, ledTo, redact } from './endpoint.ts'
 import { statusError } from './errors.ts'
-import { type Response, readBounded, readErrorBody, type Transport } from './transport.ts'
+import type { RegistryHost } from './hosts.ts'
+import { elsewhere, type Response, readBounded, readErrorBody, type Transport } from './transport.ts'
 
 export interface Challenge {
   /** Lower case: `basic`, `bearer`. */
@@ -39,25 +40,22 @@ export function parseChallenges(header: string): Challenge[] {
   return challenges
 }
 
-/** Answers the challenges of one registry, and remembers the tokens it got for each scope. */
+/** Looks credentials up: for anonymous access there are none. */
+export type FindCredentials = (registry: string, repository?: string) => Promise<Credentials | undefined>
+
+/** Answers the challenges of one host, and remembers the tokens it got for each scope. */
 export class Authenticator {
-  readonly #registry: string
-  readonly #endpoint: URL
+  readonly #host: RegistryHost
   readonly #transport: Transport
-  readonly #credentials: (registry: string) => Promise<Credentials | undefined>
-  #found: Promise<Credentials | undefined> | undefined
+  readonly #credentials: FindCredentials
+  /** By repository: some have their own. */
+  readonly #found = new Map<string, Promise<Credentials | undefined>>()
   readonly #tokens = new Map<string, Promise<Token>>()
-  /** The last successful header for a scope, tried first so that not every request pays for a 401. */
+  /** The last header for a scope, tried first so that not every request pays for a 401. */
   readonly #headers = new Map<string, Token>()
 
-  constructor(
-    registry: string,
-    endpoint: URL,
-    transport: Transport,
-    credentials: (registry: string) => Promise<Credentials | undefined> = findCredentials,
-  ) {
-    this.#registry = registry
-    this.#endpoint = endpoint
+  constructor(host: RegistryHost, transport: Transport, credentials: FindCredentials) {
+    this.#host = host
     this.#transport = transport
     this.#credentials = credentials
   }
@@ -69,92 +67,96 @@ export class Authenticator {
   }
 
   /**
-   * The Authorization header that answers `header`, the WWW-Authenticate of a 401.
+   * The Authorization header that answers a 401.
    *
    * @throws UtsuwaError REGISTRY_UNAUTHORIZED when there are no credentials for it or the token service refuses
    */
-  async answer(header: string | undefined, scope: string): Promise<string> {
-    const challenges = parseChallenges(header ?? '')
-    const bearer = challenges.find(
-      challenge => challenge.scheme === 'bearer' && challenge.parameters.realm !== undefined,
-    )
-    const token = bearer === undefined ? await this.#basic(challenges) : await this.#bearer(bearer, scope)
+  async answer({ url, header }: Response, scope: string): Promise<string> {
+    const challenges = parseChallenges(header('www-authenticate') ?? '')
+    const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.realm !== undefined)
+    const token =
+      bearer === undefined ? await this.#basic(challenges, scope) : await this.#bearer(bearer.parameters, scope, url)
     this.#headers.set(scope, token)
     return token.header
   }
 
-  async #basic(challenges: Challenge[]): Promise<Token> {
-    const operation = `log in to registry ${this.#registry}`
+  async #basic(challenges: Challenge[], scope: string): Promise<Token> {
+    const { name } = this.#host
+    const operation = `log in to registry ${name}`
     if (!challenges.some(({ scheme }) => scheme === 'basic')) {
       throw new UtsuwaError('REGISTRY_UNAUTHORIZED', 'it asks for no kind of authentication that utsuwa knows', {
         operation,
       })
     }
-    const credentials = await this.#find()
+    const credentials = await this.#find(scope)
     if (credentials?.kind !== 'password') {
       throw new UtsuwaError('REGISTRY_UNAUTHORIZED', 'it asks for a user name and password', {
         operation,
-        hint: `no credentials for ${this.#registry} in ~/.docker/config.json`,
+        hint: `utsuwa login ${name}`,
       })
     }
     return { header: basicHeader(credentials), expires: Number.POSITIVE_INFINITY }
   }
 
-  #bearer({ parameters }: Challenge, scope: string): Promise<Token> {
-    const url = this.#tokenUrl(parameters.realm!)
+  #bearer(parameters: Challenge['parameters'], scope: string, registry: URL): Promise<Token> {
+    // Credentials go to this URL by the registry's word alone.
+    const url = ledTo(registry, parameters.realm!, 'token service')
     if (parameters.service !== undefined) url.searchParams.set('service', parameters.service)
-    url.searchParams.set('scope', parameters.scope ?? scope)
+    for (const one of (parameters.scope ?? scope).split(' ').filter(Boolean)) url.searchParams.append('scope', one)
     // Three blobs at once ask for the same token once.
     let token = this.#tokens.get(url.href)
     if (token === undefined) {
-      token = this.#fetchToken(url).finally(() => this.#tokens.delete(url.href))
+      token = this.#fetchToken(url, scope, !isLoopback(registry.hostname)).finally(() => this.#tokens.delete(url.href))
       this.#tokens.set(url.href, token)
     }
     return token
   }
 
-  /** Credentials go to this URL by the registry's word alone; plain text only where the registry itself is plain text. */
-  #tokenUrl(realm: string): URL {
-    const url = URL.parse(realm)
-    const plainAllowed = this.#endpoint.protocol === 'http:' || (url !== null && isLoopback(url.hostname))
-    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && plainAllowed)) return url
-    throw new UtsuwaError('REGISTRY_ERROR', `its token service ${JSON.stringify(realm)} is not an https URL`, {
-      operation: `log in to registry ${this.#registry}`,
-    })
-  }
-
-  async #fetchToken(url: URL): Promise<Token> {
-    const credentials = await this.#find()
-    const response = await this.#askForToken(url, credentials)
+  async #fetchToken(url: URL, scope: string, ledThere: boolean): Promise<Token> {
+    const credentials = await this.#find(scope)
+    const response = await this.#askForToken(url, credentials, ledThere)
     if (response.status !== 200) {
-      throw statusError(url, response.status, await readErrorBody(response), 'REGISTRY_ERROR')
+      throw statusError(response, await readErrorBody(response), 'REGISTRY_ERROR')
     }
     const answer = parseTokenAnswer(await readBounded(response.body, MAX_TOKEN_SIZE))
     if (answer === undefined) {
       throw new UtsuwaError('REGISTRY_ERROR', 'its answer has no token', {
-        operation: `GET ${redact(url)}`,
+        operation: `${response.method} ${redact(url)}`,
         path: redact(url),
       })
     }
     return { header: `Bearer ${answer.token}`, expires: Date.now() + answer.lifetime * 1000 - EXPIRY_MARGIN_MS }
   }
 
-  #askForToken(url: URL, credentials: Credentials | undefined): Promise<Response> {
+  #askForToken(url: URL, credentials: Credentials | undefined, ledThere: boolean): Promise<Response> {
     const accept = { accept: 'application/json' }
+    const tls = url.host === this.#host.root.host ? this.#host.tls : elsewhere(this.#host.tls)
     if (credentials?.kind !== 'identityToken') {
-      return this.#transport.send(url, accept, { authorization: credentials && basicHeader(credentials) })
+      const ownHeaders = credentials === undefined ? {} : { authorization: basicHeader(credentials) }
+      return this.#transport.send(url, { headers: accept, ownHeaders, tls, ledThere })
     }
+    // In a form, because a URL is written into logs.
     const form = new URLSearchParams(url.searchParams)
+    form.delete('scope')
+    form.set('scope', url.searchParams.getAll('scope').join(' '))
     form.set('grant_type', 'refresh_token')
     form.set('refresh_token', credentials.token)
     form.set('client_id', 'utsuwa')
     const headers = { ...accept, 'content-type': 'application/x-www-form-urlencoded' }
-    return this.#transport.send(new URL(url.pathname, url), headers, { form })
+    const body = () => form.toString()
+    return this.#transport.send(new URL(url.pathname, url), { method: 'POST', headers, body, tls, ledThere })
   }
 
-  #find(): Promise<Credentials | undefined> {
-    this.#found ??= this.#credentials(this.#registry)
-    return this.#found
+  /** @param scope of which the first repository counts */
+  #find(scope: string): Promise<Credentials | undefined> {
+    const repository = /^repository:([^:]*):/.exec(scope)?.[1]
+    const key = repository ?? ''
+    let found = this.#found.get(key)
+    if (found === undefined) {
+      found = this.#credentials(this.#host.name, repository)
+      this.#found.set(key, found)
+    }
+    return found
   }
 }
 

@@ -7,8 +7,8 @@ import { isTransientError, type RetryPolicy } from './retry.ts'
 import { discard, type Response, readErrorBody } from './transport.ts'
 
 export interface BlobSource {
-  url: URL
-  get(headers: Record<string, string>): Promise<Response>
+  /** @param failures how many attempts in a row have brought nothing */
+  get(headers: Record<string, string>, failures: number): Promise<Response>
   retry: RetryPolicy
   backOff(attempt: number): Promise<void>
   aborted(): boolean
@@ -17,16 +17,23 @@ export interface BlobSource {
 /** A registry that ignores Range and breaks again and again would make the transfer quadratic. */
 const MAX_RESTARTS = 3
 
-export async function* readBlob(source: BlobSource, { digest, size }: Descriptor): AsyncGenerator<Buffer> {
+/** @param offset bytes that the receiver has already */
+export async function* readBlob(
+  source: BlobSource,
+  { digest, size }: Descriptor,
+  offset: number,
+): AsyncGenerator<Buffer> {
   const operation = `fetch blob ${digest}`
-  let received = 0
+  let received = offset
   let fruitless = 0
   let restarts = 0
   for (;;) {
     const before = received
+    let url: URL | undefined
     try {
-      const response = await source.get(received === 0 ? {} : { range: `bytes=${received}-` })
-      let skip = await startOf(response, source.url, received, size, operation)
+      const response = await source.get(received === 0 ? {} : { range: `bytes=${received}-` }, fruitless)
+      url = response.url
+      let skip = await startOf(response, received, size, operation)
       if (skip > 0 && ++restarts > MAX_RESTARTS) {
         discard(response)
         throw new UtsuwaError('REGISTRY_ERROR', 'the connection keeps breaking and the registry cannot resume', {
@@ -46,9 +53,11 @@ export async function* readBlob(source: BlobSource, { digest, size }: Descriptor
       if (received === before) throw sizeMismatch(operation, `${received} bytes, its descriptor says ${size}`)
     } catch (error) {
       if (source.aborted()) throw aborted(undefined, operation)
-      if (!isTransientError(error)) throw connectionError(source.url, error)
+      // Without a URL the request itself failed, for the last time.
+      if (url === undefined) throw error
+      if (!isTransientError(error)) throw connectionError(url, error)
       fruitless = received > before ? 0 : fruitless + 1
-      if (fruitless > source.retry.retries) throw connectionError(source.url, error)
+      if (fruitless > source.retry.retries) throw connectionError(url, error)
     }
     await source.backOff(fruitless)
   }
@@ -59,10 +68,10 @@ export async function* readBlob(source: BlobSource, { digest, size }: Descriptor
  *
  * @returns how many bytes of it were received before: a registry may ignore Range and send everything again
  */
-async function startOf(response: Response, url: URL, offset: number, size: number, operation: string): Promise<number> {
-  const { status } = response
+async function startOf(response: Response, offset: number, size: number, operation: string): Promise<number> {
+  const { status, url } = response
   if (status !== 200 && status !== 206) {
-    throw statusError(url, status, await readErrorBody(response), 'IMAGE_NOT_FOUND')
+    throw statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND')
   }
   const length = response.header('content-length')
   const expected = status === 206 ? size - offset : size

@@ -1,4 +1,4 @@
-/** The pull half of the OCI distribution specification: manifests and blobs of one registry. */
+/** The reading half of the OCI distribution specification: manifests, blobs, tags and referrers of one registry. */
 import { UtsuwaError } from '../errors.ts'
 import { formatReference, identifierOf, type Reference } from '../reference/reference.ts'
 import {
@@ -10,18 +10,28 @@ import {
   MAX_MANIFEST_SIZE,
   MEDIA_TYPE,
 } from '../spec/image.ts'
-import { Authenticator } from './auth.ts'
+import type { FindCredentials } from './auth.ts'
 import { type BlobSource, readBlob } from './blob.ts'
-import type { Credentials } from './credentials.ts'
-import { endpointOf, redact } from './endpoint.ts'
-import { statusError } from './errors.ts'
-import { type Response, readBounded, readErrorBody, Transport, type TransportOptions } from './transport.ts'
+import { findCredentials } from './credentials.ts'
+import { redact } from './endpoint.ts'
+import { aborted, afterMirrors, statusError } from './errors.ts'
+import { type Capability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
+import { type RateLimit, rateLimitOf } from './rate-limit.ts'
+import { HostSession } from './session.ts'
+import {
+  type Request,
+  type Response,
+  readBounded,
+  readErrorBody,
+  Transport,
+  type TransportOptions,
+} from './transport.ts'
 
-export interface RegistryOptions extends TransportOptions {
-  /** Speak plain HTTP to hosts other than loopback. Default false. */
-  insecure?: boolean
-  /** Looks credentials up; the default reads docker's and podman's files. */
-  credentials?: (registry: string) => Promise<Credentials | undefined>
+export interface RegistryOptions extends TransportOptions, HostOptions {
+  /** A file as docker and podman keep credentials in; the only one that is read. Default: theirs. */
+  authFile?: string
+  /** Looks credentials up instead of reading files. */
+  credentials?: FindCredentials
 }
 
 export interface FetchedManifest {
@@ -34,15 +44,40 @@ const ACCEPT = [MEDIA_TYPE.ociIndex, MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerLi
   ', ',
 )
 
-export class RegistryClient implements AsyncDisposable {
-  readonly #endpoint: URL
-  readonly #transport: Transport
-  readonly #authenticator: Authenticator
+export const pullScope = (repository: string) => `repository:${repository}:pull`
 
-  constructor(registry: string, { insecure = false, credentials, ...transport }: RegistryOptions = {}) {
-    this.#endpoint = endpointOf(registry, insecure)
-    this.#transport = new Transport(transport)
-    this.#authenticator = new Authenticator(registry, this.#endpoint, this.#transport, credentials)
+export class RegistryClient implements AsyncDisposable {
+  /** In the order in which they are asked. */
+  readonly #sessions: readonly HostSession[]
+  readonly #transport: Transport
+  #rateLimit: RateLimit | undefined
+
+  private constructor(hosts: readonly RegistryHost[], transport: Transport, credentials: FindCredentials) {
+    this.#transport = transport
+    this.#sessions = hosts.map(host => new HostSession(host, transport, credentials))
+  }
+
+  /**
+   * @param registry host and optional port as in a reference
+   * @throws UtsuwaError INVALID_SPEC, INVALID_ARGUMENT when what is configured for the registry is wrong
+   */
+  static async open(registry: string, options: RegistryOptions = {}): Promise<RegistryClient> {
+    const { insecure, hostsDir, authFile, credentials, ...transport } = options
+    const hosts = await hostsOf(registry, {
+      ...(insecure === undefined ? {} : { insecure }),
+      ...(hostsDir === undefined ? {} : { hostsDir }),
+    })
+    const find: FindCredentials = (name, repository) =>
+      findCredentials(name, {
+        ...(repository === undefined ? {} : { repository }),
+        ...(authFile === undefined ? {} : { authFile }),
+      })
+    return new RegistryClient(hosts, new Transport(transport), credentials ?? find)
+  }
+
+  /** What the registry last said of how much may still be pulled. */
+  get rateLimit(): RateLimit | undefined {
+    return this.#rateLimit
   }
 
   /**
@@ -53,30 +88,27 @@ export class RegistryClient implements AsyncDisposable {
    */
   async fetchManifest(reference: Reference): Promise<FetchedManifest> {
     const name = formatReference(reference)
-    const url = new URL(`/v2/${reference.repository}/manifests/${identifierOf(reference)}`, this.#endpoint)
-    const response = await this.#get(url, reference.repository, { accept: ACCEPT })
+    const operation = `fetch manifest of ${name}`
+    const path = `${reference.repository}/manifests/${identifierOf(reference)}`
+    const capability = reference.digest === undefined ? 'resolve' : 'pull'
+    const response = await this.read(capability, path, pullScope(reference.repository), { headers: { accept: ACCEPT } })
+    this.#rateLimit = rateLimitOf(response) ?? this.#rateLimit
     if (response.status === 404) {
       await readErrorBody(response)
       throw new UtsuwaError('IMAGE_NOT_FOUND', 'the registry has no such image', {
         operation: `pull ${name}`,
-        path: redact(url),
+        path: redact(response.url),
       })
     }
-    if (response.status !== 200)
-      throw statusError(url, response.status, await readErrorBody(response), 'IMAGE_NOT_FOUND')
+    if (response.status !== 200) throw statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND')
     const bytes = await readBounded(response.body, MAX_MANIFEST_SIZE)
-    if (bytes === undefined) {
-      throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, {
-        operation: `fetch manifest of ${name}`,
-      })
-    }
+    if (bytes === undefined)
+      throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
     const stated = response.header('docker-content-digest')
     const expected = reference.digest ?? (stated !== undefined && isDigest(stated) ? stated : undefined)
     const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected))
     if (expected !== undefined && digest !== expected) {
-      throw new UtsuwaError('DIGEST_MISMATCH', `expected ${expected}, got ${digest}`, {
-        operation: `fetch manifest of ${name}`,
-      })
+      throw new UtsuwaError('DIGEST_MISMATCH', `expected ${expected}, got ${digest}`, { operation })
     }
     return { bytes, digest, mediaType: response.header('content-type')?.split(';')[0]?.trim() }
   }
@@ -85,18 +117,19 @@ export class RegistryClient implements AsyncDisposable {
    * The bytes of a blob as they arrive, resumed where the connection breaks. Never more than the descriptor says, never
    * fewer without an error; their digest is for the receiver to check.
    *
+   * @param offset bytes that the receiver has already
    * @throws UtsuwaError SIZE_MISMATCH, IMAGE_NOT_FOUND, REGISTRY_*
    */
-  readBlob(repository: string, descriptor: Descriptor): AsyncGenerator<Buffer> {
-    const url = new URL(`/v2/${repository}/blobs/${descriptor.digest}`, this.#endpoint)
+  readBlob(repository: string, descriptor: Descriptor, offset = 0): AsyncGenerator<Buffer> {
+    const path = `${repository}/blobs/${descriptor.digest}`
+    const operation = `fetch blob ${descriptor.digest}`
     const source: BlobSource = {
-      url,
-      get: headers => this.#get(url, repository, headers),
+      get: (headers, failures) => this.read('pull', path, pullScope(repository), { headers }, failures),
       retry: this.#transport.retry,
-      backOff: attempt => this.#transport.backOff(attempt, `GET ${redact(url)}`),
+      backOff: attempt => this.#transport.backOff(attempt, operation),
       aborted: () => this.#transport.signal?.aborted ?? false,
     }
-    return readBlob(source, descriptor)
+    return readBlob(source, descriptor, offset)
   }
 
   /**
@@ -113,17 +146,57 @@ export class RegistryClient implements AsyncDisposable {
     })
   }
 
+  /**
+   * Asks the hosts that can do it, one after the other: a mirror that does not answer, or has not what is asked for, is
+   * passed over at once, and only the last host is asked again and again.
+   *
+   * @param skip so many hosts, which have failed before
+   * @throws UtsuwaError REGISTRY_*, ABORTED
+   */
+  async read(capability: Capability, path: string, scope: string, sent: Request = {}, skip = 0): Promise<Response> {
+    const able = this.#able(capability)
+    const complaints: string[] = []
+    for (const session of able.slice(skip, -1)) {
+      try {
+        const response = await session.send(path, scope, { ...sent, retries: 0 })
+        if (response.status < 300) return response
+        complaints.push(statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND').message)
+      } catch (error) {
+        if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, `GET ${path}`)
+        complaints.push(error instanceof Error ? error.message : String(error))
+      }
+    }
+    return able
+      .at(-1)!
+      .send(path, scope, sent)
+      .catch((error: unknown) => {
+        throw afterMirrors(error, complaints)
+      })
+  }
+
+  /** The host that takes what is pushed. @throws UtsuwaError UNSUPPORTED where none is configured for it */
+  get writable(): HostSession {
+    return this.#able('push').at(-1)!
+  }
+
+  get retry(): Transport['retry'] {
+    return this.#transport.retry
+  }
+
+  /** @throws UtsuwaError ABORTED */
+  backOff(attempt: number, operation: string): Promise<void> {
+    return this.#transport.backOff(attempt, operation)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transport.close()
   }
 
-  async #get(url: URL, repository: string, headers: Record<string, string>): Promise<Response> {
-    const scope = `repository:${repository}:pull`
-    const known = this.#authenticator.known(scope)
-    const response = await this.#transport.send(url, headers, { authorization: known })
-    if (response.status !== 401) return response
-    await readErrorBody(response)
-    const authorization = await this.#authenticator.answer(response.header('www-authenticate'), scope)
-    return this.#transport.send(url, headers, { authorization })
+  #able(capability: Capability): readonly HostSession[] {
+    const able = this.#sessions.filter(({ host }) => host.can.has(capability))
+    if (able.length > 0) return able
+    throw new UtsuwaError('UNSUPPORTED', `hosts.toml has no host for it that can ${capability}`, {
+      operation: 'ask the registry',
+    })
   }
 }

@@ -1,25 +1,46 @@
 /** User names and passwords for registries, where docker and podman keep them. */
-import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { askHelper } from './credential-helper.ts'
 
 export type Credentials =
   | { kind: 'password'; username: string; password: string }
   /** An OAuth2 refresh token that the token service changes into an access token. */
   | { kind: 'identityToken'; token: string }
 
-interface AuthFile {
-  auths?: Record<string, { auth?: string; identitytoken?: string; username?: string; password?: string }>
+export interface AuthEntry {
+  auth?: string
+  identitytoken?: string
+  username?: string
+  password?: string
+}
+
+/** docker's config.json and podman's auth.json; both may hold more, which is left as it is. */
+export interface AuthFile {
+  auths?: Record<string, AuthEntry>
   credHelpers?: Record<string, string>
   credsStore?: string
 }
 
+export interface FindOptions {
+  /** Repositories may have credentials of their own, in podman's files. */
+  repository?: string
+  /** The only file that is read. */
+  authFile?: string
+  /** Default: this process's. */
+  env?: NodeJS.ProcessEnv
+}
+
 /** Docker's key for Docker Hub. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/'
-const HELPER_TIMEOUT = 30_000
+
+/** The name under which a registry's credentials are written. */
+export function keyOf(registry: string): string {
+  return registry === 'docker.io' ? DOCKER_HUB_KEY : registry
+}
 
 /**
  * The credentials for a registry, or undefined for anonymous access: from `$REGISTRY_AUTH_FILE`, `$DOCKER_CONFIG` or
@@ -30,30 +51,35 @@ const HELPER_TIMEOUT = 30_000
  */
 export async function findCredentials(
   registry: string,
-  env: NodeJS.ProcessEnv = process.env,
+  { repository, authFile, env = process.env }: FindOptions = {},
 ): Promise<Credentials | undefined> {
-  for (const path of authFiles(env)) {
+  for (const path of authFile === undefined ? authFiles(env) : [authFile]) {
     const file = await readAuthFile(path)
-    const found = file === undefined ? undefined : await lookUp(file, registry)
+    const found = file === undefined ? undefined : await lookUp(file, registry, repository)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-function authFiles(env: NodeJS.ProcessEnv): string[] {
+/** Where credentials are looked for, and the first of them is where docker would write them. */
+export function authFiles(env: NodeJS.ProcessEnv): string[] {
   const home = env.HOME ?? homedir()
+  const runtime = env.XDG_RUNTIME_DIR ?? `/run/containers/${process.getuid?.() ?? 0}`
   return [
-    env.REGISTRY_AUTH_FILE,
-    join(env.DOCKER_CONFIG ?? join(home, '.docker'), 'config.json'),
-    env.XDG_RUNTIME_DIR === undefined ? undefined : join(env.XDG_RUNTIME_DIR, 'containers/auth.json'),
-    join(home, '.config/containers/auth.json'),
-  ].filter(path => path !== undefined && path !== '') as string[]
+    ...(env.REGISTRY_AUTH_FILE ? [env.REGISTRY_AUTH_FILE] : []),
+    join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json'),
+    join(runtime, env.XDG_RUNTIME_DIR === undefined ? 'auth.json' : 'containers/auth.json'),
+    join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers/auth.json'),
+  ]
 }
 
-async function readAuthFile(path: string): Promise<AuthFile | undefined> {
+/** Undefined where there is no such file. @throws UtsuwaError REGISTRY_UNAUTHORIZED */
+export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return typeof json === 'object' && json !== null ? json : undefined
+    const text = await readFile(path, 'utf8')
+    const json: unknown = text.trim() === '' ? {} : JSON.parse(text)
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error('it is no JSON object')
+    return json
   } catch (cause) {
     if (isErrno(cause, 'ENOENT') || isErrno(cause, 'ENOTDIR')) return undefined
     const reason = cause instanceof Error ? cause.message : String(cause)
@@ -61,14 +87,20 @@ async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   }
 }
 
-async function lookUp(file: AuthFile, registry: string): Promise<Credentials | undefined> {
-  const key = registry === 'docker.io' ? DOCKER_HUB_KEY : registry
-  const helper = file.credHelpers?.[registry] ?? file.credsStore
-  if (helper !== undefined && helper !== '') {
-    const fromHelper = await askHelper(helper, key)
-    if (fromHelper !== undefined) return fromHelper
-  }
-  const entry = Object.entries(file.auths ?? {}).find(([name]) => name === key || hostOf(name) === registry)?.[1]
+/** The helper that a file names for a registry, if any. */
+export function helperFor({ credHelpers, credsStore }: AuthFile, registry: string): string | undefined {
+  return credHelpers?.[registry] || credHelpers?.[keyOf(registry)] || credsStore || undefined
+}
+
+async function lookUp(
+  file: AuthFile,
+  registry: string,
+  repository: string | undefined,
+): Promise<Credentials | undefined> {
+  const helper = helperFor(file, registry)
+  const fromHelper = helper === undefined ? undefined : await askHelper(helper, keyOf(registry))
+  if (fromHelper !== undefined) return fromHelper
+  const entry = entryFor(file.auths ?? {}, registry, repository)
   if (entry === undefined) return undefined
   if (entry.identitytoken) return { kind: 'identityToken', token: entry.identitytoken }
   const decoded = Buffer.from(entry.auth ?? '', 'base64').toString('utf8')
@@ -78,48 +110,22 @@ async function lookUp(file: AuthFile, registry: string): Promise<Credentials | u
   return username && password ? { kind: 'password', username, password } : undefined
 }
 
+/** The entry for the repository, for what it lies in, or for the whole registry: the longest that fits. */
+function entryFor(
+  auths: Record<string, AuthEntry>,
+  registry: string,
+  repository: string | undefined,
+): AuthEntry | undefined {
+  const parts = repository?.split('/') ?? []
+  for (let length = parts.length; length > 0; length--) {
+    const entry = auths[`${registry}/${parts.slice(0, length).join('/')}`]
+    if (entry !== undefined) return entry
+  }
+  return Object.entries(auths).find(([key]) => isKeyOf(key, registry))?.[1]
+}
+
 /** Old entries are URLs: `https://host:port/v1/`. */
-function hostOf(key: string): string {
-  const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
-  return host === 'index.docker.io' ? 'docker.io' : host
-}
-
-/** docker-credential-helpers: the key on standard input, JSON on standard output, "not found" as a sentence there. */
-async function askHelper(name: string, key: string): Promise<Credentials | undefined> {
-  const program = `docker-credential-${name}`
-  const fail = (reason: string, cause?: unknown) =>
-    new UtsuwaError('REGISTRY_UNAUTHORIZED', reason, { operation: `run ${program}`, path: program, cause })
-  if (!/^[\w.-]+$/.test(name)) throw fail('not the name of a credential helper')
-  const { code, output } = await runHelper(program, key).catch((cause: unknown) => {
-    throw fail(isErrno(cause, 'ENOENT') ? 'the credential helper is not installed' : String(cause), cause)
-  })
-  if (code !== 0) {
-    if (/not found/i.test(output)) return undefined
-    throw fail(output.trim().slice(0, 200) || `exit code ${code}`)
-  }
-  let answer: { Username?: unknown; Secret?: unknown }
-  try {
-    answer = JSON.parse(output)
-  } catch (cause) {
-    throw fail('its answer is not JSON', cause)
-  }
-  const { Username: username, Secret: secret } = answer
-  if (typeof username !== 'string' || typeof secret !== 'string') throw fail('its answer has no Username and Secret')
-  if (username === '<token>') return { kind: 'identityToken', token: secret }
-  return { kind: 'password', username, password: secret }
-}
-
-function runHelper(program: string, input: string): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], timeout: HELPER_TIMEOUT })
-    let output = ''
-    child.stdout.on('data', chunk => {
-      output += chunk
-    })
-    child.once('error', reject)
-    child.once('close', code => resolve({ code, output }))
-    // A helper that is gone before it read its input has an exit code that tells more than EPIPE.
-    child.stdin.on('error', () => undefined)
-    child.stdin.end(input)
-  })
+export function isKeyOf(key: string, registry: string): boolean {
+  const host = key.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '')
+  return (host === 'index.docker.io' ? 'docker.io' : host) === registry
 }

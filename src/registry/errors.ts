@@ -2,6 +2,8 @@
 import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { errnoOf } from '../util/errno.ts'
 import { redact } from './endpoint.ts'
+import { describeRateLimit, rateLimitOf } from './rate-limit.ts'
+import type { Response } from './transport.ts'
 
 /** What a request failed with, when the connection could not be made, broke, or stalled; other errors are as they were. */
 export function connectionError(url: URL, cause: unknown): unknown {
@@ -10,36 +12,56 @@ export function connectionError(url: URL, cause: unknown): unknown {
   const first = cause instanceof AggregateError ? cause.errors[0] : cause
   const errno = errnoOf(first)
   const reason = first instanceof Error ? first.message : String(first)
+  const unknownAuthority = UNKNOWN_AUTHORITY.has(cause.code as string)
   return new UtsuwaError('REGISTRY_UNREACHABLE', errno === undefined ? reason : undefined, {
     operation: `connect to registry ${hostAndPort(url)}`,
     path: redact(url),
     cause,
     ...(errno === undefined ? {} : { errno }),
+    ...(unknownAuthority ? { hint: `put its authority into /etc/utsuwa/certs.d/${url.host}/ca.crt` } : {}),
   })
 }
+
+/** What OpenSSL says of a certificate that nobody known has signed. */
+const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
 
 export function hostAndPort(url: URL): string {
   return `${url.hostname}:${url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port}`
 }
 
 /** A status that is no success. `body` is what came with it, by the distribution specification `{ errors: [...] }`. */
-export function statusError(url: URL, status: number, body: string, notFound: UtsuwaErrorCode): UtsuwaError {
+export function statusError(response: Response, body: string, notFound: UtsuwaErrorCode): UtsuwaError {
+  const { method, url, status } = response
   const said = explanationIn(body)
-  const code: UtsuwaErrorCode =
-    status === 404
-      ? notFound
-      : status === 401 || status === 403
-        ? 'REGISTRY_UNAUTHORIZED'
-        : status === 429
-          ? 'REGISTRY_RATE_LIMITED'
-          : 'REGISTRY_ERROR'
-  return new UtsuwaError(code, `status ${status}${said === '' ? '' : ` (${said})`}`, {
-    operation: `GET ${redact(url)}`,
+  const code = codeOf(status, notFound)
+  const limit = code === 'REGISTRY_RATE_LIMITED' ? describeRateLimit(rateLimitOf(response)) : ''
+  const reason = `status ${status}${said === '' ? '' : ` (${said})`}${limit === '' ? '' : `; ${limit}`}`
+  const hint = hintFor(code, url, body)
+  return new UtsuwaError(code, reason, {
+    operation: `${method} ${redact(url)}`,
     path: redact(url),
-    ...(code === 'REGISTRY_UNAUTHORIZED'
-      ? { hint: 'the image may not exist, or needs credentials in ~/.docker/config.json' }
-      : {}),
+    ...(hint === undefined ? {} : { hint }),
   })
+}
+
+function codeOf(status: number, notFound: UtsuwaErrorCode): UtsuwaErrorCode {
+  if (status === 404) return notFound
+  if (status === 401 || status === 403) return 'REGISTRY_UNAUTHORIZED'
+  return status === 429 ? 'REGISTRY_RATE_LIMITED' : 'REGISTRY_ERROR'
+}
+
+function hintFor(code: UtsuwaErrorCode, { protocol, hostname }: URL, body: string): string | undefined {
+  const registry = hostname === 'registry-1.docker.io' ? 'docker.io' : hostname
+  if (code === 'REGISTRY_UNAUTHORIZED') return `it may not exist, or it needs credentials: utsuwa login ${registry}`
+  if (code === 'REGISTRY_RATE_LIMITED') return `those who log in may have a higher limit: utsuwa login ${registry}`
+  // What Go's and nginx's servers answer.
+  const wantsTls = protocol === 'http:' && /HTTPS server|HTTPS port/.test(body)
+  return wantsTls ? 'it speaks TLS: put its authority into /etc/utsuwa/certs.d, or use --insecure' : undefined
 }
 
 const MAX_EXPLANATION = 200
@@ -60,4 +82,15 @@ function explanationIn(body: string): string {
 
 export function aborted(signal: AbortSignal | undefined, operation: string): UtsuwaError {
   return new UtsuwaError('ABORTED', 'aborted', { operation, cause: signal?.reason })
+}
+
+/** The error of the last host, with what the mirrors said before: one of them may be what needs repair. */
+export function afterMirrors(error: unknown, complaints: readonly string[]): unknown {
+  if (!(error instanceof UtsuwaError) || complaints.length === 0) return error
+  const { code, message, path, hint } = error
+  return new UtsuwaError(code, `${message}; before: ${complaints.join('; ')}`, {
+    cause: error,
+    ...(path === undefined ? {} : { path }),
+    ...(hint === undefined ? {} : { hint }),
+  })
 }

@@ -1,77 +1,79 @@
 /** HTTP requests as registries need them: retried, redirected without credentials, guarded against silence. */
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import type { Readable } from 'node:stream'
+import { type Dispatcher, request } from 'undici'
 import { UtsuwaError } from '../errors.ts'
-import { isLoopback, redact, redirectTarget } from './endpoint.ts'
+import { DEFAULT_TLS, type TlsSettings } from './certificates.ts'
+import { type ConnectionOptions, Connections } from './connections.ts'
+import { isLoopback, ledTo, redact } from './endpoint.ts'
 import { aborted, connectionError } from './errors.ts'
 import { DEFAULT_RETRY, isTransientError, isTransientStatus, type RetryPolicy, retryDelay, wait } from './retry.ts'
 
-export interface TransportOptions {
+export interface TransportOptions extends ConnectionOptions {
   signal?: AbortSignal
   retry?: Partial<RetryPolicy>
-  /** Milliseconds without a byte after which a connection counts as dead. Default 30,000. */
-  inactivityTimeout?: number
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+export interface Request {
+  /** Default GET. */
+  readonly method?: Method
+  readonly headers?: Readonly<Record<string, string>>
+  /** For the host of the URL alone, never for one that it redirects to: credentials (CVE-2020-15157). */
+  readonly ownHeaders?: Readonly<Record<string, string>>
+  /** Made anew for each attempt. */
+  readonly body?: () => string | Buffer | Readable
+  /** Attempts after the first one. Default: what the policy says. */
+  readonly retries?: number
+  readonly tls?: TlsSettings
+  /** The URL is a registry's word: it must not lead into this machine. Default false. */
+  readonly ledThere?: boolean
 }
 
 export interface Response {
+  readonly method: Method
   /** Where the answer came from, after redirects. */
-  url: URL
-  status: number
+  readonly url: URL
+  readonly status: number
   /** A header by its lower-case name. */
   header(name: string): string | undefined
-  body: Dispatcher.ResponseData['body']
+  readonly body: Dispatcher.ResponseData['body']
 }
 
-/** What is for the first host of a request only. */
-interface Sending {
-  authorization?: string | undefined
-  form?: URLSearchParams | undefined
-}
-
-const CONNECT_TIMEOUT = 15_000
-const INACTIVITY_TIMEOUT = 30_000
 const MAX_REDIRECTS = 5
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 /** Of a body that explains an error; what is longer helps nobody. */
 const MAX_ERROR_BODY = 16 * 1024
 
 export class Transport {
   readonly retry: RetryPolicy
   readonly signal: AbortSignal | undefined
-  readonly #direct: Agent
-  /** Honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
-  readonly #proxied: EnvHttpProxyAgent | undefined
+  readonly #connections: Connections
 
-  constructor({ signal, retry, inactivityTimeout = INACTIVITY_TIMEOUT }: TransportOptions = {}) {
+  constructor({ signal, retry, ...connections }: TransportOptions = {}) {
     this.signal = signal
     this.retry = { ...DEFAULT_RETRY, ...retry }
-    const options = {
-      connect: { timeout: CONNECT_TIMEOUT },
-      headersTimeout: inactivityTimeout,
-      bodyTimeout: inactivityTimeout,
-      allowH2: false,
-    }
-    this.#direct = new Agent(options)
-    this.#proxied = hasProxy() ? new EnvHttpProxyAgent(options) : undefined
+    this.#connections = new Connections(connections)
   }
 
   /**
-   * Sends a request until the answer is something else than "try again", following redirects: GET, or POST of `form`.
-   *
-   * `authorization` goes to the host of `url` alone, never to one it redirects to (CVE-2020-15157). The caller must
-   * consume or discard the body.
+   * Sends a request until the answer is something else than "try again". Redirects of GET and HEAD are followed; a body
+   * is not sent anywhere else. The caller must consume or discard the answer's body.
    *
    * @throws UtsuwaError REGISTRY_UNREACHABLE, REGISTRY_ERROR (redirects), ABORTED
    */
-  async send(url: URL, headers: Record<string, string>, { authorization, form }: Sending = {}): Promise<Response> {
-    const operation = `${form === undefined ? 'GET' : 'POST'} ${redact(url)}`
+  async send(url: URL, sent: Request = {}): Promise<Response> {
+    const operation = `${sent.method ?? 'GET'} ${redact(url)}`
+    const { retries = this.retry.retries } = sent
     for (let attempt = 0; ; attempt++) {
       try {
-        const response = await this.#follow(url, headers, { authorization, form })
-        if (attempt >= this.retry.retries || !isTransientStatus(response.status)) return response
+        const response = await this.#follow(url, sent)
+        if (attempt >= retries || !isTransientStatus(response.status)) return response
         await readErrorBody(response)
         await wait(retryDelay(this.retry, attempt, response.header('retry-after')), this.signal)
       } catch (error) {
         if (this.signal?.aborted) throw aborted(this.signal, operation)
-        if (attempt >= this.retry.retries || !isTransientError(error)) throw connectionError(url, error)
+        if (attempt >= retries || !isTransientError(error)) throw connectionError(url, error)
         await this.backOff(attempt, operation)
       }
     }
@@ -85,43 +87,62 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#direct.destroy(), this.#proxied?.destroy()])
+    await this.#connections.close()
   }
 
-  async #follow(start: URL, headers: Record<string, string>, { authorization, form }: Sending): Promise<Response> {
+  async #follow(start: URL, sent: Request): Promise<Response> {
+    const { method = 'GET' } = sent
     let url = start
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const mayAuthorize = authorization !== undefined && url.origin === start.origin
-      const {
-        statusCode,
-        headers: answered,
-        body,
-      } = await request(url, {
-        headers: mayAuthorize ? { ...headers, authorization } : headers,
-        ...(form === undefined ? {} : { method: 'POST', body: form.toString() }),
-        dispatcher: isLoopback(url.hostname) ? this.#direct : (this.#proxied ?? this.#direct),
-        ...(this.signal === undefined ? {} : { signal: this.signal }),
-      })
-      const header = (name: string) => {
-        const value = answered[name]
-        return Array.isArray(value) ? value.join(', ') : value
-      }
-      const response: Response = { url, status: statusCode, header, body }
-      const location = header('location')
-      // A form holds a secret: like credentials, it is not sent anywhere else.
-      if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined || form !== undefined)
-        return response
+      const response = await this.#exchange(url, start, sent)
+      const location = response.header('location')
+      const isRead = method === 'GET' || method === 'HEAD'
+      if (!isRead || !REDIRECTS.has(response.status) || location === undefined) return response
       await readErrorBody(response)
-      url = redirectTarget(url, location)
+      url = ledTo(url, location, 'redirect')
     }
     throw new UtsuwaError('REGISTRY_ERROR', `more than ${MAX_REDIRECTS} redirects`, {
-      operation: `GET ${redact(start)}`,
+      operation: `${method} ${redact(start)}`,
     })
+  }
+
+  async #exchange(url: URL, start: URL, sent: Request): Promise<Response> {
+    const { method = 'GET', headers, ownHeaders, body, tls = DEFAULT_TLS, ledThere = false } = sent
+    const isStart = url.origin === start.origin
+    const purpose = isStart ? { tls, ledThere } : { tls: elsewhere(tls), ledThere: !isLoopback(start.hostname) }
+    const {
+      statusCode,
+      headers: answered,
+      body: content,
+    } = await request(url, {
+      method,
+      headers: { 'user-agent': 'utsuwa', ...headers, ...(isStart ? ownHeaders : {}) },
+      ...(body === undefined ? {} : { body: body() }),
+      dispatcher: this.#connections.to(url, purpose),
+      ...(this.signal === undefined ? {} : { signal: this.signal }),
+    })
+    const header = (name: string) => {
+      const value = answered[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    }
+    return { method, url, status: statusCode, header, body: content }
   }
 }
 
-function hasProxy(): boolean {
-  return ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some(name => (process.env[name] ?? '') !== '')
+const withoutClient = new WeakMap<TlsSettings, TlsSettings>()
+
+/**
+ * What counts for hosts that a registry leads to: its authorities do, since token services and storage often have their
+ * certificates from the same one; this machine shows its own certificate to the registry alone.
+ */
+export function elsewhere(tls: TlsSettings): TlsSettings {
+  if (tls.client === undefined) return tls
+  let known = withoutClient.get(tls)
+  if (known === undefined) {
+    known = { authorities: tls.authorities, verify: tls.verify }
+    withoutClient.set(tls, known)
+  }
+  return known
 }
 
 /** The beginning of a body that explains an error. Frees the connection; never throws, as the error itself matters more. */

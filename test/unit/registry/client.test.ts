@@ -19,7 +19,7 @@ async function withRegistry<T>(
   options: RegistryOptions = {},
 ): Promise<T> {
   await using registry = await startScripted(handle)
-  await using client = new RegistryClient(registry.host, { ...fast, ...options })
+  await using client = await RegistryClient.open(registry.host, { ...fast, ...options })
   return await act(client, registry)
 }
 
@@ -95,7 +95,10 @@ describe('authentication', () => {
   it('says that credentials are missing or refused', async () => {
     const refuse: Handler = (_, response) => response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
     await withRegistry(refuse, async (client, { host }) => {
-      await assert.rejects(manifest(client, host), { code: 'REGISTRY_UNAUTHORIZED', hint: /config.json/ })
+      await assert.rejects(manifest(client, host), {
+        code: 'REGISTRY_UNAUTHORIZED',
+        hint: /^utsuwa login 127\.0\.0\.1:\d+$/,
+      })
     })
     const credentials = async () => ({ kind: 'password', username: 'u', password: 'wrong' }) as const
     await withRegistry(
@@ -210,7 +213,7 @@ describe('retries', () => {
   })
 
   it('not when the connection is refused', async () => {
-    await using client = new RegistryClient('127.0.0.1:1', fast)
+    await using client = await RegistryClient.open('127.0.0.1:1', fast)
     await assert.rejects(manifest(client, '127.0.0.1:1'), {
       code: 'REGISTRY_UNREACHABLE',
       message: 'connect to registry 127.0.0.1:1: ECONNREFUSED (connection refused)',

@@ -20,7 +20,7 @@ afterEach(() => {
 const auth = (text: string) => Buffer.from(text).toString('base64')
 const find = (registry: string, config: unknown, env: NodeJS.ProcessEnv = {}) => {
   writeFileSync(join(home, '.docker/config.json'), typeof config === 'string' ? config : JSON.stringify(config))
-  return findCredentials(registry, { HOME: home, ...env })
+  return findCredentials(registry, { env: { HOME: home, XDG_RUNTIME_DIR: home, ...env } })
 }
 const helper = (name: string, script: string) => {
   const file = join(home, `docker-credential-${name}`)
@@ -30,7 +30,10 @@ const helper = (name: string, script: string) => {
 
 describe('findCredentials', () => {
   it('is anonymous without a file or an entry', async () => {
-    assert.equal(await findCredentials('x.io', { HOME: '/nonexistent' }), undefined)
+    assert.equal(
+      await findCredentials('x.io', { env: { HOME: '/nonexistent', XDG_RUNTIME_DIR: '/nonexistent' } }),
+      undefined,
+    )
     assert.equal(await find('x.io', { auths: { 'y.io': { auth: auth('u:p') } } }), undefined)
     assert.equal(await find('x.io', {}), undefined)
   })

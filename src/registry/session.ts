@@ -1,0 +1,73 @@
+/** One host of a registry: where it answers, and who we are to it. */
+
+import { isUtsuwaError } from '../errors.ts'
+import { Authenticator, type FindCredentials } from './auth.ts'
+import { ledTo } from './endpoint.ts'
+import type { RegistryHost } from './hosts.ts'
+import { elsewhere, type Request, type Response, readErrorBody, type Transport } from './transport.ts'
+
+export class HostSession {
+  readonly host: RegistryHost
+  readonly #transport: Transport
+  readonly #authenticator: Authenticator
+  #root: URL
+  /** Where to go when nothing answers at `#root`; unset as soon as something has answered. */
+  #plainRoot: URL | undefined
+
+  constructor(host: RegistryHost, transport: Transport, credentials: FindCredentials) {
+    this.host = host
+    this.#transport = transport
+    this.#authenticator = new Authenticator(host, transport, credentials)
+    this.#root = host.root
+    this.#plainRoot = host.plainRoot
+  }
+
+  /**
+   * Sends a request, authorized when the host asks for it.
+   *
+   * @param path below the API's root: `library/alpine/manifests/latest`
+   * @param scope what it needs to be allowed: `repository:library/alpine:pull`
+   */
+  async send(path: string, scope: string, sent: Request = {}): Promise<Response> {
+    const plainRoot = this.#plainRoot
+    if (plainRoot === undefined) return this.#authorized(this.#urlOf(path), scope, sent)
+    try {
+      const response = await this.#authorized(this.#urlOf(path), scope, { ...sent, retries: 0 })
+      this.#plainRoot = undefined
+      return response
+    } catch (error) {
+      if (!isUtsuwaError(error, 'REGISTRY_UNREACHABLE')) throw error
+      const response = await this.#authorized(this.#urlOf(path, plainRoot), scope, sent)
+      this.#root = plainRoot
+      this.#plainRoot = undefined
+      return response
+    }
+  }
+
+  /** Sends a request to a URL that an answer of this host leads to. @throws UtsuwaError REGISTRY_ERROR, as ledTo */
+  async sendTo(from: URL, location: string, scope: string, sent: Request): Promise<Response> {
+    const url = ledTo(from, location, 'Location')
+    if (url.origin === this.#root.origin) return this.#authorized(url, scope, sent)
+    return this.#transport.send(url, { ...sent, tls: elsewhere(this.host.tls), ledThere: true })
+  }
+
+  async #authorized(url: URL, scope: string, sent: Request): Promise<Response> {
+    const send = (authorization: string | undefined) =>
+      this.#transport.send(url, {
+        ...sent,
+        tls: this.host.tls,
+        ownHeaders: { ...this.host.headers, ...(authorization === undefined ? {} : { authorization }) },
+      })
+    const response = await send(this.#authenticator.known(scope))
+    // A challenge of the host of a redirect is none of ours: whoever it names would get the registry's credentials.
+    if (response.status !== 401 || response.url.origin !== url.origin) return response
+    await readErrorBody(response)
+    return send(await this.#authenticator.answer(response, scope))
+  }
+
+  #urlOf(path: string, root = this.#root): URL {
+    const url = new URL(path, root)
+    if (this.host.mirrorOf !== undefined) url.searchParams.set('ns', this.host.mirrorOf)
+    return url
+  }
+}
