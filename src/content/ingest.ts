@@ -4,18 +4,23 @@
  * It is written aside while size and digest are computed, and gets its name only when both hold. Meanwhile others may
  * follow what has arrived, at their own pace: a slow unpack does not slow the download down, and a fast one does not
  * wait for its end.
+ *
+ * What has arrived when the network, the caller or the process gives up stays in `partial/`, and the next attempt goes
+ * on from there.
  */
-import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest } from '../spec/digest.ts'
 import { syncDirectory } from './durable.ts'
-import { blobPath, storeError } from './paths.ts'
+import { blobPath, partialPath, storeError } from './paths.ts'
 
 /** Bytes gathered before they are written: each write is a trip to the thread pool. */
 const WRITE_SIZE = 1024 * 1024
 const READ_SIZE = 512 * 1024
+const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
 
 export interface Expected {
   digest: Digest
@@ -23,64 +28,72 @@ export interface Expected {
   size: number
 }
 
+/** The bytes of a blob but for the first `offset`, which the store has. */
+export type ReadFrom = (offset: number) => AsyncIterable<Buffer>
+
+export interface IngestOptions {
+  /** The source can leave out what is here from an earlier attempt. Default false: then nothing is kept either. */
+  resumable?: boolean
+}
+
 export class Ingest {
   readonly #root: string
   readonly #expected: Expected
   readonly #path: string
   readonly #handle: FileHandle
-  readonly #hash: Hash
+  readonly #resumable: boolean
+  #hash: ReturnType<typeof createHash>
   #pending: Buffer[] = []
   #pendingSize = 0
   #received = 0
-  /** Bytes that followers may read. */
   #written = 0
+  /** Bytes that followers may read; those of an earlier attempt only when all are verified. */
+  #readable = 0
   #outcome: 'open' | 'committed' | { failure: unknown } = 'open'
   #wake: (() => void)[] = []
 
-  private constructor(root: string, expected: Expected, path: string, handle: FileHandle) {
+  private constructor(root: string, expected: Expected, handle: FileHandle, resumable: boolean) {
     this.#root = root
     this.#expected = expected
-    this.#path = path
+    this.#path = partialPath(root, expected.digest)
     this.#handle = handle
+    this.#resumable = resumable
     this.#hash = createHash(algorithmOf(expected.digest))
   }
 
-  /** @param directory a work directory of the same store */
-  static async open(root: string, directory: string, expected: Expected): Promise<Ingest> {
-    const path = join(directory, 'data')
-    return new Ingest(root, expected, path, await open(path, 'wx+', 0o600))
+  /** The caller holds the lock of the blob's work directory, so that nobody else writes it. */
+  static async open(root: string, expected: Expected, { resumable = false }: IngestOptions = {}): Promise<Ingest> {
+    const path = partialPath(root, expected.digest)
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      const handle = await open(path, OPEN_FLAGS | (resumable ? 0 : constants.O_TRUNC), 0o600)
+      return new Ingest(root, expected, handle, resumable)
+    } catch (cause) {
+      throw storeError(cause, `store blob ${expected.digest}`)
+    }
   }
 
   /**
-   * Takes all bytes of `source`, verifies them and gives the blob its name. Followers see a failure too.
+   * Takes all bytes of the blob, verifies them and gives it its name. Followers see a failure too. Where what is here
+   * from an earlier attempt turns out to be wrong, all is taken anew, once.
    *
-   * @throws UtsuwaError DIGEST_MISMATCH, SIZE_MISMATCH, NO_SPACE, and what `source` throws
+   * @throws UtsuwaError DIGEST_MISMATCH, SIZE_MISMATCH, NO_SPACE, and what reading throws
    */
-  async take(source: AsyncIterable<Buffer>, onProgress: (received: number) => void = () => undefined): Promise<void> {
-    const { digest, size } = this.#expected
-    const operation = `store blob ${digest}`
+  async take(read: ReadFrom, onProgress: (received: number) => void = () => undefined): Promise<void> {
+    const operation = `store blob ${this.#expected.digest}`
     try {
-      for await (const chunk of source) {
-        this.#received += chunk.length
-        if (this.#received > size) throw new UtsuwaError('SIZE_MISMATCH', `more than ${size} bytes`, { operation })
-        this.#hash.update(chunk)
-        this.#pending.push(chunk)
-        this.#pendingSize += chunk.length
-        if (this.#pendingSize >= WRITE_SIZE) await this.#flush()
-        onProgress(this.#received)
-      }
-      if (this.#received !== size) {
-        throw new UtsuwaError('SIZE_MISMATCH', `${this.#received} bytes, expected ${size}`, { operation })
-      }
-      const actual = `${algorithmOf(digest)}:${this.#hash.digest('hex')}`
-      if (actual !== digest)
-        throw new UtsuwaError('DIGEST_MISMATCH', `expected ${digest}, got ${actual}`, { operation })
-      await this.#flush()
+      const kept = await this.#recall()
+      await this.#receive(read, onProgress).catch(async (error: unknown) => {
+        if (kept === 0 || !isMismatch(error)) throw error
+        await this.#startAgain()
+        await this.#receive(read, onProgress)
+      })
       await this.#commit()
       this.#settle('committed')
     } catch (error) {
       const failure = storeErrorUnlessKnown(error, operation)
       this.#settle({ failure })
+      await this.#keepOrRemove(failure)
       throw failure
     }
   }
@@ -90,7 +103,7 @@ export class Ingest {
     await using handle = await open(this.#path, 'r').catch(() => open(blobPath(this.#root, this.#expected.digest), 'r'))
     for (let at = 0; ; ) {
       if (typeof this.#outcome === 'object') throw this.#outcome.failure
-      const available = Math.min(this.#written - at, READ_SIZE)
+      const available = Math.min(this.#readable - at, READ_SIZE)
       if (available > 0) {
         const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(available), 0, available, at)
         at += bytesRead
@@ -104,14 +117,65 @@ export class Ingest {
     await this.#handle.close()
   }
 
-  async #flush(): Promise<void> {
-    if (this.#pendingSize === 0) return
-    const [chunks, size] = [this.#pending, this.#pendingSize]
+  /** Hashes what an earlier attempt has left. @returns how many bytes that is */
+  async #recall(): Promise<number> {
+    const { size } = await this.#handle.stat()
+    if (size > this.#expected.size) await this.#handle.truncate(0)
+    else {
+      for (let buffer = Buffer.allocUnsafe(WRITE_SIZE); this.#received < size; ) {
+        const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, this.#received)
+        if (bytesRead === 0) break
+        this.#hash.update(buffer.subarray(0, bytesRead))
+        this.#received += bytesRead
+      }
+      this.#written = this.#received
+    }
+    return this.#written
+  }
+
+  async #startAgain(): Promise<void> {
+    this.#hash = createHash(algorithmOf(this.#expected.digest))
     this.#pending = []
     this.#pendingSize = 0
-    const { bytesWritten } = await this.#handle.writev(chunks)
-    if (bytesWritten !== size) throw new UtsuwaError('NO_SPACE', `${bytesWritten} of ${size} bytes written`)
-    this.#written += size
+    this.#received = 0
+    this.#written = 0
+    await this.#handle.truncate(0)
+  }
+
+  async #receive(read: ReadFrom, onProgress: (received: number) => void): Promise<void> {
+    const { digest, size } = this.#expected
+    const operation = `store blob ${digest}`
+    const following = this.#received === 0
+    if (this.#received < size || size === 0) {
+      for await (const chunk of read(this.#received)) {
+        this.#received += chunk.length
+        if (this.#received > size) throw new UtsuwaError('SIZE_MISMATCH', `more than ${size} bytes`, { operation })
+        this.#hash.update(chunk)
+        this.#pending.push(chunk)
+        this.#pendingSize += chunk.length
+        if (this.#pendingSize >= WRITE_SIZE) await this.#flush(following)
+        onProgress(this.#received)
+      }
+    }
+    if (this.#received !== size) {
+      throw new UtsuwaError('SIZE_MISMATCH', `${this.#received} bytes, expected ${size}`, { operation })
+    }
+    const actual = `${algorithmOf(digest)}:${this.#hash.digest('hex')}`
+    if (actual !== digest) throw new UtsuwaError('DIGEST_MISMATCH', `expected ${digest}, got ${actual}`, { operation })
+    await this.#flush(true)
+  }
+
+  async #flush(following: boolean): Promise<void> {
+    if (this.#pendingSize > 0) {
+      const [chunks, size] = [this.#pending, this.#pendingSize]
+      this.#pending = []
+      this.#pendingSize = 0
+      const { bytesWritten } = await this.#handle.writev(chunks, this.#written)
+      if (bytesWritten !== size) throw new UtsuwaError('NO_SPACE', `${bytesWritten} of ${size} bytes written`)
+      this.#written += size
+    }
+    if (!following) return
+    this.#readable = this.#written
     this.#notify()
   }
 
@@ -120,6 +184,16 @@ export class Ingest {
     const path = blobPath(this.#root, this.#expected.digest)
     await rename(this.#path, path)
     await syncDirectory(dirname(path))
+  }
+
+  /** Bytes that are wrong, or in the way on a full disk, help no later attempt. */
+  async #keepOrRemove(failure: unknown): Promise<void> {
+    try {
+      if (this.#resumable && isInterruption(failure)) await this.#flush(false)
+      else await rm(this.#path, { force: true })
+    } catch {
+      // The failure itself matters more, and what is there now is verified before it is used.
+    }
   }
 
   #settle(outcome: 'committed' | { failure: unknown }): void {
@@ -132,6 +206,15 @@ export class Ingest {
     this.#wake = []
     for (const wake of waiting) wake()
   }
+}
+
+function isMismatch(error: unknown): boolean {
+  return isUtsuwaError(error, 'DIGEST_MISMATCH') || isUtsuwaError(error, 'SIZE_MISMATCH')
+}
+
+/** The network or the caller ended it, and what has arrived is good as far as anyone knows. */
+function isInterruption(error: unknown): boolean {
+  return isUtsuwaError(error) && (error.code === 'ABORTED' || error.code.startsWith('REGISTRY_'))
 }
 
 function storeErrorUnlessKnown(error: unknown, operation: string): unknown {

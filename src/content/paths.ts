@@ -4,6 +4,7 @@
  *     oci/                  an OCI image layout: oci-layout, index.json, blobs/
  *     layers/DIFF_ID/       one unpacked layer: fs/, layer.json
  *     containers/ID/        one active snapshot: upper/, work/, snapshot.json
+ *     partial/DIGEST        what has arrived of a blob; complete and verified, it moves to oci/blobs/
  *     tmp/                  work in progress, with a lock on each directory; what is not locked is left over
  *     lock, index.lock      see lock.ts
  *     reserve               see reserve.ts
@@ -21,6 +22,8 @@ export const DEFAULT_ROOT = '/var/lib/utsuwa'
 export const layoutPath = (root: string) => join(root, 'oci')
 export const indexPath = (root: string) => join(root, 'oci/index.json')
 export const blobPath = (root: string, digest: Digest) => join(root, 'oci/blobs', algorithmOf(digest), hexOf(digest))
+export const partialsPath = (root: string) => join(root, 'partial')
+export const partialPath = (root: string, digest: Digest) => join(root, 'partial', digest.replace(':', '-'))
 export const layersPath = (root: string) => join(root, 'layers')
 export const containersPath = (root: string) => join(root, 'containers')
 export const tmpPath = (root: string) => join(root, 'tmp')

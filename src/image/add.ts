@@ -89,6 +89,8 @@ export interface AddOptions extends Work {
   /** What the caller asked for; undefined: any Linux. */
   platform: Platform | undefined
   limits: Partial<LayerLimits> | undefined
+  /** As in TransferOptions. */
+  resumable?: boolean
 }
 
 /** Stores and unpacks the layers, then the documents, and gives the image its name last: it is there entirely or not at all. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { readBlob } from '../content/blobs.ts'
 import { readIndex } from '../content/index-file.ts'
 import { acquireLock, tryLock } from '../content/lock.ts'
-import { blobPath, layoutPath, storeLockPath } from '../content/paths.ts'
+import { blobPath, layoutPath, partialsPath, storeLockPath } from '../content/paths.ts'
 import { type Remove, removeTree } from '../content/remove-tree.ts'
 import { reserveSpace } from '../content/reserve.ts'
 import { collectLeftovers } from '../content/work-directory.ts'
@@ -45,6 +45,7 @@ export async function collectGarbageSoon(root: string, patienceMs: number): Prom
 export async function collectGarbage(root: string, remove: Remove = removeTree): Promise<void> {
   // First what is surely garbage: on a full disk the rest may need room.
   await collectLeftovers(root, remove)
+  await remove(partialsPath(root))
   await removeAbandonedSnapshots(root, remove)
   const keptBlobs = new Set<Digest>()
   const keptLayers = new Set<DiffId>()

@@ -4,7 +4,6 @@ import type { LayerLimits } from '../layer/limits.ts'
 import { formatReference, parseReference, type Reference } from '../reference/reference.ts'
 import { RegistryClient, type RegistryOptions } from '../registry/client.ts'
 import {
-  type Descriptor,
   type Digest,
   type ImageManifest,
   MAX_CONFIG_SIZE,
@@ -15,7 +14,7 @@ import {
 import { addImage, addingTo, checkConfigMediaType } from './add.ts'
 import type { Image } from './image.ts'
 import { hostPlatform, parsePlatform, selectManifest } from './platform.ts'
-import type { PullProgress } from './transfer.ts'
+import type { PullProgress, ReadLayer } from './transfer.ts'
 
 export type { PullProgress } from './transfer.ts'
 
@@ -49,7 +48,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
     await using client = await RegistryClient.open(parsed.registry, { ...options, signal: work.signal })
     const { descriptor, manifest, bytes } = await resolveManifest(client, parsed, platform)
     const configBytes = await fetchConfig(client, parsed, manifest)
-    const readLayer = (layer: Descriptor) => client.readBlob(parsed.repository, layer)
+    const readLayer: ReadLayer = (layer, offset) => client.readBlob(parsed.repository, layer, offset)
     return await addImage(
       root,
       { name, descriptor, manifest, manifestBytes: bytes, configBytes, readLayer },
@@ -60,6 +59,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
         // An image that names another machine is taken unless the caller says which one it shall be for.
         platform: options.platform === undefined ? undefined : platform,
         limits: options.limits,
+        resumable: true,
       },
     )
   })

@@ -35,8 +35,11 @@ export interface LayerToPull {
   diffId: DiffId
 }
 
-/** The bytes of a layer as stored: from a registry, an archive, a directory. Their digest is for the receiver to check. */
-export type ReadLayer = (layer: Descriptor) => AsyncIterable<Buffer>
+/**
+ * The bytes of a layer as stored: from a registry, an archive, a directory. Their digest is for the receiver to check.
+ * The first `offset` bytes are left out; it is 0 where `resumable` is not set.
+ */
+export type ReadLayer = (layer: Descriptor, offset: number) => AsyncIterable<Buffer>
 
 export interface TransferOptions {
   onProgress: (progress: PullProgress) => void
@@ -45,6 +48,8 @@ export interface TransferOptions {
   /** Fires after `stop`, or when the caller of the pull wants no more. */
   signal: AbortSignal
   limits: Partial<LayerLimits> | undefined
+  /** What has arrived of a layer when the network breaks down is kept, and only the rest is read. Default false. */
+  resumable?: boolean
 }
 
 export class LayerTransfer {
@@ -94,14 +99,14 @@ export class LayerTransfer {
 
   /** Stores a blob, and unpacks it meanwhile when `diffId` is given. */
   async #download(layer: Descriptor, diffId: DiffId | undefined): Promise<void> {
-    await using work = await acquireWorkDirectory(this.#root, workName('blob', layer.digest), this.#options.signal)
+    await using _work = await acquireWorkDirectory(this.#root, workName('blob', layer.digest), this.#options.signal)
     // Somebody else may have fetched it while we waited for the directory.
     if ((await blobSize(this.#root, layer.digest)) !== undefined) {
       this.#options.onProgress({ kind: 'present', digest: layer.digest })
       if (diffId !== undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
       return
     }
-    const ingest = await Ingest.open(this.#root, work.path, layer)
+    const ingest = await Ingest.open(this.#root, layer, { resumable: this.#options.resumable ?? false })
     try {
       const started = Promise.withResolvers<void>()
       const download = this.#downloads.run(() => {
@@ -122,7 +127,8 @@ export class LayerTransfer {
   async #fetch(ingest: Ingest, descriptor: Descriptor): Promise<void> {
     const { onProgress } = this.#options
     const { digest, size } = descriptor
-    await ingest.take(this.#readLayer(descriptor), current => {
+    const read = (offset: number) => this.#readLayer(descriptor, offset)
+    await ingest.take(read, current => {
       onProgress({ kind: 'downloading', digest, current, total: size })
       if (current === size) onProgress({ kind: 'verifying', digest })
     })

@@ -10,6 +10,7 @@ import { Ingest } from '../../../src/content/ingest.ts'
 import { acquireLock, tryLock } from '../../../src/content/lock.ts'
 import { blobPath, makeStore } from '../../../src/content/paths.ts'
 import { acquireWorkDirectory, collectLeftovers } from '../../../src/content/work-directory.ts'
+import { UtsuwaError } from '../../../src/errors.ts'
 import { type Digest, digestOf } from '../../../src/spec/digest.ts'
 
 let root: string
@@ -30,12 +31,15 @@ async function* pieces(...chunks: Buffer[]): AsyncGenerator<Buffer> {
 }
 
 async function ingest(source: AsyncIterable<Buffer>, wanted = expected): Promise<Buffer> {
-  await using work = await acquireWorkDirectory(root, 'blob')
-  const blob = await Ingest.open(root, work.path, wanted)
+  return ingestFrom(() => source, wanted, false)
+}
+
+async function ingestFrom(read: (offset: number) => AsyncIterable<Buffer>, wanted = expected, resumable = true) {
+  const blob = await Ingest.open(root, wanted, { resumable })
   try {
     const followed = Array.fromAsync(blob.follow())
     followed.catch(() => undefined)
-    await blob.take(source)
+    await blob.take(read)
     return Buffer.concat(await followed)
   } finally {
     await blob.close()
@@ -49,7 +53,7 @@ describe('Ingest', () => {
       bytes,
     )
     assert.deepEqual(await readBlob(root, expected.digest, bytes.length), bytes)
-    assert.deepEqual(readdirSync(join(root, 'tmp')), [])
+    assert.deepEqual(readdirSync(join(root, 'partial')), [])
   })
 
   const wrong: [string, () => AsyncIterable<Buffer>, string][] = [
@@ -61,20 +65,72 @@ describe('Ingest', () => {
     it(`leaves nothing behind after ${title}`, async () => {
       await assert.rejects(ingest(source()), { code })
       assert.equal(await blobSize(root, expected.digest), undefined)
-      assert.deepEqual(readdirSync(join(root, 'tmp')), [])
+      assert.deepEqual(readdirSync(join(root, 'partial')), [])
     })
   }
 
+  describe('what has arrived before an interruption', () => {
+    const interrupted = new UtsuwaError('REGISTRY_UNREACHABLE', 'gone')
+    const offsets: number[] = []
+    /** Delivers the blob up to `end`, then breaks. */
+    const until = (end: number, failure: Error = interrupted) =>
+      async function* (offset: number): AsyncGenerator<Buffer> {
+        offsets.push(offset)
+        for (let at = offset; at < end; at += 400_000) yield bytes.subarray(at, Math.min(at + 400_000, end))
+        if (end < bytes.length) throw failure
+      }
+    const partial = () => join(root, 'partial', expected.digest.replace(':', '-'))
+    beforeEach(() => {
+      offsets.length = 0
+    })
+
+    it('is kept, and only the rest is read', async () => {
+      await assert.rejects(ingestFrom(until(1_700_001)), { code: 'REGISTRY_UNREACHABLE' })
+      assert.equal(readFileSync(partial()).length, 1_700_001)
+      await assert.rejects(ingestFrom(until(2_500_000)), { code: 'REGISTRY_UNREACHABLE' })
+      assert.deepEqual(await ingestFrom(until(bytes.length)), bytes)
+      assert.deepEqual(offsets, [0, 1_700_001, 2_500_000])
+      assert.deepEqual(readdirSync(join(root, 'partial')), [])
+    })
+
+    it('is read no more when it is all', async () => {
+      await assert.rejects(ingestFrom(until(10)), { code: 'REGISTRY_UNREACHABLE' })
+      writeFileSync(partial(), bytes)
+      assert.deepEqual(await ingestFrom(() => assert.fail('read')), bytes)
+    })
+
+    it('is shown to nobody and read anew, once, when it is not what it should be', async () => {
+      await assert.rejects(ingestFrom(until(2_000_000)), { code: 'REGISTRY_UNREACHABLE' })
+      writeFileSync(partial(), Buffer.alloc(2_000_000))
+      assert.deepEqual(await ingestFrom(until(bytes.length)), bytes)
+      assert.deepEqual(offsets, [0, 2_000_000, 0])
+      writeFileSync(partial(), Buffer.alloc(bytes.length + 1))
+      assert.deepEqual(await ingestFrom(until(bytes.length)), bytes)
+      writeFileSync(partial(), 'x')
+      await assert.rejects(
+        ingestFrom(() => pieces(Buffer.alloc(bytes.length - 1))),
+        { code: 'SIZE_MISMATCH' },
+      )
+      assert.deepEqual(readdirSync(join(root, 'partial')), [])
+    })
+
+    it('goes when the disk is full, or the source cannot go on from there', async () => {
+      await assert.rejects(ingestFrom(until(500_000, new UtsuwaError('NO_SPACE', 'full'))), { code: 'NO_SPACE' })
+      assert.deepEqual(readdirSync(join(root, 'partial')), [])
+      await assert.rejects(ingestFrom(until(500_000), expected, false), { code: 'REGISTRY_UNREACHABLE' })
+      assert.deepEqual(readdirSync(join(root, 'partial')), [])
+    })
+  })
+
   it('fails its followers with what its source failed with', async () => {
-    await using work = await acquireWorkDirectory(root, 'blob')
-    const blob = await Ingest.open(root, work.path, expected)
+    const blob = await Ingest.open(root, expected)
     const followed = Array.fromAsync(blob.follow())
     followed.catch(() => undefined)
     async function* broken(): AsyncGenerator<Buffer> {
       yield bytes.subarray(0, 2_000_000)
       throw new Error('broken')
     }
-    await assert.rejects(blob.take(broken()), { message: 'broken' })
+    await assert.rejects(blob.take(broken), { message: 'broken' })
     await assert.rejects(followed, { message: 'broken' })
     await blob.close()
   })
