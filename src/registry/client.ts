@@ -44,7 +44,9 @@ const ACCEPT = [MEDIA_TYPE.ociIndex, MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerLi
   ', ',
 )
 
+/** What a token must allow. */
 export const pullScope = (repository: string) => `repository:${repository}:pull`
+export const pushScope = (repository: string) => `repository:${repository}:pull,push`
 
 export class RegistryClient implements AsyncDisposable {
   /** In the order in which they are asked. */
@@ -174,6 +176,43 @@ export class RegistryClient implements AsyncDisposable {
       })
   }
 
+  /**
+   * Stores a manifest under a tag or its digest; what it refers to must be there.
+   *
+   * @throws UtsuwaError REGISTRY_*, DIGEST_MISMATCH
+   */
+  async pushManifest(
+    repository: string,
+    identifier: string,
+    { bytes, digest, mediaType }: FetchedManifest,
+  ): Promise<void> {
+    const path = `${repository}/manifests/${identifier}`
+    const headers = { 'content-type': mediaType ?? MEDIA_TYPE.ociManifest }
+    const response = await this.writable.send(path, pushScope(repository), {
+      method: 'PUT',
+      headers,
+      body: () => bytes,
+    })
+    const body = await readErrorBody(response)
+    if (response.status !== 201) throw statusError(response, body, 'REGISTRY_ERROR')
+    const stored = response.header('docker-content-digest')
+    if (stored === undefined || stored === digest || algorithmOf(stored as Digest) !== algorithmOf(digest)) return
+    throw new UtsuwaError('DIGEST_MISMATCH', `sent ${digest}, the registry has ${stored}`, {
+      operation: `push manifest ${identifier}`,
+    })
+  }
+
+  /**
+   * Asks whether the registry knows us.
+   *
+   * @throws UtsuwaError REGISTRY_UNAUTHORIZED, REGISTRY_*
+   */
+  async checkAccess(): Promise<void> {
+    const response = await this.#sessions.at(-1)!.send('', '')
+    const body = await readErrorBody(response)
+    if (response.status !== 200) throw statusError(response, body, 'REGISTRY_ERROR')
+  }
+
   /** The host that takes what is pushed. @throws UtsuwaError UNSUPPORTED where none is configured for it */
   get writable(): HostSession {
     return this.#able('push').at(-1)!
@@ -184,8 +223,8 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** @throws UtsuwaError ABORTED */
-  backOff(attempt: number, operation: string): Promise<void> {
-    return this.#transport.backOff(attempt, operation)
+  backOff(attempt: number, operation: string, retryAfter?: string): Promise<void> {
+    return this.#transport.backOff(attempt, operation, retryAfter)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { isUtsuwaError } from '../errors.ts'
 import { Authenticator, type FindCredentials } from './auth.ts'
-import { ledTo } from './endpoint.ts'
+import { isLoopback } from './endpoint.ts'
 import type { RegistryHost } from './hosts.ts'
 import { elsewhere, type Request, type Response, readErrorBody, type Transport } from './transport.ts'
 
@@ -44,11 +44,11 @@ export class HostSession {
     }
   }
 
-  /** Sends a request to a URL that an answer of this host leads to. @throws UtsuwaError REGISTRY_ERROR, as ledTo */
-  async sendTo(from: URL, location: string, scope: string, sent: Request): Promise<Response> {
-    const url = ledTo(from, location, 'Location')
+  /** Sends a request to a URL that an answer of this host has led to; credentials go there only if it is this host. */
+  async sendTo(url: URL, scope: string, sent: Request): Promise<Response> {
     if (url.origin === this.#root.origin) return this.#authorized(url, scope, sent)
-    return this.#transport.send(url, { ...sent, tls: elsewhere(this.host.tls), ledThere: true })
+    const ledThere = !isLoopback(this.#root.hostname)
+    return this.#transport.send(url, { ...sent, tls: elsewhere(this.host.tls), ledThere })
   }
 
   async #authorized(url: URL, scope: string, sent: Request): Promise<Response> {

@@ -70,7 +70,7 @@ export class Transport {
         const response = await this.#follow(url, sent)
         if (attempt >= retries || !isTransientStatus(response.status)) return response
         await readErrorBody(response)
-        await wait(retryDelay(this.retry, attempt, response.header('retry-after')), this.signal)
+        await this.backOff(attempt, operation, response.header('retry-after'))
       } catch (error) {
         if (this.signal?.aborted) throw aborted(this.signal, operation)
         if (attempt >= retries || !isTransientError(error)) throw connectionError(url, error)
@@ -80,8 +80,8 @@ export class Transport {
   }
 
   /** @throws UtsuwaError ABORTED */
-  async backOff(attempt: number, operation: string): Promise<void> {
-    await wait(retryDelay(this.retry, attempt), this.signal).catch(() => {
+  async backOff(attempt: number, operation: string, retryAfter?: string): Promise<void> {
+    await wait(retryDelay(this.retry, attempt, retryAfter), this.signal).catch(() => {
       throw aborted(this.signal, operation)
     })
   }

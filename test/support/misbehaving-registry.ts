@@ -1,5 +1,6 @@
 /** A registry in this process that answers as a test says. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { sha256 } from './image-builder.ts'
 
 export interface ScriptedRegistry extends AsyncDisposable {
@@ -7,31 +8,38 @@ export interface ScriptedRegistry extends AsyncDisposable {
   host: string
   url: string
   /** What was asked for, in order. */
-  requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[]
+  requests: { method: string; url: string; headers: IncomingMessage['headers']; body: Buffer }[]
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void
 
+export interface ScriptOptions {
+  /** Asked before a body is read: true when it has taken care of the request. */
+  early?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Speak TLS. */
+  tls?: ServerOptions
+}
+
 /** @param handle is given the number of earlier requests for the same URL as `count` */
-export async function startScripted(handle: Handler): Promise<ScriptedRegistry> {
+export async function startScripted(handle: Handler, { early, tls }: ScriptOptions = {}): Promise<ScriptedRegistry> {
   const requests: ScriptedRegistry['requests'] = []
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request
-    let body = ''
-    request.on('data', chunk => {
-      body += chunk
-    })
+    if (early?.(request, response)) return
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const count = requests.filter(earlier => earlier.url === url).length
-      requests.push({ method, url, headers, body })
+      requests.push({ method, url, headers, body: Buffer.concat(chunks) })
       handle(request, response, count)
     })
-  })
+  }
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
   return {
     host: `127.0.0.1:${port}`,
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     requests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

@@ -86,7 +86,7 @@ describe('authentication', () => {
         await manifest(client, host)
         const { method, url, body } = requests[1]!
         assert.deepEqual({ method, url }, { method: 'POST', url: '/token' })
-        assert.equal(new URLSearchParams(body).get('refresh_token'), 'refresh')
+        assert.equal(new URLSearchParams(body.toString()).get('refresh_token'), 'refresh')
       },
       { credentials: async () => ({ kind: 'identityToken', token: 'refresh' }) },
     )
@@ -108,6 +108,97 @@ describe('authentication', () => {
       },
       { credentials },
     )
+  })
+
+  it('asks once for a token that several requests want, and for each scope one', async () => {
+    let tokens = 0
+    await withRegistry(
+      (request, response) => {
+        if (request.url?.startsWith('/token')) {
+          tokens++
+          setTimeout(() => response.end('{"token":"secret","expires_in":300}'), 50)
+        } else if (request.headers.authorization === undefined) {
+          const scope = `repository:${request.url!.split('/')[2]}:pull`
+          const realm = `Bearer realm="http://${request.headers.host}/token",scope="${scope}"`
+          response.writeHead(401, { 'www-authenticate': realm }).end()
+        } else response.end(layer)
+      },
+      async client => {
+        await Promise.all([1, 2, 3].map(() => client.fetchBlob('app', blob)))
+        assert.equal(tokens, 1)
+        await client.fetchBlob('other', blob)
+        assert.equal(tokens, 2)
+      },
+    )
+  })
+
+  describe('with a token that expires', () => {
+    /** Each token is good for `uses` requests. */
+    const rationed = (uses: number, lifetime: number): { handle: Handler; tokens: () => number } => {
+      let tokens = 0
+      let left = 0
+      const handle: Handler = (request, response) => {
+        if (request.url?.startsWith('/token')) {
+          left = uses
+          response.end(JSON.stringify({ token: `token-${++tokens}`, expires_in: lifetime }))
+        } else if (request.headers.authorization === `Bearer token-${tokens}` && left-- > 0) {
+          serve(image, request, response)
+        } else response.writeHead(401, { 'www-authenticate': challenge(request.headers.host!) }).end()
+      }
+      return { handle, tokens: () => tokens }
+    }
+
+    it('gets a new one when the registry takes the old one no more', async () => {
+      const { handle, tokens } = rationed(2, 300)
+      await withRegistry(handle, async (client, { host }) => {
+        for (let count = 0; count < 5; count++) await manifest(client, host)
+        assert.equal(tokens(), 3)
+      })
+    })
+
+    it('gets a new one before it expires, without asking in vain', async t => {
+      const { handle, tokens } = rationed(100, 300)
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+      await withRegistry(handle, async (client, { host, requests }) => {
+        await manifest(client, host)
+        t.mock.timers.tick(280_000)
+        await manifest(client, host)
+        assert.equal(tokens(), 1)
+        t.mock.timers.tick(15_000)
+        await manifest(client, host)
+        assert.equal(tokens(), 2)
+        const refused = requests.filter(({ url, headers }) => !url.startsWith('/token') && !headers.authorization)
+        assert.equal(refused.length, 2)
+      })
+    })
+
+    it('in the middle of a blob goes on with the new one', async () => {
+      let broken = false
+      const { handle, tokens } = rationed(1, 300)
+      await withRegistry(
+        (request, response, count) => {
+          const breaks = request.headers.authorization === 'Bearer token-1' && !broken
+          if (!breaks) return handle(request, response, count)
+          broken = true
+          response.writeHead(200, { 'content-length': layer.length })
+          response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.destroy(), 20))
+        },
+        async (client, { requests }) => {
+          const [first, ...more] = await Array.fromAsync(client.readBlob('app', blob))
+          assert.deepEqual(Buffer.concat([first!, ...more]), layer)
+          assert.ok(tokens() >= 1)
+          assert.equal(requests.at(-1)!.headers.range, 'bytes=50000-')
+        },
+      )
+    })
+
+    it('does not ask for ever', async () => {
+      const { handle } = rationed(0, 300)
+      await withRegistry(handle, async (client, { host, requests }) => {
+        await assert.rejects(manifest(client, host), { code: 'REGISTRY_UNAUTHORIZED' })
+        assert.equal(requests.length, 3)
+      })
+    })
   })
 
   it('does not follow a challenge to a token service without TLS when the registry has it', async () => {
@@ -233,6 +324,37 @@ describe('retries', () => {
   })
 })
 
+describe('the rate limit', () => {
+  const limits = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' }
+
+  it('is known after a manifest', async () => {
+    await withRegistry(
+      (request, response) => {
+        for (const [name, value] of Object.entries(limits)) response.setHeader(name, value)
+        serve(image, request, response)
+      },
+      async (client, { host }) => {
+        assert.equal(client.rateLimit, undefined)
+        await manifest(client, host)
+        assert.deepEqual(client.rateLimit, { limit: 100, remaining: 76, window: 21600 })
+      },
+    )
+  })
+
+  it('is told when it is reached, with what helps', async () => {
+    await withRegistry(
+      (_, response) => response.writeHead(429, { ...limits, 'ratelimit-remaining': '0;w=21600' }).end(),
+      async (client, { host }) => {
+        await assert.rejects(manifest(client, host), {
+          code: 'REGISTRY_RATE_LIMITED',
+          message: /status 429; 0 of 100 pulls in 6 hours are left$/,
+          hint: /utsuwa login/,
+        })
+      },
+    )
+  })
+})
+
 describe('blobs', () => {
   /** Sends `bytes` of what was asked for, then breaks the connection. */
   const breakAfter = (
@@ -263,6 +385,24 @@ describe('blobs', () => {
           requests.map(({ headers }) => headers.range),
           [undefined, 'bytes=50000-'],
         )
+      },
+    )
+  })
+
+  it('are asked for from where the receiver has them', async () => {
+    await withRegistry(
+      (request, response) => serve(image, request, response),
+      async (client, { requests }) => {
+        const rest = Buffer.concat(await Array.fromAsync(client.readBlob('app', blob, 150_000)))
+        assert.deepEqual(rest, layer.subarray(150_000))
+        assert.equal(requests[0]!.headers.range, 'bytes=150000-')
+      },
+    )
+    await withRegistry(
+      (_, response) => response.end(layer),
+      async client => {
+        const rest = Buffer.concat(await Array.fromAsync(client.readBlob('app', blob, 150_000)))
+        assert.deepEqual(rest, layer.subarray(150_000))
       },
     )
   })

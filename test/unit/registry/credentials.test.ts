@@ -90,4 +90,43 @@ describe('findCredentials', () => {
     const found = await find('x.io', { auths: { 'x.io': { auth: auth('u:p') } } }, { REGISTRY_AUTH_FILE: file })
     assert.deepEqual(found, { kind: 'password', username: 'other', password: 'p' })
   })
+
+  it('prefers what is for the repository, or for what it lies in', async () => {
+    const entry = (name: string) => ({ auth: auth(`${name}:p`) })
+    const auths = { 'x.io': entry('all'), 'x.io/team': entry('team'), 'x.io/team/app': entry('app') }
+    writeFileSync(join(home, '.docker/config.json'), JSON.stringify({ auths }))
+    const who = async (repository: string) => {
+      const env = { HOME: home, XDG_RUNTIME_DIR: home }
+      const found = await findCredentials('x.io', { repository, env })
+      return found?.kind === 'password' ? found.username : undefined
+    }
+    assert.deepEqual(await Promise.all(['team/app', 'team/other', 'team/app/part', 'tea'].map(who)), [
+      'app',
+      'team',
+      'app',
+      'all',
+    ])
+  })
+
+  it("finds podman's files, and Docker Hub's helper by both names", async () => {
+    mkdirSync(join(home, 'containers'))
+    writeFileSync(join(home, 'containers/auth.json'), JSON.stringify({ auths: { 'x.io': { auth: auth('podman:p') } } }))
+    const podman = { kind: 'password', username: 'podman', password: 'p' }
+    assert.deepEqual(await find('x.io', {}), podman)
+    mkdirSync(join(home, '.config/containers'), { recursive: true })
+    rmSync(join(home, 'containers'), { recursive: true })
+    writeFileSync(
+      join(home, '.config/containers/auth.json'),
+      JSON.stringify({ auths: { 'x.io': { auth: auth('podman:p') } } }),
+    )
+    assert.deepEqual(await find('x.io', {}), podman)
+    helper('hub', `echo '{"Username":"hub","Secret":"'$key'"}'`)
+    for (const key of ['docker.io', 'https://index.docker.io/v1/']) {
+      assert.deepEqual(await find('docker.io', { credHelpers: { [key]: 'hub' } }), {
+        kind: 'password',
+        username: 'hub',
+        password: 'https://index.docker.io/v1/',
+      })
+    }
+  })
 })
