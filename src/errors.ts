@@ -44,6 +44,7 @@ export type UtsuwaErrorCode =
   | 'COMMAND_NOT_EXECUTABLE'
   | 'INIT_FAILED' // init ended without saying why
   | 'HOOK_FAILED'
+  | 'CRIU_FAILED' // criu could not checkpoint or restore a container; the message has what its log says last
   | 'ABORTED' // an AbortSignal fired
   | 'TIMEOUT'
 

@@ -1,5 +1,5 @@
 /** The launcher's part at the `cgroup` barrier. */
-import { encodeScope } from '../plan/encode.ts'
+import { encodeCgroup } from '../plan/encode.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import { sys } from '../sys/index.ts'
 import { operationError } from './failure.ts'
@@ -16,6 +16,6 @@ export async function enterScope({ unit, properties }: ScopePlan, pid: number): 
 
 /** What the scope's cgroup needs beyond what systemd does. @throws UtsuwaError for the operation that failed */
 export function finishScope(scope: ScopePlan): void {
-  const failure = sys.setUpCgroup(encodeScope(scope))
+  const failure = sys.setUpCgroup(encodeCgroup(scope.operations))
   if (failure !== undefined) throw operationError(scope.operations[failure.index]!, failure.errno, failure.detail)
 }

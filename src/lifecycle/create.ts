@@ -1,80 +1,22 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
-import { closeSync, existsSync, realpathSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
-import { processesOf } from '../cgroup/processes.ts'
-import { systemdUnit } from '../cgroup/systemd-unit.ts'
-import { UtsuwaError } from '../errors.ts'
+import { closeSync } from 'node:fs'
 import type { InitConversation } from '../launch/conversation.ts'
-import { readHostFacts } from '../launch/host-facts.ts'
 import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
-import { ungrantableCapabilities } from '../plan/capabilities.ts'
-import { type CompiledPlan, type CompileInput, compile, type HostFacts } from '../plan/compile.ts'
-import { describeOperation } from '../plan/explain.ts'
+import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
-import { isErrno } from '../util/errno.ts'
+import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { removeCgroupOf } from './delete.ts'
-import { withHome } from './home.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
-import {
-  addRecord,
-  type ContainerRecord,
-  checkContainerId,
-  containerExists,
-  findRecord,
-  type LockedContainer,
-  type ManagedRecord,
-  startSocketName,
-} from './record.ts'
+import { type ContainerRecord, type LockedContainer, startSocketName } from './record.ts'
 import { formatState } from './state.ts'
-import { permittedCapabilities, pidInNamespace, readProcessStat } from './status.ts'
-
-/** What the first process of a new user namespace has. */
-const ALL_CAPABILITIES = 2n ** 64n - 1n
+import { pidInNamespace, readProcessStat } from './status.ts'
 
 /** The answer at a barrier that asks for nothing. */
 const GO_ON = Buffer.of(1)
-
-/**
- * Who makes the container's cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. `disabled`: nobody;
- * the container stays in the caller's.
- */
-export type CgroupManager = 'cgroupfs' | 'systemd' | 'disabled'
-
-export interface CreateOptions {
-  /** Directory that holds a directory for each container. */
-  readonly stateRoot: string
-  readonly id: string
-  readonly spec: RuntimeSpec
-  /** Absolute host path: what relative paths in the spec are relative to. */
-  readonly bundlePath: string
-  /** Descriptors 0–2 of the container; −1 is /dev/null. Default: the caller's own. */
-  readonly stdio?: readonly [number, number, number]
-  /** How `start` will speak: over the conversation that this call returns, or from any process over a socket. */
-  readonly gate: 'report' | 'socket'
-  /** Absolute below the cgroup mount. Default: from linux.cgroupsPath, or beside the caller's own cgroup. */
-  readonly cgroupPath?: string
-  /** Default: cgroupfs. */
-  readonly cgroupManager?: CgroupManager
-  /** A detached mount as root file system, instead of root.path. */
-  readonly rootfsMountFd?: number
-  /** A connected Unix socket that gets the master of the terminal. */
-  readonly consoleSocketFd?: number
-  /** SIGKILL the container when this process ends. Default: false. */
-  readonly endWithLauncher?: boolean
-  readonly noPivot?: boolean
-  readonly noNewKeyring?: boolean
-  readonly preserveFds?: number
-  readonly managed?: ManagedRecord
-  /** The container's directory, where it has been made already; it is let go of. */
-  readonly reserved?: LockedContainer
-  /** Told of what the specification wants logged: capabilities that cannot be granted, poststop hooks that failed. */
-  readonly onWarning?: (warning: unknown) => void
-}
 
 export interface Created {
   readonly record: ContainerRecord
@@ -86,15 +28,7 @@ export interface Created {
  * @throws UtsuwaError; nothing of the container is left then
  */
 export async function createContainer(asked: CreateOptions): Promise<Created> {
-  checkContainerId(asked.id)
-  const options = { ...asked, spec: completeSpec(asked) }
-  warnOfCapabilities(options)
-  const host = readHostFacts()
-  if (options.cgroupManager === 'systemd') requireSystemd(host)
-  const place = placeInCgroups(options, host)
-  const plan = compilePlan(options, host, place)
-  const record = newRecord(options, plan, host, place)
-  refusePopulatedCgroup(options, record)
+  const { options, plan, record } = planCreation(asked)
   using container = takeDirectory(options, record)
   try {
     return await launchInto(container, record, plan, options)
@@ -102,140 +36,6 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
     container.remove()
     throw error
   }
-}
-
-function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
-  const ownUserNamespace = spec.linux?.namespaces?.some(({ type }) => type === 'user') ?? false
-  const held = ownUserNamespace ? ALL_CAPABILITIES : permittedCapabilities('self')
-  const names = ungrantableCapabilities(spec.process?.capabilities, held)
-  if (names.length > 0) onWarning?.(`ignoring unknown or unavailable capabilities: ${names.join(', ')}`)
-}
-
-/** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
-function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgroup }: ContainerRecord): void {
-  if (cgroup === undefined) return
-  const path = join(cgroup.mount, cgroup.path)
-  if (processesOf(path).length === 0) return
-  // Most likely they are those of a container with this id, whose record came before its processes.
-  if (reserved === undefined && findRecord(stateRoot, id) !== undefined) throw containerExists(stateRoot, id)
-  throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
-}
-
-/** The spec with what it leaves to the host: where the root file system really is, and HOME. */
-function completeSpec({ spec, bundlePath, rootfsMountFd }: CreateOptions): RuntimeSpec {
-  if (spec.root === undefined || rootfsMountFd !== undefined) return spec
-  const path = realPath(resolve(bundlePath, spec.root.path))
-  const process = spec.process && withHome(spec.process, path)
-  return { ...spec, root: { ...spec.root, path }, ...(process === undefined ? {} : { process }) }
-}
-
-/** root.path may be a symbolic link, but move_mount(2) attaches nothing at one. It is the caller's path, not an image's. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    // The plan will say that there is no root file system, and why.
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'ELOOP')) return path
-    throw error
-  }
-}
-
-function takeDirectory({ reserved, stateRoot }: CreateOptions, record: ContainerRecord): LockedContainer {
-  if (reserved === undefined) return addRecord(stateRoot, record)
-  reserved.write(record)
-  return reserved
-}
-
-/** sd_booted(3) */
-function requireSystemd({ cgroupMount }: HostFacts): void {
-  const reason = !existsSync('/run/systemd/system')
-    ? 'systemd does not run on this host: there is no /run/systemd/system'
-    : cgroupMount === undefined
-      ? 'the host has no cgroup v2 hierarchy'
-      : undefined
-  if (reason === undefined) return
-  throw new UtsuwaError('UNSUPPORTED', reason, {
-    operation: 'use --systemd-cgroup',
-    hint: 'leave it out; with podman: --cgroup-manager cgroupfs; with dockerd: --exec-opt native.cgroupdriver=cgroupfs',
-  })
-}
-
-/** The plan of a container, without making it. */
-export function planContainer(options: CreateOptions): CompiledPlan {
-  const host = readHostFacts()
-  return compilePlan(options, host, placeInCgroups(options, host))
-}
-
-type CgroupPlace = Pick<CompileInput, 'cgroupPath' | 'systemdUnit'>
-
-function placeInCgroups({ cgroupPath, cgroupManager, spec, id }: CreateOptions, host: HostFacts): CgroupPlace {
-  const cgroupsPath = spec.linux?.cgroupsPath
-  if (host.cgroupMount === undefined || cgroupManager === 'disabled') return { cgroupPath: undefined }
-  if (cgroupManager === 'systemd') {
-    const unit = systemdUnit(cgroupsPath, id)
-    return { cgroupPath: unit.cgroupPath, systemdUnit: unit }
-  }
-  return { cgroupPath: cgroupPath ?? containerCgroupPath({ cgroupsPath, id, ownCgroup: readOwnCgroup() ?? '/' }) }
-}
-
-function compilePlan(options: CreateOptions, host: HostFacts, place: CgroupPlace): CompiledPlan {
-  const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
-  return compile({
-    id,
-    spec,
-    bundlePath,
-    host,
-    ...place,
-    gate,
-    endWithLauncher: endWithLauncher ?? false,
-    noPivot: noPivot ?? false,
-    noNewKeyring: noNewKeyring ?? false,
-    preserveFds: preserveFds ?? 0,
-    ...(options.rootfsMountFd === undefined ? {} : { rootfsMountPoint: options.bundlePath }),
-  })
-}
-
-function newRecord(
-  { id, spec, bundlePath, rootfsMountFd, managed }: CreateOptions,
-  plan: CompiledPlan,
-  { cgroupMount }: HostFacts,
-  place: CgroupPlace,
-): ContainerRecord {
-  const rootPath = spec.root?.path ?? ''
-  return {
-    id,
-    ociVersion: spec.ociVersion,
-    bundle: bundlePath,
-    rootfs: rootfsMountFd !== undefined ? '' : resolve(bundlePath, rootPath),
-    created: new Date().toISOString(),
-    annotations: spec.annotations ?? {},
-    phase: 'creating',
-    pid: 0,
-    pidStartTime: 0,
-    cgroup: recordCgroup(cgroupMount, place),
-    ownPidNamespace: spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false,
-    poststart: spec.hooks?.poststart ?? [],
-    poststop: spec.hooks?.poststop ?? [],
-    startOperations: spec.process === undefined ? [] : describeStart(plan),
-    ...(managed === undefined ? {} : { managed }),
-  }
-}
-
-function recordCgroup(
-  mount: string | undefined,
-  { cgroupPath: path, systemdUnit }: CgroupPlace,
-): ContainerRecord['cgroup'] {
-  if (mount === undefined || path === undefined) return undefined
-  return { mount, path, ...(systemdUnit === undefined ? {} : { unit: systemdUnit.name }) }
-}
-
-function describeStart({ join, init }: CompiledPlan): ContainerRecord['startOperations'] {
-  const first = init.findIndex(({ op }) => op === 'wait_for_start')
-  return init.slice(first).map((operation, index) => ({
-    index: join.length + first + index,
-    operation: describeOperation(operation),
-    pointer: operation.pointer,
-  }))
 }
 
 async function launchInto(

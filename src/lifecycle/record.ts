@@ -34,6 +34,8 @@ export interface ContainerRecord {
   readonly cgroup: { readonly mount: string; readonly path: string; readonly unit?: string } | undefined
   /** False when the container shares a PID namespace: its processes then do not die with init. */
   readonly ownPidNamespace: boolean
+  /** Names of the standard streams that its first process was given: stream-names.ts. */
+  readonly streams: readonly string[]
   readonly poststart: readonly Hook[]
   readonly poststop: readonly Hook[]
   /** The operations from `wait_for_start` on, by index in the plan, so that a start can explain its failure. */
@@ -164,6 +166,7 @@ export function emptyRecord(id: string, managed: ManagedRecord): ContainerRecord
     pidStartTime: 0,
     cgroup: undefined,
     ownPidNamespace: true,
+    streams: [],
     poststart: [],
     poststop: [],
     startOperations: [],

@@ -3,7 +3,6 @@ import { UtsuwaError } from '../errors.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import type { CompiledPlan } from './compile.ts'
 import { type Operation, planVocabulary } from './ops.ts'
-import type { ScopePlan } from './scope.ts'
 
 /** struct plan_file of native/init_check.h. */
 const FILE_HEADER_SIZE = 24
@@ -16,7 +15,7 @@ export function encodeHostStage(plan: CompiledPlan): Buffer {
 }
 
 /** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
-export function encodeScope({ operations }: ScopePlan): Buffer {
+export function encodeCgroup(operations: readonly Operation[]): Buffer {
   return encodeStage(operations)
 }
 

@@ -20,6 +20,7 @@ const order = [
   'cgroup',
   'plan',
   'launch',
+  'criu',
   'lifecycle',
   'index.ts',
   'cli',

@@ -19,13 +19,18 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  const { plain = [], systemd = [] } = Object.groupBy(files, file => (needsSystemd(file) ? 'systemd' : 'plain'))
-  return [...(await runWhereTheyCan(plain, false)), ...(await runWhereTheyCan(systemd, true))]
+  const { plain = [], systemd = [], criu = [] } = Object.groupBy(files, machineFor)
+  return [
+    ...(await runWhereTheyCan(plain, false)),
+    ...(await runWhereTheyCan(systemd, true)),
+    ...(await runWithDebianKernel(criu)),
+  ]
 }
 
-/** What is in this folder asks for systemd as PID 1. */
-function needsSystemd(file: string): boolean {
-  return fromRoot(file).startsWith('test/integration/systemd/')
+/** What is in the folder `systemd` asks for systemd as PID 1, what is in `criu` for a kernel that Debian's criu knows. */
+function machineFor(file: string): 'plain' | 'systemd' | 'criu' {
+  const [folder] = /(?<=^test\/integration\/)(systemd|criu)(?=\/)/.exec(fromRoot(file)) ?? []
+  return (folder as 'systemd' | 'criu' | undefined) ?? 'plain'
 }
 
 async function runWhereTheyCan(files: readonly string[], systemd: boolean): Promise<Result[]> {
@@ -37,6 +42,13 @@ async function runWhereTheyCan(files: readonly string[], systemd: boolean): Prom
   const missing = systemd ? 'cgroups that systemd manages, in version 2 alone' : 'pure cgroup v2 hierarchy'
   console.log(`\nThis machine has no ${missing}. Tests in the VM (test/vm/README.md):`)
   return runInVm(files, systemd ? ['--systemd'] : [])
+}
+
+/** criu of a suite knows the kernels that were there before it: on a later one it fails, for reasons of its own. */
+async function runWithDebianKernel(files: readonly string[]): Promise<Result[]> {
+  if (files.length === 0) return []
+  console.log('\nTests of checkpoints need a kernel as old as criu. In the VM, emulated, with that of Debian bookworm:')
+  return runInVm(files, ['--engine', 'qemu'])
 }
 
 function hasPureCgroup2(): boolean {

@@ -1,4 +1,5 @@
 /** The commands by name. */
+import { checkpoint } from './checkpoint.ts'
 import type { Command } from './command.ts'
 import { create } from './create.ts'
 import { remove } from './delete.ts'
@@ -9,6 +10,7 @@ import { kill } from './kill.ts'
 import { list } from './list.ts'
 import { pause } from './pause.ts'
 import { ps } from './ps.ts'
+import { restore } from './restore.ts'
 import { resume } from './resume.ts'
 import { run } from './run.ts'
 import { spec } from './spec.ts'
@@ -17,6 +19,7 @@ import { state } from './state.ts'
 import { update } from './update.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
+  checkpoint,
   create,
   delete: remove,
   events,
@@ -26,6 +29,7 @@ export const commands: Readonly<Record<string, Command>> = {
   list,
   pause,
   ps,
+  restore,
   resume,
   run,
   spec,

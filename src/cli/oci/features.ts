@@ -1,7 +1,10 @@
 import { features as featuresDocument } from '../../lifecycle/features.ts'
-import { version } from '../version.ts'
+import { commit, version } from '../version.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
+
+/** Under the key by which engines ask runc. */
+const checkpoints = { 'org.opencontainers.runc.checkpoint.enabled': 'true' }
 
 export const features = defineCommand({
   summary: 'print what this runtime implements, as JSON',
@@ -9,7 +12,10 @@ export const features = defineCommand({
   arguments: [0, 0],
   flags: {},
   async run() {
-    const document = { ...featuresDocument(), annotations: { 'utsuwa.version': version } }
+    const document = {
+      ...featuresDocument(),
+      annotations: { 'utsuwa.version': version, 'utsuwa.commit': commit, ...checkpoints },
+    }
     writeAll(1, `${JSON.stringify(document, undefined, 2)}\n`)
     return 0
   },

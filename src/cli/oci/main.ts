@@ -5,7 +5,7 @@
  * parses its words by hand and loads nothing that a verb does not need.
  */
 import { join } from 'node:path'
-import type { CgroupManager } from '../../lifecycle/create.ts'
+import type { CgroupManager } from '../../lifecycle/creation.ts'
 import { writeAll } from '../write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'

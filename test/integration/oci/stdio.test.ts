@@ -1,14 +1,11 @@
 /** What a container is given: streams, descriptors, a terminal; and the pid file that says it is there. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { waitReadable } from '../../../src/launch/readable.ts'
 import { sys } from '../../../src/sys/index.ts'
-import { isErrno } from '../../../src/util/errno.ts'
+import { listenForConsole, readTerminal } from './console-socket.ts'
 import { isOurs, Playground, RUNTIME } from './runtime.ts'
 
 test('the streams of create are those of the container', async t => {
@@ -124,51 +121,6 @@ test('a terminal arrives at the console socket, and the container has the other 
   assert.match(output, /^\/dev\/(pts\/0|console)\r?\n/)
   if (isOurs) assert.match(output, /33 99/) // runc 1.1 ignores consoleSize when it has a console socket
 })
-
-interface ConsoleSocket extends AsyncDisposable {
-  readonly path: string
-  /** The master of the terminal that a runtime has sent. */
-  receive(): Promise<number>
-}
-
-async function listenForConsole(path: string): Promise<ConsoleSocket> {
-  const server = createServer({ pauseOnConnect: true }).listen(path)
-  await once(server, 'listening')
-  const connected = once(server, 'connection') as Promise<[Socket]>
-  return {
-    path,
-    async receive() {
-      const [socket] = await connected
-      // Node reads no descriptors from sockets, so we do.
-      const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
-      await waitReadable(fd)
-      const message = sys.receive(fd)
-      socket.destroy()
-      assert.ok(message?.fd !== undefined, 'a descriptor')
-      return message.fd
-    },
-    async [Symbol.asyncDispose]() {
-      server.close()
-    },
-  }
-}
-
-/** All that is written to a terminal until its last user is gone. */
-async function readTerminal(master: number): Promise<string> {
-  let text = ''
-  const buffer = Buffer.alloc(4096)
-  try {
-    for (;;) {
-      await waitReadable(master)
-      text += buffer.toString('utf8', 0, readSync(master, buffer))
-    }
-  } catch (error) {
-    if (!isErrno(error, 'EIO')) throw error
-    return text
-  } finally {
-    closeSync(master)
-  }
-}
 
 test('a terminal without a console socket is refused by create, and the reverse', async t => {
   const ground = new Playground(t)

@@ -1,0 +1,124 @@
+/** `checkpoint`: criu writes what a container is to files, from which `restore` makes it again. */
+import { closeSync, fstatSync, mkdirSync, openSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { externalMounts, externalNamespaces } from '../criu/external.ts'
+import type { CriuFlags } from '../criu/messages.ts'
+import { callCriu } from '../criu/session.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { constants, sys } from '../sys/index.ts'
+import { errnoOf, errnos } from '../util/errno.ts'
+import { deleteContainer } from './delete.ts'
+import { type ContainerRecord, lockContainer, readRecord, readSpec } from './record.ts'
+import { containerStatus } from './status.ts'
+import { isHostFile } from './stream-names.ts'
+
+/** What restore needs to know of standard streams, beside criu's images and under the name that runc has for it. */
+export const DESCRIPTORS_FILE = 'descriptors.json'
+
+export interface CheckpointOptions extends CriuFlags {
+  /** Host path of the directory that the checkpoint is written to; made where there is none. */
+  readonly imagePath: string
+  /** Of criu's log. Default: imagePath. */
+  readonly workPath?: string
+  /** Images of an earlier preDump, relative to imagePath: only what has changed since is written. */
+  readonly parentPath?: string
+  /** Writes memory alone, while the container runs on, for a later checkpoint to begin with. Default: false. */
+  readonly preDump?: boolean
+  /** The container runs on; else it is deleted. Default: false. */
+  readonly leaveRunning?: boolean
+  /** Told of each poststop hook that failed. */
+  readonly onHookFailure?: (error: unknown) => void
+}
+
+/** @throws UtsuwaError CONTAINER_STATE unless it is running or paused; CRIU_FAILED: it runs on then; UNSUPPORTED */
+export async function checkpointContainer(stateRoot: string, id: string, options: CheckpointOptions): Promise<void> {
+  await dump(stateRoot, id, options)
+  if (options.preDump || options.leaveRunning) return
+  const { onHookFailure } = options
+  await deleteContainer(stateRoot, id, { force: true, ...(onHookFailure === undefined ? {} : { onHookFailure }) })
+}
+
+async function dump(stateRoot: string, id: string, options: CheckpointOptions): Promise<void> {
+  const operation = `checkpoint container ${id}`
+  using _container = await lockContainer(stateRoot, id)
+  const record = readRecord(stateRoot, id)
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'running' && status !== 'paused')
+    throw new UtsuwaError('CONTAINER_STATE', `container not running or paused: ${status}`, { operation })
+  const { imagePath, workPath = imagePath, parentPath, preDump, leaveRunning, onHookFailure: _, ...flags } = options
+  if (parentPath !== undefined && isAbsolute(parentPath))
+    throw new UtsuwaError('INVALID_ARGUMENT', 'parent-path must be relative to image-path', { operation })
+  using images = openDirectory(imagePath, operation)
+  using work = openDirectory(workPath, operation)
+  const spec = readSpec(stateRoot, id)
+  await callCriu(operation, {
+    type: preDump ? 'pre-dump' : 'dump',
+    logPath: join(workPath, 'dump.log'),
+    options: {
+      ...flags,
+      imagesDirFd: images.fd,
+      workDirFd: work.fd,
+      logFile: 'dump.log',
+      root: record.rootfs,
+      pid: record.pid,
+      leaveRunning: leaveRunning ?? false,
+      ...(preDump || parentPath !== undefined ? { trackMemory: true } : {}),
+      ...(parentPath === undefined ? {} : { parentImages: parentPath }),
+      ...freezer(record),
+      externalMounts: mountsToDump(spec, record),
+      external: [...externalNamespaces(spec, path => statSync(path).ino), ...record.streams.filter(isHostFile)],
+    },
+  })
+  if (!preDump) writeFileSync(join(imagePath, DESCRIPTORS_FILE), JSON.stringify(record.streams), { mode: 0o600 })
+}
+
+/** Stops all processes at once; without it criu chases those that fork meanwhile. */
+function freezer({ cgroup }: ContainerRecord): { freezeCgroup?: string } {
+  return cgroup === undefined ? {} : { freezeCgroup: join(cgroup.mount, cgroup.path) }
+}
+
+/** @throws UtsuwaError INVALID_ARGUMENT */
+export function openDirectory(path: string, operation: string): Disposable & { readonly fd: number } {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const fd = openSync(path, constants.O_DIRECTORY)
+    return { fd, [Symbol.dispose]: () => closeSync(fd) }
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    throw new UtsuwaError('INVALID_ARGUMENT', `cannot open directory ${path}`, {
+      operation,
+      path,
+      cause,
+      ...(errno === undefined ? {} : { errno }),
+    })
+  }
+}
+
+/** Mount point and name of each, the mount point as the container's mountinfo has it: links resolved. */
+function mountsToDump(spec: RuntimeSpec, { pid, bundle }: ContainerRecord): [string, string][] {
+  const rootFd = openSync(`/proc/${pid}/root`, constants.O_PATH | constants.O_DIRECTORY)
+  try {
+    return externalMounts(spec, bundle).flatMap(({ name, containerPath, onlyFiles }): [string, string][] => {
+      const fd = openInRoot(rootFd, containerPath)
+      if (fd === undefined) return []
+      try {
+        return onlyFiles && fstatSync(fd).isDirectory() ? [] : [[readlinkSync(`/proc/self/fd/${fd}`), name]]
+      } finally {
+        closeSync(fd)
+      }
+    })
+  } finally {
+    closeSync(rootFd)
+  }
+}
+
+/** Undefined when nothing is there: a path to mask that the kernel does not have. */
+function openInRoot(rootFd: number, path: string): number | undefined {
+  try {
+    return sys.openat2(rootFd, path, constants.O_PATH, 0, constants.RESOLVE_IN_ROOT | constants.RESOLVE_NO_MAGICLINKS)
+  } catch (error) {
+    if (isUtsuwaError(error) && error.errno === errnos.ENOENT) return undefined
+    throw error
+  }
+}
