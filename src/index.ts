@@ -3,20 +3,28 @@
  *
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
+import type { Writable } from 'node:stream'
 import type { Image } from './image/image.ts'
+import type { ImportOptions as StoreImportOptions } from './image/import.ts'
+import type { Input } from './image/input.ts'
 import type { HistoryEntry, ImageDetails } from './image/inspect.ts'
+import type { LoadOptions as StoreLoadOptions } from './image/load.ts'
 import type { Pruned, PruneOptions as StorePruneOptions } from './image/prune.ts'
 import type { PullOptions as StorePullOptions } from './image/pull.ts'
 import type { RemovedImage } from './image/remove.ts'
+import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/container.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
+import type { ExportOptions } from './lifecycle/export.ts'
 
 export type { ContainerOptions } from './config/options.ts'
 export { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
+export type { Input } from './image/input.ts'
 export type { HistoryEntry, ImageDetails, ImageLayer } from './image/inspect.ts'
 export type { Pruned } from './image/prune.ts'
 export type { RemovedImage } from './image/remove.ts'
+export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
 export { Container, type CreateOptions, create, planOf, type Roots } from './lifecycle/container.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
@@ -110,6 +118,64 @@ export async function history(
 ): Promise<HistoryEntry[]> {
   const { history: historyIn } = await import('./image/inspect.ts')
   return historyIn(root, nameOrId)
+}
+
+export type SaveOptions = StoreSaveOptions & Pick<Roots, 'root'>
+
+/**
+ * Writes images as one archive, or as a directory, that docker, podman, skopeo and `load` read.
+ *
+ * @param target a file, a directory for `oci-dir`, or a stream
+ * @throws UtsuwaError IMAGE_NOT_FOUND, INVALID_ARGUMENT, NO_SPACE
+ */
+export async function save(
+  namesOrIds: string | readonly string[],
+  target: string | Writable,
+  { root = DEFAULT_ROOT, ...options }: SaveOptions = {},
+): Promise<void> {
+  const { save: saveFrom } = await import('./image/save.ts')
+  return saveFrom(root, typeof namesOrIds === 'string' ? [namesOrIds] : namesOrIds, target, options)
+}
+
+export type LoadOptions = StoreLoadOptions & Pick<Roots, 'root'>
+
+/**
+ * Loads and unpacks the images of an archive or a directory with an OCI image layout.
+ *
+ * @param input path, or the bytes of an archive
+ * @returns the images, once for each name
+ */
+export async function load(input: Input, { root = DEFAULT_ROOT, ...options }: LoadOptions = {}): Promise<Image[]> {
+  const { load: loadInto } = await import('./image/load.ts')
+  return loadInto(root, input, options)
+}
+
+export type ImportOptions = StoreImportOptions & Pick<Roots, 'root'>
+
+/**
+ * Makes an image of an archive of a root file system.
+ * @param input path, or the bytes of an archive
+ */
+export async function importImage(
+  input: Input,
+  { root = DEFAULT_ROOT, ...options }: ImportOptions = {},
+): Promise<Image> {
+  const { importImage: importInto } = await import('./image/import.ts')
+  return importInto(root, input, options)
+}
+
+/**
+ * Writes the file system of a container as a tar archive.
+ * @param target a file, or a stream
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT, NO_SPACE
+ */
+export async function exportContainer(
+  nameOrId: string,
+  target: string | Writable,
+  options: ExportOptions = {},
+): Promise<void> {
+  const { exportContainer: exportFrom } = await import('./lifecycle/export.ts')
+  return exportFrom(nameOrId, target, options)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */

@@ -10,10 +10,22 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BuildOptions, build } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
+
+/**
+ * `import process from 'node:process'`, as commander has it, evaluates all that the module exports: streams for standard
+ * input and output come into being, which makes a pipe there non-blocking for everybody who has it, containers too.
+ */
+const globalProcess: Plugin = {
+  name: 'global-process',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:process$/ }, () => ({ path: 'process', namespace: 'global' }))
+    onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'export default globalThis.process' }))
+  },
+}
 
 const shared: BuildOptions = {
   absWorkingDir: root,
@@ -27,6 +39,7 @@ const shared: BuildOptions = {
   // Chunks lie beside the entry points, so that `import.meta.dirname` means dist/ wherever a module ends up.
   chunkNames: '[name]-[hash]',
   external: ['*.node'],
+  plugins: [globalProcess],
   logLevel: 'warning',
   legalComments: 'none',
 }

@@ -62,8 +62,10 @@ export function shortId(id: string): string {
   return id.replace(/^sha256:/, '').slice(0, 12)
 }
 
-/** Names of images come from registries, commands from images: neither may steer the terminal. */
+/**
+ * Names of images come from registries, commands from images: neither may steer the terminal, nor make text look like
+ * other text by turning its direction.
+ */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\uFFFD')
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD')
 }

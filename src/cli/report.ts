@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import { isUtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { printable } from './format.ts'
 import { writeAll } from './write.ts'
 
 /** Exit statuses of docker and podman. */
@@ -12,7 +13,8 @@ const NOT_FOUND = 127
 /** Prints it. @returns the exit status that says the same */
 export function reportError(error: unknown): number {
   const { message, hint } = describe(error)
-  writeAll(2, `utsuwa: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  // What registries and archives say is in it.
+  writeAll(2, `utsuwa: ${printable(message)}\n${hint === undefined ? '' : `hint: ${printable(hint)}\n`}`)
   return exitStatusOf(error)
 }
 

@@ -14,22 +14,25 @@ import { errnos } from '../util/errno.ts'
 export interface OverlayDirectories {
   /** Topmost first. */
   readonly lowerDirs: readonly string[]
-  readonly upperDir: string
-  readonly workDir: string
+  /** Without these two it is only read, and there are two lower directories or more. */
+  readonly upperDir?: string
+  readonly workDir?: string
 }
 
 /** @returns descriptor of the detached mount; @throws UtsuwaError KERNEL_OPERATION_FAILED, NO_SPACE */
 export function mountOverlay(directories: OverlayDirectories): number {
   const { lowerDirs, upperDir, workDir } = directories
+  const upper =
+    upperDir === undefined || workDir === undefined
+      ? []
+      : ([
+          ['upperdir', upperDir],
+          ['workdir', workDir],
+        ] as const)
   try {
     return sys.mountDetached(
       'overlay',
-      [
-        ['source', 'overlay'],
-        ...lowerDirs.map(path => ['lowerdir+', path] as const),
-        ['upperdir', upperDir],
-        ['workdir', workDir],
-      ],
+      [['source', 'overlay'], ...lowerDirs.map(path => ['lowerdir+', path] as const), ...upper],
       0,
     )
   } catch (error) {
@@ -48,7 +51,8 @@ function mountOverlayByPath({ lowerDirs, upperDir, workDir }: OverlayDirectories
   const place = mkdtempSync(join(tmpdir(), 'utsuwa-overlay-'))
   try {
     const lower = fds.map(fd => `/proc/self/fd/${fd}`).join(':')
-    sys.mount('overlay', place, 'overlay', 0, `lowerdir=${lower},upperdir=${upperDir},workdir=${workDir}`)
+    const upper = upperDir === undefined ? '' : `,upperdir=${upperDir},workdir=${workDir}`
+    sys.mount('overlay', place, 'overlay', 0, `lowerdir=${lower}${upper}`)
     try {
       return sys.openTree(constants.AT_FDCWD, place, constants.OPEN_TREE_CLONE)
     } finally {

@@ -28,9 +28,26 @@ export function checkLayerMediaType(mediaType: string): void {
   throw new UtsuwaError('UNSUPPORTED_MEDIA_TYPE', reason, { operation: 'unpack layer' })
 }
 
+/** How the bytes that begin so are compressed. `start` is the first 4 bytes or more, of what has so many. */
+export function compressionOf(start: Buffer): 'gzip' | 'zstd' | 'none' {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip'
+  return start.length >= 4 && start.readUInt32LE(0) === 0xfd2f_b528 ? 'zstd' : 'none'
+}
+
 /** The transformation that undoes the compression, or undefined where there is none. `start` is the first 4 bytes or more. */
 export function decompressorFor(start: Buffer): Transform | undefined {
-  if (start[0] === 0x1f && start[1] === 0x8b) return createGunzip({ chunkSize: CHUNK_SIZE })
-  if (start.length >= 4 && start.readUInt32LE(0) === 0xfd2f_b528) return createZstdDecompress({ chunkSize: CHUNK_SIZE })
-  return undefined
+  switch (compressionOf(start)) {
+    case 'gzip':
+      return createGunzip({ chunkSize: CHUNK_SIZE })
+    case 'zstd':
+      return createZstdDecompress({ chunkSize: CHUNK_SIZE })
+    case 'none':
+      return undefined
+  }
+}
+
+/** The media type of a layer whose bytes begin so. */
+export function layerMediaType(start: Buffer): string {
+  const compression = compressionOf(start)
+  return `application/vnd.oci.image.layer.v1.tar${compression === 'none' ? '' : `+${compression}`}`
 }

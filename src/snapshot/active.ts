@@ -61,6 +61,22 @@ export async function prepareSnapshot(
   }
 }
 
+/**
+ * The directories that make up what a container wrote and what was below, topmost first, for a mount that only reads.
+ *
+ * @throws UtsuwaError STORE_CORRUPT when it or a layer is missing
+ */
+export async function viewSnapshot(root: string, containerId: string): Promise<string[]> {
+  const snapshot = await readSnapshot(root, containerId)
+  if (snapshot === undefined) {
+    throw new UtsuwaError('STORE_CORRUPT', 'it is missing', {
+      operation: `open the snapshot of container ${containerId}`,
+    })
+  }
+  const { lowerDirs } = await lowerDirsOf(root, snapshot.diffIds)
+  return [join(snapshotPath(root, containerId), 'upper'), ...lowerDirs]
+}
+
 /** Owner and mode of the upper directory are those of the container's `/`. */
 async function makeUpper(path: string, { mode, uid, gid }: RootDirectory): Promise<void> {
   await mkdir(path, { mode: 0o700 })

@@ -1,14 +1,16 @@
 import type { Command } from 'commander'
+import { addProgressFlag, type ProgressMode } from '../progress/display.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
 export interface PullFlags {
   readonly platform?: string
+  readonly progress: ProgressMode
   readonly quiet?: boolean
 }
 
 export function define(command: Command): void {
-  command
+  addProgressFlag(command)
     .argument('<IMAGE>', 'such as alpine:3, localhost:5000/team/app, name@sha256:…')
     .option('--platform <PLATFORM>', 'such as linux/arm64 (default: this machine)')
     .option('-q, --quiet', 'print the image id alone')

@@ -32,6 +32,13 @@ test('standard input is passed on with -i, and left alone without', async () => 
   assert.deepEqual(await shell(workplace, lines), { status: 0, output: 'a\nb\n' })
 })
 
+test('a pipe on standard input is left blocking, for a command that reads before there is anything', async () => {
+  using workplace = openWorkplace()
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  const line = `{ sleep 2; echo late; } | "$@" run --rm -i --rootfs ${rootfs} cat`
+  assert.deepEqual(await shell(workplace, line), { status: 0, output: 'late\n' })
+})
+
 test('a signal reaches the command, whose exit status comes back', async () => {
   using workplace = openWorkplace()
   const rootfs = makeBusyboxRoot(workplace.directory)

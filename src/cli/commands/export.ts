@@ -1,0 +1,13 @@
+import type { Command } from 'commander'
+import { exportContainer } from '../../index.ts'
+import { rootsOf } from '../roots.ts'
+import { standardOutput } from '../standard-streams.ts'
+
+export function define(command: Command): void {
+  command
+    .argument('<CONTAINER>', 'name, id or its beginning')
+    .option('-o, --output <FILE>', 'file to write (default: standard output)')
+    .action((container: string, { output = '-' }: { output?: string }) =>
+      exportContainer(container, output === '-' ? standardOutput('export') : output, rootsOf(command)),
+    )
+}

@@ -1,0 +1,97 @@
+/** `export`: the file system of a container as an archive. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Writable } from 'node:stream'
+import { UtsuwaError } from '../errors.ts'
+import { constants } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+import { writeOutput } from '../util/output.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './container.ts'
+import { containersDirectory, resolveContainer } from './names.ts'
+import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
+import { isAlive } from './status.ts'
+
+export interface ExportOptions extends Roots {
+  readonly signal?: AbortSignal
+}
+
+/** GNU tar's status for files that changed while it read them, which a container that runs may do. */
+const TAR_CHANGED = 1
+const MAX_COMPLAINT = 4096
+
+/**
+ * Writes the file system of a container, running or not, as a tar archive with owners, modes and extended attributes.
+ * What is mounted in it, volumes too, is left out.
+ *
+ * @param target a file, or a stream, which is ended
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, UNSUPPORTED without GNU tar, INVALID_ARGUMENT, NO_SPACE, ABORTED
+ */
+export async function exportContainer(
+  nameOrId: string,
+  target: string | Writable,
+  { runRoot = DEFAULT_RUN_ROOT, signal }: ExportOptions = {},
+): Promise<void> {
+  const stateRoot = containersDirectory(runRoot)
+  const operation = `export container ${nameOrId}`
+  // Held to the end for a container that has ended. Meanwhile nobody creates, starts or removes it.
+  using container = await lockContainer(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readRecord(stateRoot, basename(container.directory))
+  const isRunning = isAlive(record)
+  const rootFd = await openRootFileSystem(record, isRunning)
+  try {
+    if (isRunning) container[Symbol.dispose]()
+    await writeOutput(target, readArchive(rootFd, operation), signal)
+  } finally {
+    closeSync(rootFd)
+  }
+}
+
+async function openRootFileSystem({ id, pid, rootfs, managed }: ContainerRecord, isRunning: boolean): Promise<number> {
+  if (isRunning) return openSync(`/proc/${pid}/root`, constants.O_DIRECTORY)
+  if (managed?.storeRoot === undefined) return openSync(rootfs, constants.O_DIRECTORY)
+  const [{ viewSnapshot }, { mountOverlay }] = await Promise.all([
+    import('../snapshot/active.ts'),
+    import('../launch/overlay.ts'),
+  ])
+  // Read-only: another mount that writes would take the work directory away from a first one.
+  return mountOverlay({ lowerDirs: await viewSnapshot(managed.storeRoot, id) })
+}
+
+/**
+ * tar(1) reads it: Node cannot read extended attributes. Nothing of the container is executed or followed: tar is the
+ * host's, it opens what it finds without following links, and stays on the file system it began in.
+ */
+async function* readArchive(rootFd: number, operation: string): AsyncGenerator<Buffer> {
+  const args = ['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--numeric-owner']
+  const child = spawn(
+    'tar',
+    [...args, '--xattrs', '--xattrs-include=*', '--one-file-system', '--directory=/proc/self/fd/3', '.'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', rootFd],
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
+    },
+  )
+  let complaint = ''
+  child.stderr!.on('data', (chunk: Buffer) => {
+    if (complaint.length < MAX_COMPLAINT) complaint += chunk
+  })
+  const ended = once(child, 'close') as Promise<[number | null]>
+  ended.catch(() => undefined)
+  try {
+    yield* child.stdout!
+    const [status] = await ended
+    if (status === 0 || status === TAR_CHANGED) return
+    throw new UtsuwaError('UNSUPPORTED', complaint.trim().split('\n')[0], { operation })
+  } catch (cause) {
+    if (!isErrno(cause, 'ENOENT')) throw cause
+    throw new UtsuwaError('UNSUPPORTED', 'there is no tar on this machine', {
+      operation,
+      hint: 'install GNU tar',
+      cause,
+    })
+  } finally {
+    child.kill()
+  }
+}
