@@ -115,7 +115,7 @@ int64_t utsuwa_listen(int32_t type, int32_t dir, const char *name) {
   SCOPED_FD fd = (int)sys3(__NR_socket, AF_UNIX, type | SOCK_CLOEXEC, 0);
   if (fd < 0) return fd;
   long result = sys3(__NR_bind, fd, SYS_PTR(&address), sizeof address);
-  if (result == 0) result = sys2(__NR_listen, fd, 8);
+  if (result == 0 && type != SOCK_DGRAM) result = sys2(__NR_listen, fd, 8);
   return result < 0 ? result : sys_release(&fd);
 }
 

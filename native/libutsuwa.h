@@ -70,7 +70,7 @@ int64_t utsuwa_pidfd_send_signal(int32_t pidfd, int32_t signal);
 /* Reaps the child behind a pidfd. 1 when it had ended, 0 when it still runs. */
 int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *exit);
 
-/* type: SOCK_STREAM 1, SOCK_SEQPACKET 5. */
+/* type: SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5. */
 int64_t utsuwa_socketpair(int32_t type, int32_t fds[2]);
 int64_t utsuwa_pipe(int32_t fds[2]);
 /* A Unix socket in a directory, by descriptor, so that the length of its path does not matter. */

@@ -44,7 +44,6 @@ async function launchInto(
   plan: CompiledPlan,
   options: CreateOptions,
 ): Promise<Created> {
-  container.writeSpec(options.spec)
   using trees = openIdMappedTrees(options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
   let init: InitConversation

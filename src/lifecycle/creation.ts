@@ -12,10 +12,12 @@ import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { isErrno } from '../util/errno.ts'
 import { withHome } from './home.ts'
+import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
 import {
   addRecord,
   type ContainerRecord,
   checkContainerId,
+  containerDirectory,
   containerExists,
   findRecord,
   type LockedContainer,
@@ -57,6 +59,8 @@ export interface CreateOptions {
   readonly noPivot?: boolean
   readonly noNewKeyring?: boolean
   readonly preserveFds?: number
+  /** Give the container a socket to say on that it is ready, which whoever starts it passes on. Default: false. */
+  readonly notify?: boolean
   readonly managed?: ManagedRecord
   /** The container's directory, where it has been made already; it is let go of. */
   readonly reserved?: LockedContainer
@@ -91,11 +95,22 @@ export function planContainer(options: CreateOptions): CompiledPlan {
   return compilePlan(options, host, placeInCgroups(options, host))
 }
 
-/** Makes the container known. @throws UtsuwaError CONTAINER_EXISTS */
-export function takeDirectory({ reserved, stateRoot }: CreateOptions, record: ContainerRecord): LockedContainer {
-  if (reserved === undefined) return addRecord(stateRoot, record)
-  reserved.write(record)
-  return reserved
+/** Makes the container known, and keeps what others will want to know of it. @throws UtsuwaError CONTAINER_EXISTS */
+export function takeDirectory(
+  { reserved, stateRoot, spec, notify }: CreateOptions,
+  record: ContainerRecord,
+): LockedContainer {
+  reserved?.write(record)
+  const container = reserved ?? addRecord(stateRoot, record)
+  try {
+    container.writeSpec(spec)
+    if (notify) makeNotifyDirectory(container.directory)
+    return container
+  } catch (error) {
+    using _container = container
+    container.remove()
+    throw error
+  }
 }
 
 function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
@@ -115,8 +130,10 @@ function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgr
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
 }
 
-/** The spec with what it leaves to the host: where the root file system really is, and HOME. */
-function completeSpec({ spec, bundlePath, rootfsMountFd }: CreateOptions): RuntimeSpec {
+/** The spec with what it leaves to the host: where the root file system really is, HOME, and the socket of `notify`. */
+function completeSpec(options: CreateOptions): RuntimeSpec {
+  const { stateRoot, id, bundlePath, rootfsMountFd } = options
+  const spec = options.notify ? withNotifySocket(options.spec, containerDirectory(stateRoot, id)) : options.spec
   if (spec.root === undefined || rootfsMountFd !== undefined) return spec
   const path = realPath(resolve(bundlePath, spec.root.path))
   const process = spec.process && withHome(spec.process, path)

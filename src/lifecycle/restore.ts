@@ -43,7 +43,6 @@ export async function restoreContainer(creation: CreateOptions, options: Restore
     throw new UtsuwaError('INVALID_SPEC', 'root must be given to restore', { configPointer: '/root' })
   using container = takeDirectory(planned.options, record)
   try {
-    container.writeSpec(planned.options.spec)
     makeMountPoints(planned)
     const pid = await restoreProcesses(planned, options)
     const restored = withProcess(record, pid)

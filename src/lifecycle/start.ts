@@ -6,7 +6,8 @@ import { type InitReport, parseReport } from '../launch/conversation.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { runHooks } from './hooks.ts'
-import { signalInit } from './kill.ts'
+import { openInit, signalInit } from './kill.ts'
+import { NotifyRelay } from './notify.ts'
 import {
   type ContainerRecord,
   containerDirectory,
@@ -21,15 +22,54 @@ import { containerStatus } from './status.ts'
 
 const SIGKILL = 9
 
+export interface StartOptions {
+  /** Host path of the service manager's socket, $NOTIFY_SOCKET, for a container that was created with `notify`. */
+  readonly notifySocket?: string | undefined
+}
+
+export interface Started {
+  /** Resolves when the service manager knows that the container is ready, at once where it does not want to. */
+  readonly ready: Promise<void>
+}
+
 /**
  * Resolves when the command runs.
  * @throws UtsuwaError CONTAINER_STATE unless the container is `created`; the reason, when the command cannot be executed
  */
-export async function startContainer(stateRoot: string, id: string): Promise<void> {
+export async function startContainer(
+  stateRoot: string,
+  id: string,
+  { notifySocket }: StartOptions = {},
+): Promise<Started> {
   using _container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   refuseUnlessCreated(stateRoot, record)
   refuseWithoutProcess(record)
+  const directory = containerDirectory(stateRoot, id)
+  const relay = notifySocket === undefined ? undefined : NotifyRelay.open(directory, notifySocket)
+  try {
+    await execute(stateRoot, record)
+    await runPoststartHooks(record)
+  } catch (error) {
+    relay?.[Symbol.dispose]()
+    throw error
+  }
+  return { ready: relay === undefined ? Promise.resolve() : relayReadiness(relay, record) }
+}
+
+async function relayReadiness(relay: NotifyRelay, record: ContainerRecord): Promise<void> {
+  using _relay = relay
+  const pidfd = openInit(record)
+  if (pidfd === undefined) return
+  try {
+    await relay.untilReady(record.pid, pidfd)
+  } finally {
+    closeSync(pidfd)
+  }
+}
+
+async function execute(stateRoot: string, record: ContainerRecord): Promise<void> {
+  const { id } = record
   const socket = sys.connect('seqpacket', join(containerDirectory(stateRoot, id), startSocketName))
   try {
     sys.send(socket, Buffer.of(1))
@@ -40,7 +80,6 @@ export async function startContainer(stateRoot: string, id: string): Promise<voi
   } finally {
     closeSync(socket)
   }
-  await runPoststartHooks(record)
 }
 
 /** @throws UtsuwaError INVALID_SPEC when its spec has no process: such a container can be created, and no more */

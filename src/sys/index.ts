@@ -79,9 +79,9 @@ export interface Sys {
   socketpair(type: 'stream' | 'seqpacket'): [number, number]
   /** [read end, write end] */
   pipe(): [number, number]
-  /** A listening Unix socket `name` in an open directory. */
-  listen(type: 'stream' | 'seqpacket', dirFd: number, name: string): number
-  connect(type: 'stream' | 'seqpacket', path: string): number
+  /** A Unix socket `name` in an open directory, listening or, for datagrams, bound. */
+  listen(type: 'stream' | 'datagram' | 'seqpacket', dirFd: number, name: string): number
+  connect(type: 'stream' | 'datagram' | 'seqpacket', path: string): number
   /** Undefined when there is nothing to receive yet; empty data at the end. */
   receive(socket: number): Message | undefined
   send(socket: number, data: Uint8Array, fd?: number): void

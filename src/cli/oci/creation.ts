@@ -42,8 +42,15 @@ export function creationOptions(
     noNewKeyring: flags['no-new-keyring'],
     preserveFds,
     cgroupManager,
+    notify: notifySocket() !== undefined,
     onWarning: warning => log.warning(describeError(warning)),
   }
+}
+
+/** Where the service manager wants to be told that the container is ready: sd_notify(3). Names that are no paths are old. */
+export function notifySocket(): string | undefined {
+  const { NOTIFY_SOCKET } = process.env
+  return NOTIFY_SOCKET?.startsWith('/') ? NOTIFY_SOCKET : undefined
 }
 
 /** A small number in a flag or variable. @throws UtsuwaError INVALID_ARGUMENT */

@@ -8,8 +8,9 @@ import { forwardSignals } from '../signals.ts'
 import { type Console, openConsole } from '../terminal.ts'
 import { defineCommand } from './command.ts'
 import { connectConsole } from './create.ts'
-import { creationFlags, creationOptions, writePidFile } from './creation.ts'
+import { creationFlags, creationOptions, notifySocket, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
+import { describeError } from './log.ts'
 
 const { signals } = osConstants
 
@@ -40,10 +41,15 @@ export const run = defineCommand({
       using _signals = flags.detach
         ? undefined
         : forwardSignals(signal => void sys.pidfdSendSignal(init.pidfd, signals[signal]))
-      await startContainer(stateRoot, id)
+      const started = await startContainer(stateRoot, id, { notifySocket: notifySocket() })
+      const ready = started.ready.catch(error => log.warning(describeError(error)))
       init.close()
-      if (flags.detach) return 0
-      const exit = await init.wait()
+      if (flags.detach) {
+        await ready
+        return 0
+      }
+      // It ends with the container at the latest.
+      const [exit] = await Promise.all([init.wait(), ready])
       await console?.drained()
       if (!flags.keep) await remove()
       return exitStatus(exit)
