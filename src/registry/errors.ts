@@ -41,7 +41,7 @@ export function statusError(response: Response, body: string, notFound: UtsuwaEr
   const code = codeOf(status, notFound)
   const limit = code === 'REGISTRY_RATE_LIMITED' ? describeRateLimit(rateLimitOf(response)) : ''
   const reason = `status ${status}${said === '' ? '' : ` (${said})`}${limit === '' ? '' : `; ${limit}`}`
-  const hint = hintFor(code, url, body)
+  const hint = hintFor(code, response, body)
   return new UtsuwaError(code, reason, {
     operation: `${method} ${redact(url)}`,
     path: redact(url),
@@ -55,12 +55,14 @@ function codeOf(status: number, notFound: UtsuwaErrorCode): UtsuwaErrorCode {
   return status === 429 ? 'REGISTRY_RATE_LIMITED' : 'REGISTRY_ERROR'
 }
 
-function hintFor(code: UtsuwaErrorCode, { protocol, hostname }: URL, body: string): string | undefined {
-  const registry = hostname === 'registry-1.docker.io' ? 'docker.io' : hostname
+function hintFor(code: UtsuwaErrorCode, { url, method, status }: Response, body: string): string | undefined {
+  const { protocol, hostname, host } = url
+  const registry = hostname === 'registry-1.docker.io' ? 'docker.io' : host
   if (code === 'REGISTRY_UNAUTHORIZED') return `it may not exist, or it needs credentials: utsuwa login ${registry}`
   if (code === 'REGISTRY_RATE_LIMITED') return `those who log in may have a higher limit: utsuwa login ${registry}`
-  // What Go's and nginx's servers answer.
-  const wantsTls = protocol === 'http:' && /HTTPS server|HTTPS port/.test(body)
+  // What Go's and nginx's servers answer; after HEAD there is no body.
+  const saysSo = /HTTPS server|HTTPS port/.test(body) || method === 'HEAD'
+  const wantsTls = protocol === 'http:' && status === 400 && saysSo
   return wantsTls ? 'it speaks TLS: put its authority into /etc/utsuwa/certs.d, or use --insecure' : undefined
 }
 

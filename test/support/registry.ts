@@ -1,7 +1,7 @@
 /** Debian's `docker-registry` on a free loopback port, with its storage in a directory of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,8 +14,15 @@ export interface TestRegistry extends AsyncDisposable {
   port: number
 }
 
+export interface RegistryConfig {
+  /** What stands below `auth:` in its configuration, in JSON, which is YAML as well. */
+  auth?: object
+  /** What stands below `http: tls:`. */
+  tls?: { certificate: string; key: string; clientcas?: string[] }
+}
+
 /** Starts a registry; dispose of it (`await using`) to stop the process and remove what it stored. */
-export async function startRegistry(): Promise<TestRegistry> {
+export async function startRegistry({ auth, tls }: RegistryConfig = {}): Promise<TestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'utsuwa-registry-'))
   const port = await freePort()
   const host = `127.0.0.1:${port}`
@@ -25,21 +32,21 @@ export async function startRegistry(): Promise<TestRegistry> {
     `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage: { filesystem: { rootdirectory: ${join(directory, 'data')} }, delete: { enabled: true } }
-http: { addr: "${host}" }
-`,
+http: ${JSON.stringify({ addr: host, ...(tls === undefined ? {} : { tls }) })}
+${auth === undefined ? '' : `auth: ${JSON.stringify(auth)}\n`}`,
   )
   const child = spawn('docker-registry', ['serve', configFile], { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaints = ''
   child.stderr.on('data', chunk => {
     complaints += chunk
   })
-  const url = `http://${host}`
+  const url = `${tls === undefined ? 'http' : 'https'}://${host}`
   const dispose = async () => {
     await stop(child)
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    await untilAnswering(url, child, () => complaints)
+    await untilAnswering(port, child, () => complaints)
   } catch (error) {
     await dispose()
     throw error
@@ -57,7 +64,7 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-async function untilAnswering(url: string, child: ChildProcess, complaints: () => string): Promise<void> {
+async function untilAnswering(port: number, child: ChildProcess, complaints: () => string): Promise<void> {
   let failure: Error | undefined
   child.once('error', error => {
     failure = new Error(`docker-registry does not start (Debian package docker-registry): ${error.message}`)
@@ -65,10 +72,16 @@ async function untilAnswering(url: string, child: ChildProcess, complaints: () =
   for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
     if (failure !== undefined) throw failure
     if (child.exitCode !== null) throw new Error(`docker-registry exited with ${child.exitCode}: ${complaints()}`)
-    const answer = await fetch(`${url}/v2/`).catch(() => undefined)
-    if (answer?.ok) return
+    if (await isListening(port)) return
   }
-  throw new Error(`docker-registry does not answer at ${url}: ${complaints()}`)
+  throw new Error(`docker-registry does not listen on port ${port}: ${complaints()}`)
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true))
+    socket.on('error', () => resolve(false)).on('connect', () => socket.destroy())
+  })
 }
 
 async function stop(child: ChildProcess): Promise<void> {
