@@ -11,11 +11,17 @@ import type { HistoryEntry, ImageDetails } from './image/inspect.ts'
 import type { LoadOptions as StoreLoadOptions } from './image/load.ts'
 import type { Pruned, PruneOptions as StorePruneOptions } from './image/prune.ts'
 import type { PullOptions as StorePullOptions } from './image/pull.ts'
+import type { PushedImage, PushOptions as StorePushOptions } from './image/push.ts'
 import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/container.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
+import type { RegistryOptions } from './registry/client.ts'
+import type { Credentials } from './registry/credentials.ts'
+import type { ReferrersOptions } from './registry/lists.ts'
+import type { Login, LoginOptions } from './registry/login.ts'
+import type { Descriptor } from './spec/image.ts'
 
 export type { ContainerOptions } from './config/options.ts'
 export { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
@@ -23,6 +29,7 @@ export type { Image } from './image/image.ts'
 export type { Input } from './image/input.ts'
 export type { HistoryEntry, ImageDetails, ImageLayer } from './image/inspect.ts'
 export type { Pruned } from './image/prune.ts'
+export type { PushedImage, PushProgress } from './image/push.ts'
 export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
@@ -35,6 +42,11 @@ export type { ContainerSource } from './lifecycle/prepare.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
+export type { RegistryOptions } from './registry/client.ts'
+export type { Credentials } from './registry/credentials.ts'
+export type { ReferrersOptions } from './registry/lists.ts'
+export type { Login, LoginOptions } from './registry/login.ts'
+export type { Descriptor } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
 
 export type PullOptions = Omit<StorePullOptions, 'root'> & Pick<Roots, 'root'>
@@ -46,6 +58,52 @@ export type PullOptions = Omit<StorePullOptions, 'root'> & Pick<Roots, 'root'>
 export async function pull(reference: string, { root = DEFAULT_ROOT, ...options }: PullOptions = {}): Promise<Image> {
   const { pull: pullInto } = await import('./image/pull.ts')
   return pullInto(reference, { ...options, root })
+}
+
+export type PushOptions = Omit<StorePushOptions, 'root'> & Pick<Roots, 'root'>
+
+/**
+ * Sends an image of the store to a registry, byte for byte as it is stored.
+ * @param nameOrId a name, an image id or its beginning, or a manifest digest
+ * @throws UtsuwaError IMAGE_NOT_FOUND, INVALID_ARGUMENT, INVALID_REFERENCE, REGISTRY_*
+ */
+export async function push(
+  nameOrId: string,
+  { root = DEFAULT_ROOT, ...options }: PushOptions = {},
+): Promise<PushedImage> {
+  const { push: pushFrom } = await import('./image/push.ts')
+  return pushFrom(nameOrId, { ...options, root })
+}
+
+/**
+ * Keeps credentials that a registry accepts where docker and podman keep them.
+ * @param registry such as `ghcr.io`, `localhost:5000`
+ * @throws UtsuwaError REGISTRY_UNAUTHORIZED, INVALID_REFERENCE, REGISTRY_*
+ */
+export async function login(registry: string, credentials: Credentials, options: LoginOptions = {}): Promise<Login> {
+  const { login: logIn } = await import('./registry/login.ts')
+  return logIn(registry, credentials, options)
+}
+
+/**
+ * Forgets the credentials of a registry.
+ * @returns where they were: files, or `docker-credential-…`
+ */
+export async function logout(registry: string, options: Pick<LoginOptions, 'authFile'> = {}): Promise<string[]> {
+  const { logout: logOut } = await import('./registry/login.ts')
+  return logOut(registry, options)
+}
+
+/** The tags of a repository of a registry, such as `alpine` or `localhost:5000/team/app`. */
+export async function tags(repository: string, options: RegistryOptions = {}): Promise<string[]> {
+  const { tags: listTags } = await import('./registry/lists.ts')
+  return listTags(repository, options)
+}
+
+/** What refers to an image in its registry: signatures, attestations, bills of materials. */
+export async function referrers(reference: string, options: ReferrersOptions = {}): Promise<Descriptor[]> {
+  const { referrers: listReferrers } = await import('./registry/lists.ts')
+  return listReferrers(reference, options)
 }
 
 /** The images of the store, in the order in which they were pulled. */

@@ -17,6 +17,9 @@ interface Entry {
 /** A command's module is loaded only when its name is among the words: start time is part of every command. */
 const entries: Readonly<Record<string, Entry>> = {
   pull: { summary: 'fetch an image from a registry', load: () => import('./commands/pull.ts') },
+  push: { summary: 'send an image to a registry', load: () => import('./commands/push.ts') },
+  login: { summary: 'keep credentials for a registry', load: () => import('./commands/login.ts') },
+  logout: { summary: 'forget the credentials for a registry', load: () => import('./commands/logout.ts') },
   images: { summary: 'list the images of the store', load: () => import('./commands/images.ts') },
   rmi: { summary: 'remove images', load: () => import('./commands/rmi.ts') },
   tag: { summary: 'give an image another name', load: () => import('./commands/tag.ts') },

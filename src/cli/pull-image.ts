@@ -1,21 +1,23 @@
 /** A pull that shows how far it is. */
-import { type Image, pull, type Roots } from '../index.ts'
+import { type Image, pull, type RegistryOptions, type Roots } from '../index.ts'
 import { openProgress, type ProgressMode } from './progress/display.ts'
 
 export interface PullImageOptions {
   readonly platform?: string
   readonly progress?: ProgressMode
   readonly quiet?: boolean
+  readonly registry?: RegistryOptions
 }
 
 export async function pullImage(
   reference: string,
   { root }: Roots,
-  { platform, progress = 'auto', quiet = false }: PullImageOptions = {},
+  { platform, progress = 'auto', quiet = false, registry = {} }: PullImageOptions = {},
 ): Promise<Image> {
   const display = quiet ? undefined : openProgress(progress, `${reference}: asking the registry`)
   try {
     return await pull(reference, {
+      ...registry,
       ...(root === undefined ? {} : { root }),
       ...(platform === undefined ? {} : { platform }),
       ...(display === undefined ? {} : { onProgress: event => display.show(event) }),

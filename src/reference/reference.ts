@@ -22,6 +22,8 @@ const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
 const HOST =
   /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*)(?::\d{1,5})?$/
+const HUB = 'docker.io'
+const HUB_NAMES: ReadonlySet<string> = new Set([HUB, 'index.docker.io', 'registry-1.docker.io'])
 /** Of registry and repository together, as in the distribution specification. */
 const MAX_NAME_LENGTH = 255
 
@@ -49,7 +51,7 @@ export function parseReference(text: string): Reference {
       lower !== name && REPOSITORY.test(lower) ? `repository names are lower case: ${lower}` : undefined,
     )
   }
-  const repository = registry === 'docker.io' && !name.includes('/') ? `library/${name}` : name
+  const repository = registry === HUB && !name.includes('/') ? `library/${name}` : name
   if (registry.length + 1 + repository.length > MAX_NAME_LENGTH) {
     throw invalid(`registry and repository are longer than ${MAX_NAME_LENGTH} characters`)
   }
@@ -62,15 +64,28 @@ export function parseReference(text: string): Reference {
   }
 }
 
+/**
+ * A registry alone, as in a reference; docker's names for Docker Hub, and URLs of registries, mean the same.
+ *
+ * @throws UtsuwaError INVALID_REFERENCE
+ */
+export function parseRegistry(text: string): string {
+  const host = text.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '')
+  if (HUB_NAMES.has(host)) return HUB
+  if (HOST.test(host)) return host
+  throw new UtsuwaError('INVALID_REFERENCE', 'it is not a host, such as ghcr.io or localhost:5000', {
+    operation: `parse registry ${JSON.stringify(text)}`,
+  })
+}
+
 /** The first component is a registry only where no repository could be called so: it has a dot, a colon, or is localhost. */
 function splitRegistry(name: string): { registry: string; path: string } {
   const slash = name.indexOf('/')
   const first = name.slice(0, slash)
   if (slash < 0 || !(first.includes('.') || first.includes(':') || first === 'localhost')) {
-    return { registry: 'docker.io', path: name }
+    return { registry: HUB, path: name }
   }
-  const registry = first === 'index.docker.io' ? 'docker.io' : first
-  return { registry, path: name.slice(slash + 1) }
+  return { registry: HUB_NAMES.has(first) ? HUB : first, path: name.slice(slash + 1) }
 }
 
 /** The full form, which parses to the same reference: `docker.io/library/alpine:latest`. */

@@ -1,6 +1,6 @@
 /** What a registry lists: the tags of a repository, and what refers to a manifest. */
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import type { Reference } from '../reference/reference.ts'
+import { parseReference, type Reference } from '../reference/reference.ts'
 import {
   algorithmOf,
   type Descriptor,
@@ -11,13 +11,42 @@ import {
   parseImageIndex,
   parseManifestDocument,
 } from '../spec/image.ts'
-import { pullScope, type RegistryClient } from './client.ts'
+import { pullScope, RegistryClient, type RegistryOptions } from './client.ts'
 import { statusError } from './errors.ts'
 import { type Response, readBounded, readErrorBody } from './transport.ts'
 
 /** Asked for; registries may send fewer. */
 const PAGE_SIZE = 1000
 const MAX_PAGES = 1000
+
+/**
+ * The tags of a repository.
+ *
+ * @param name `alpine`, `localhost:5000/team/app`
+ * @throws UtsuwaError INVALID_REFERENCE, IMAGE_NOT_FOUND, LIMIT_EXCEEDED, REGISTRY_*
+ */
+export async function tags(name: string, options: RegistryOptions = {}): Promise<string[]> {
+  const { registry, repository } = parseReference(name)
+  await using client = await RegistryClient.open(registry, options)
+  return await listTags(client, repository)
+}
+
+export interface ReferrersOptions extends RegistryOptions {
+  /** Only those of this type. */
+  artifactType?: string
+}
+
+/**
+ * What refers to an image or index: signatures, attestations, bills of materials.
+ *
+ * @throws UtsuwaError INVALID_REFERENCE, IMAGE_NOT_FOUND, INVALID_SPEC, LIMIT_EXCEEDED, REGISTRY_*
+ */
+export async function referrers(name: string, options: ReferrersOptions = {}): Promise<Descriptor[]> {
+  const reference = parseReference(name)
+  await using client = await RegistryClient.open(reference.registry, options)
+  const digest = reference.digest ?? (await client.fetchManifest(reference)).digest
+  return await listReferrers(client, reference, digest, options.artifactType)
+}
 
 /** The tags of a repository, page after page, as the registry orders them. @throws UtsuwaError REGISTRY_*, LIMIT_EXCEEDED */
 export async function listTags(client: RegistryClient, repository: string): Promise<string[]> {

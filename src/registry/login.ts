@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
+import { parseRegistry } from '../reference/reference.ts'
 import { isErrno } from '../util/errno.ts'
 import { RegistryClient, type RegistryOptions } from './client.ts'
 import { eraseFromHelper, storeInHelper } from './credential-helper.ts'
@@ -23,6 +24,8 @@ export interface LoginOptions extends Omit<RegistryOptions, 'credentials'> {
 }
 
 export interface Login {
+  /** As in a reference. */
+  readonly registry: string
   /** A file, or `docker-credential-…`. */
   readonly storedIn: string
 }
@@ -30,10 +33,11 @@ export interface Login {
 /**
  * Asks the registry whether it knows the credentials, and keeps them when it does.
  *
- * @param registry host and optional port
- * @throws UtsuwaError REGISTRY_UNAUTHORIZED when they are wrong or cannot be kept, REGISTRY_*
+ * @param name of the registry: host and optional port, or a URL
+ * @throws UtsuwaError REGISTRY_UNAUTHORIZED when they are wrong or cannot be kept, INVALID_REFERENCE, REGISTRY_*
  */
-export async function login(registry: string, credentials: Credentials, options: LoginOptions = {}): Promise<Login> {
+export async function login(name: string, credentials: Credentials, options: LoginOptions = {}): Promise<Login> {
+  const registry = parseRegistry(name)
   await using client = await RegistryClient.open(registry, { ...options, credentials: async () => credentials })
   await client.checkAccess()
   const path = options.authFile ?? authFiles(process.env)[0]!
@@ -41,20 +45,21 @@ export async function login(registry: string, credentials: Credentials, options:
   const helper = helperFor(file, registry)
   if (helper !== undefined) {
     await storeInHelper(helper, keyOf(registry), credentials)
-    return { storedIn: `docker-credential-${helper}` }
+    return { registry, storedIn: `docker-credential-${helper}` }
   }
   const auths = { ...withoutRegistry(file.auths, registry), [keyOf(registry)]: entryOf(credentials) }
   await writeAuthFile(path, { ...file, auths })
-  return { storedIn: path }
+  return { registry, storedIn: path }
 }
 
 /**
  * Forgets the credentials of a registry, wherever they are found.
  *
  * @returns where they were: files, or `docker-credential-…`
- * @throws UtsuwaError REGISTRY_UNAUTHORIZED when a file or helper does not work
+ * @throws UtsuwaError REGISTRY_UNAUTHORIZED when a file or helper does not work, INVALID_REFERENCE
  */
-export async function logout(registry: string, { authFile }: Pick<LoginOptions, 'authFile'> = {}): Promise<string[]> {
+export async function logout(name: string, { authFile }: Pick<LoginOptions, 'authFile'> = {}): Promise<string[]> {
+  const registry = parseRegistry(name)
   const removedFrom: string[] = []
   for (const path of authFile === undefined ? authFiles(process.env) : [authFile]) {
     const file = await readAuthFile(path)

@@ -1,22 +1,23 @@
 import type { Command } from 'commander'
 import { addProgressFlag, type ProgressMode } from '../progress/display.ts'
+import { addRegistryFlags, type RegistryFlags, registryOptions } from '../registry-flags.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
-export interface PullFlags {
+interface PullFlags extends RegistryFlags {
   readonly platform?: string
   readonly progress: ProgressMode
   readonly quiet?: boolean
 }
 
 export function define(command: Command): void {
-  addProgressFlag(command)
+  addRegistryFlags(addProgressFlag(command))
     .argument('<IMAGE>', 'such as alpine:3, localhost:5000/team/app, name@sha256:…')
     .option('--platform <PLATFORM>', 'such as linux/arm64 (default: this machine)')
     .option('-q, --quiet', 'print the image id alone')
     .action(async (reference: string, flags: PullFlags) => {
       const { pullImage } = await import('../pull-image.ts')
-      const { id } = await pullImage(reference, rootsOf(command), flags)
+      const { id } = await pullImage(reference, rootsOf(command), { ...flags, registry: registryOptions(flags) })
       writeAll(1, `${id}\n`)
     })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formatReference, identifierOf, parseReference } from '../../../src/reference/reference.ts'
+import { formatReference, identifierOf, parseReference, parseRegistry } from '../../../src/reference/reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
 
@@ -10,6 +10,7 @@ describe('parseReference', () => {
     'alpine:3.20': 'docker.io/library/alpine:3.20',
     'user/app': 'docker.io/user/app:latest',
     'docker.io/alpine': 'docker.io/library/alpine:latest',
+    'registry-1.docker.io/alpine': 'docker.io/library/alpine:latest',
     'index.docker.io/library/alpine': 'docker.io/library/alpine:latest',
     'localhost/app': 'localhost/app:latest',
     'localhost:5000/app:v1': 'localhost:5000/app:v1',
@@ -70,5 +71,19 @@ describe('identifierOf', () => {
   it('prefers the digest, because a tag can move', () => {
     assert.equal(identifierOf(parseReference(`a:tag@${digest}`)), digest)
     assert.equal(identifierOf(parseReference('a:tag')), 'tag')
+  })
+})
+
+describe('parseRegistry', () => {
+  it('takes hosts, and what people write for them', () => {
+    for (const hub of ['docker.io', 'index.docker.io', 'https://index.docker.io/v1/', 'registry-1.docker.io'])
+      assert.equal(parseRegistry(hub), 'docker.io')
+    for (const host of ['ghcr.io', 'localhost', 'localhost:5000', '[::1]:5000']) assert.equal(parseRegistry(host), host)
+    assert.equal(parseRegistry('https://ghcr.io/'), 'ghcr.io')
+  })
+
+  it('takes nothing else', () => {
+    for (const text of ['', 'a b', 'ghcr.io/team', 'ftp://x', 'user@host', 'host:port', '-x', 'x/../y'])
+      assert.throws(() => parseRegistry(text), { code: 'INVALID_REFERENCE' }, text)
   })
 })
