@@ -46,6 +46,7 @@ export type { RegistryOptions } from './registry/client.ts'
 export type { Credentials } from './registry/credentials.ts'
 export type { ReferrersOptions } from './registry/lists.ts'
 export type { Login, LoginOptions } from './registry/login.ts'
+export type { RateLimit } from './registry/rate-limit.ts'
 export type { Descriptor } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
 

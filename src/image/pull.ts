@@ -3,6 +3,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import { formatReference, parseReference, type Reference } from '../reference/reference.ts'
 import { RegistryClient, type RegistryOptions } from '../registry/client.ts'
+import type { RateLimit } from '../registry/rate-limit.ts'
 import {
   type Digest,
   type ImageManifest,
@@ -55,7 +56,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
       {
         ...work,
         operation: `pull ${name}`,
-        onProgress: options.onProgress ?? (() => undefined),
+        onProgress: event => options.onProgress?.(withRateLimit(event, client.rateLimit)),
         // An image that names another machine is taken unless the caller says which one it shall be for.
         platform: options.platform === undefined ? undefined : platform,
         limits: options.limits,
@@ -63,6 +64,10 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
       },
     )
   })
+}
+
+function withRateLimit(event: PullProgress, rateLimit: RateLimit | undefined): PullProgress {
+  return event.kind === 'resolved' && rateLimit !== undefined ? { ...event, rateLimit } : event
 }
 
 interface ResolvedManifest {

@@ -10,12 +10,14 @@ import { Ingest } from '../content/ingest.ts'
 import { workName } from '../content/paths.ts'
 import { acquireWorkDirectory } from '../content/work-directory.ts'
 import type { LayerLimits } from '../layer/limits.ts'
+import type { RateLimit } from '../registry/rate-limit.ts'
 import { commitLayer, readLayer } from '../snapshot/layers.ts'
 import type { Descriptor, DiffId, Digest } from '../spec/image.ts'
 import { Semaphore } from './semaphore.ts'
 
 export type PullProgress =
-  | { kind: 'resolved'; reference: string; digest: Digest; layers: Descriptor[] }
+  /** `rateLimit` where the registry tells how many pulls it still allows. */
+  | { kind: 'resolved'; reference: string; digest: Digest; layers: Descriptor[]; rateLimit?: RateLimit }
   /** The layer is in the store already, or its bytes are. */
   | { kind: 'present'; digest: Digest }
   /** `current` of `total` compressed bytes are here. */

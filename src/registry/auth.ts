@@ -2,7 +2,7 @@
 import { UtsuwaError } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
 import { isLoopback, ledTo, redact } from './endpoint.ts'
-import { statusError } from './errors.ts'
+import { connectionError, statusError } from './errors.ts'
 import type { RegistryHost } from './hosts.ts'
 import { elsewhere, type Response, readBounded, readErrorBody, type Transport } from './transport.ts'
 
@@ -118,7 +118,10 @@ export class Authenticator {
     if (response.status !== 200) {
       throw statusError(response, await readErrorBody(response), 'REGISTRY_ERROR')
     }
-    const answer = parseTokenAnswer(await readBounded(response.body, MAX_TOKEN_SIZE))
+    const body = await readBounded(response.body, MAX_TOKEN_SIZE).catch((error: unknown) => {
+      throw connectionError(url, error)
+    })
+    const answer = parseTokenAnswer(body)
     if (answer === undefined) {
       throw new UtsuwaError('REGISTRY_ERROR', 'its answer has no token', {
         operation: `${response.method} ${redact(url)}`,

@@ -14,9 +14,10 @@ import type { FindCredentials } from './auth.ts'
 import { type BlobSource, readBlob } from './blob.ts'
 import { findCredentials } from './credentials.ts'
 import { redact } from './endpoint.ts'
-import { aborted, afterMirrors, statusError } from './errors.ts'
+import { aborted, afterMirrors, connectionError, statusError } from './errors.ts'
 import { type Capability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
 import { type RateLimit, rateLimitOf } from './rate-limit.ts'
+import { isTransientError } from './retry.ts'
 import { HostSession } from './session.ts'
 import {
   type Request,
@@ -93,19 +94,17 @@ export class RegistryClient implements AsyncDisposable {
     const operation = `fetch manifest of ${name}`
     const path = `${reference.repository}/manifests/${identifierOf(reference)}`
     const capability = reference.digest === undefined ? 'resolve' : 'pull'
-    const response = await this.read(capability, path, pullScope(reference.repository), { headers: { accept: ACCEPT } })
+    const headers = { accept: ACCEPT }
+    const { response, body } = await this.readDocument(capability, path, pullScope(reference.repository), { headers })
     this.#rateLimit = rateLimitOf(response) ?? this.#rateLimit
     if (response.status === 404) {
-      await readErrorBody(response)
       throw new UtsuwaError('IMAGE_NOT_FOUND', 'the registry has no such image', {
         operation: `pull ${name}`,
         path: redact(response.url),
       })
     }
-    if (response.status !== 200) throw statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND')
-    const bytes = await readBounded(response.body, MAX_MANIFEST_SIZE)
-    if (bytes === undefined)
-      throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
+    if (response.status !== 200) throw statusError(response, body.toString(), 'IMAGE_NOT_FOUND')
+    const bytes = body
     const stated = response.header('docker-content-digest')
     const expected = reference.digest ?? (stated !== undefined && isDigest(stated) ? stated : undefined)
     const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected))
@@ -146,6 +145,33 @@ export class RegistryClient implements AsyncDisposable {
     throw new UtsuwaError('DIGEST_MISMATCH', `expected ${descriptor.digest}, got ${digest}`, {
       operation: `fetch blob ${descriptor.digest}`,
     })
+  }
+
+  /**
+   * Reads a document whole, again where the connection breaks in the middle of it.
+   *
+   * @throws UtsuwaError LIMIT_EXCEEDED, REGISTRY_*, ABORTED
+   */
+  async readDocument(
+    capability: Capability,
+    path: string,
+    scope: string,
+    sent: Request = {},
+  ): Promise<{ response: Response; body: Buffer }> {
+    const operation = `GET ${path}`
+    for (let attempt = 0; ; attempt++) {
+      const response = await this.read(capability, path, scope, sent, attempt)
+      try {
+        if (response.status !== 200) return { response, body: Buffer.from(await readErrorBody(response)) }
+        const body = await readBounded(response.body, MAX_MANIFEST_SIZE)
+        if (body !== undefined) return { response, body }
+        throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
+      } catch (error) {
+        if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, operation)
+        if (attempt >= this.retry.retries || !isTransientError(error)) throw connectionError(response.url, error)
+      }
+      await this.backOff(attempt, operation)
+    }
   }
 
   /**

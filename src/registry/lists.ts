@@ -6,14 +6,13 @@ import {
   type Descriptor,
   type Digest,
   hexOf,
-  MAX_MANIFEST_SIZE,
   type ManifestDocument,
   parseImageIndex,
   parseManifestDocument,
 } from '../spec/image.ts'
 import { pullScope, RegistryClient, type RegistryOptions } from './client.ts'
 import { statusError } from './errors.ts'
-import { type Response, readBounded, readErrorBody } from './transport.ts'
+import type { Response } from './transport.ts'
 
 /** Asked for; registries may send fewer. */
 const PAGE_SIZE = 1000
@@ -113,14 +112,7 @@ async function* pages(
   const operation = `list ${path}`
   let query = firstQuery
   for (let page = 0; page < MAX_PAGES; page++) {
-    const response = await client.read('resolve', `${path}${query}`, pullScope(repository))
-    if (response.status !== 200) {
-      yield { response, body: Buffer.from(await readErrorBody(response)) }
-      return
-    }
-    const body = await readBounded(response.body, MAX_MANIFEST_SIZE)
-    if (body === undefined)
-      throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
+    const { response, body } = await client.readDocument('resolve', `${path}${query}`, pullScope(repository))
     yield { response, body }
     const next = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(response.header('link') ?? '')?.[1]
     if (next === undefined) return

@@ -1,22 +1,26 @@
-/** docs/conformance.md names code and tests that exist. */
+/** docs/conformance.md and the table of docs/registries.md name code and tests that exist. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { projectFiles, readText } from './source-files.ts'
 
 interface Row {
-  readonly line: number
+  /** `docs/conformance.md:12` */
+  readonly line: string
   readonly rule: string
   readonly code: string
   readonly tests: string
 }
 
-const rows: Row[] = readText('docs/conformance.md')
-  .split('\n')
-  .flatMap((text, index) => {
-    const cells = /^\| (.*?) \| (.*?) \| ?(.*?) ?\|$/.exec(text)
-    if (cells === null || cells[1] === 'Rule') return []
-    return [{ line: index + 1, rule: cells[1]!, code: cells[2]!, tests: cells[3]! }]
-  })
+const rowsOf = (document: string): Row[] =>
+  readText(document)
+    .split('\n')
+    .flatMap((text, index) => {
+      const cells = /^\| (.*?) \| (.*?) \| ?(.*?) ?\|$/.exec(text)
+      if (cells === null || cells[1] === 'Rule') return []
+      return [{ line: `${document}:${index + 1}`, rule: cells[1]!, code: cells[2]!, tests: cells[3]! }]
+    })
+
+const rows = ['docs/conformance.md', 'docs/registries.md'].flatMap(rowsOf)
 const files = new Set(projectFiles())
 
 /** Fails with all that is wrong at once, each with its line. */
@@ -79,6 +83,6 @@ test('no cell of tests says anything else', () => {
   assertNone(
     rows
       .filter(({ tests }) => tests.replaceAll(/`[^`]+\.test\.ts` “[^”]+”(?:<br>)?/g, '').trim() !== '')
-      .map(({ line }) => String(line)),
+      .map(({ line }) => line),
   )
 })

@@ -1,4 +1,6 @@
 /** A pull as lines of a terminal. */
+
+import { describeRateLimit } from '../../registry/rate-limit.ts'
 import { count, formatSize, printable, shortId, truncate } from '../format.ts'
 import { isFinal, type LayerProgress, type LayerState, type PullState } from './state.ts'
 
@@ -39,8 +41,9 @@ export function frameOf(state: PullState, { columns, rows }: FrameSize, now: num
   ]
 }
 
-export function describePull({ reference, digest, layers }: PullState): string {
-  return `${printable(reference)}: ${count(layers.length, 'layer')}, ${digest}`
+export function describePull({ reference, digest, layers, rateLimit }: PullState): string {
+  const left = rateLimit === undefined ? '' : `${describeRateLimit(rateLimit)}, `
+  return `${printable(reference)}: ${count(layers.length, 'layer')}, ${left}${digest}`
 }
 
 /** When there are more layers than lines: those that move, then those that wait, then those that are done; in their order. */

@@ -1,5 +1,5 @@
 /** What is known of a pull while it goes on: how far each layer is, and how fast. */
-import type { PullProgress } from '../../index.ts'
+import type { PullProgress, RateLimit } from '../../index.ts'
 
 export type LayerState = 'waiting' | 'downloading' | 'verifying' | 'downloaded' | 'unpacking' | 'done' | 'already here'
 
@@ -48,6 +48,7 @@ export class PullState {
   /** Until there is a digest, what is being done. */
   reference = ''
   digest: string | undefined
+  rateLimit: RateLimit | undefined
   /** In the order of the image, each once. */
   readonly layers: LayerProgress[] = []
   readonly rate = new Rate()
@@ -80,8 +81,9 @@ export class PullState {
     return layer.state === before ? undefined : layer
   }
 
-  #resolve({ reference, digest, layers }: PullProgress & { kind: 'resolved' }, now: number): void {
+  #resolve({ reference, digest, layers, rateLimit }: PullProgress & { kind: 'resolved' }, now: number): void {
     this.reference = reference
+    this.rateLimit = rateLimit
     this.digest = digest
     for (const { digest, size } of layers) {
       if (this.#byDigest.has(digest)) continue

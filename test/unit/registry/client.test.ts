@@ -250,6 +250,25 @@ describe('manifests', () => {
     })
   })
 
+  it('are read again when the connection breaks in the middle', async () => {
+    const body = image.documents.get('/v2/app/manifests/v1')!.body
+    const cutOff: Handler = (_, response) => {
+      response.writeHead(200, { 'content-length': body.length })
+      response.write(body.subarray(0, 20), () => setTimeout(() => response.destroy(), 10))
+    }
+    await withRegistry(
+      (request, response, count) => (count < 2 ? cutOff(request, response, count) : serve(image, request, response)),
+      async (client, { host, requests }) => {
+        assert.equal((await manifest(client, host)).digest, image.manifestDigest)
+        assert.equal(requests.length, 3)
+      },
+    )
+    await withRegistry(cutOff, async (client, { host, requests }) => {
+      await assert.rejects(manifest(client, host), { code: 'REGISTRY_UNREACHABLE' })
+      assert.equal(requests.length, 4)
+    })
+  })
+
   it('are bounded, and unknown ones named', async () => {
     const endless: Handler = (_, response) => response.end(Buffer.alloc(5 * 1024 ** 2))
     await withRegistry(endless, async (client, { host }) => {

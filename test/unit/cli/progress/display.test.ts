@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { JsonProgress, PlainProgress, TerminalProgress } from '../../../../src/cli/progress/display.ts'
-import { frameOf } from '../../../../src/cli/progress/frame.ts'
+import { describePull, frameOf } from '../../../../src/cli/progress/frame.ts'
 import { PullState, Rate } from '../../../../src/cli/progress/state.ts'
 import type { PullProgress } from '../../../../src/index.ts'
 import { parseDigest } from '../../../../src/spec/digest.ts'
@@ -51,6 +51,14 @@ describe('PullState', () => {
   it('counts a layer once that an image has twice', () => {
     const { state } = stateAfter(resolved([a, 1], [b, 1], [a, 1]))
     assert.equal(state.layers.length, 2)
+  })
+})
+
+describe('describePull', () => {
+  it('tells how many pulls the registry still allows', () => {
+    const event = { ...resolved([a, 1]), rateLimit: { limit: 100, remaining: 76, window: 21600 } }
+    const text = describePull(stateAfter(event).state)
+    assert.equal(text, `localhost/a:1: 1 layer, 76 of 100 pulls in 6 hours are left, ${digest('f')}`)
   })
 })
 
