@@ -43,7 +43,7 @@ function declares(file: string, symbol: string): boolean {
   const text = readText(file)
   return file.endsWith('.c')
     ? new RegExp(`^(?:static )?[\\w ]+[ *]${symbol}\\(`, 'm').test(text)
-    : new RegExp(`^(?:export )?(?:async )?(?:function|const|class|interface|type) ${symbol}\\b`, 'm').test(text)
+    : new RegExp(`^(?:export )?(?:async )?(?:function\\*?|const|class|interface|type) ${symbol}\\b`, 'm').test(text)
 }
 
 test('the table has rows, and each says where its rule is kept, whose it is, or why it is not', () => {
