@@ -2,7 +2,8 @@
  * Device nodes, the links of /dev, and the console.
  *
  * Assumes: umask 0. Guarantees: a device is made in a directory held by descriptor and given to its owner by
- * descriptor; the console is the very terminal that was opened, not what /dev/pts/N names later (CVE-2025-52565).
+ * descriptor; a node that is bound is the device that was asked for; the console is the very terminal that was opened,
+ * not what /dev/pts/N names later (CVE-2025-52565).
  */
 #include <linux/magic.h>
 #include <stdio.h>
@@ -45,7 +46,14 @@ static int attach_node(struct init *init, int node, const char *path) {
 
 int init_bind_device(struct init *init, const struct plan_bind_device *op) {
   SCOPED_FD node = sys_openat(AT_FDCWD, op->source, O_PATH, 0);
-  return node < 0 ? node : attach_node(init, node, op->path);
+  if (node < 0) return node;
+  struct stat info;
+  if (fstat(node, &info) < 0) return -errno;
+  if ((info.st_mode & S_IFMT) != op->type || info.st_rdev != makedev(op->major, op->minor)) {
+    init_set_detail(init, op->source);
+    return -ENODEV;
+  }
+  return attach_node(init, node, op->path);
 }
 
 int init_make_symlink(struct init *init, const struct plan_make_symlink *op) {

@@ -28,17 +28,19 @@ static bool has_word(const char *list, const char *word) {
 static int enable_controllers(struct cgroup *cgroup, int dir, const char *path, const struct wire_strings *controllers) {
   char enabled[512], change[64];
   if (controllers->count == 0) return 0;
-  SCOPED_FD fd = sys_openat(dir, "cgroup.subtree_control", O_RDWR, 0);
-  if (fd < 0) return fd;
-  ssize_t size = sys_read(fd, enabled, sizeof enabled - 1);
+  SCOPED_FD current = sys_openat(dir, "cgroup.subtree_control", O_RDONLY, 0);
+  if (current < 0) return current;
+  ssize_t size = sys_read(current, enabled, sizeof enabled - 1);
   if (size < 0) return (int)size;
   enabled[size] = '\0';
+  SCOPED_FD fd = -1; /* for writing only if need be: the cgroups above one that was delegated belong to root */
   const char *controller = controllers->first;
   for (uint32_t i = 0; i < controllers->count; i++, controller = wire_next(controller)) {
     if (has_word(enabled, controller)) continue;
     int length = snprintf(change, sizeof change, "+%s", controller);
     if (length < 0 || (size_t)length >= sizeof change) return -EINVAL;
-    ssize_t written = sys_write(fd, change, (size_t)length);
+    if (fd < 0) fd = sys_openat(dir, "cgroup.subtree_control", O_WRONLY, 0);
+    ssize_t written = fd < 0 ? fd : sys_write(fd, change, (size_t)length);
     if (written < 0) {
       set_detail(cgroup, path, controller);
       return (int)written;

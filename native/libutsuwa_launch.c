@@ -6,7 +6,9 @@
  * calls only, and executes init at once. When a launch fails, no process of it is left.
  */
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,6 +31,7 @@ struct launch {
   struct cgroup cgroup;
   uint64_t clone_flags;
   const struct plan_write_id_map *id_maps[ID_MAPS_MAX];
+  uint32_t id_map_indices[ID_MAPS_MAX];
   size_t id_map_count;
 };
 
@@ -37,6 +40,7 @@ struct child {
   const int32_t *fds;
   uint32_t fd_count;
   int id_maps_written; /* read end: data says that the id maps are there; −1 without id maps */
+  int release;         /* its write end, of which the child has a copy */
   volatile int error;
   char plan_fd[12], host_uts[24];
   uint64_t old_mask;
@@ -74,6 +78,7 @@ static int become_init(struct child *child) {
   char word;
   int result = 0;
   if (child->id_maps_written >= 0) {
+    sys_close(child->release); /* so that the pipe ends when the launcher fails, or is killed */
     if (sys_read(child->id_maps_written, &word, 1) != 1) return -ECANCELED;
     /* execve(2) keeps capabilities for the namespace's root only: become it first. */
     result = (int)sys3(__NR_setresgid, 0, 0, 0);
@@ -133,12 +138,65 @@ static long clone_on_stack(struct clone_args *args, void (*child_entry)(void *),
 #endif
 }
 
-static int write_id_maps(const struct launch *launch, int pid) {
-  char path[64];
+/* The helper's arguments are the numbers of the map: newuidmap PID INSIDE OUTSIDE LENGTH … */
+static char **helper_arguments(const char *helper, const char *pid, char *numbers) {
+  char **args = calloc(strlen(numbers) / 2 + 4, sizeof *args);
+  if (args == NULL) return NULL;
+  size_t count = 0;
+  args[count++] = (char *)(uintptr_t)helper;
+  args[count++] = (char *)(uintptr_t)pid;
+  char *rest;
+  for (char *number = strtok_r(numbers, " \n", &rest); number != NULL; number = strtok_r(NULL, " \n", &rest))
+    args[count++] = number;
+  return args;
+}
+
+/* The first line of what the helper complains about. */
+static void keep_complaint(struct launch *launch, int output) {
+  char *detail = launch->result->detail;
+  ssize_t size = sys_read(output, detail, UTSUWA_DETAIL_MAX - 1);
+  detail[size < 0 ? 0 : size] = '\0';
+  detail[strcspn(detail, "\n")] = '\0';
+}
+
+/* posix_spawn(3) shares the memory of this process until the exec, so it works where fork(2) does not. */
+static int run_id_map_helper(struct launch *launch, const char *pid, const struct plan_write_id_map *op) {
+  int ends[2];
+  long result = sys2(__NR_pipe2, SYS_PTR(ends), O_CLOEXEC);
+  if (result < 0) return (int)result;
+  SCOPED_FD output = ends[0];
+  SCOPED_FD complaints = ends[1];
+  char *numbers = strdup(op->content);
+  char **args = numbers == NULL ? NULL : helper_arguments(op->helper, pid, numbers);
+  char *const env[] = {NULL};
+  pid_t helper;
+  posix_spawn_file_actions_t actions;
+  int error = args == NULL ? ENOMEM : posix_spawn_file_actions_init(&actions);
+  if (error == 0) {
+    error = posix_spawn_file_actions_adddup2(&actions, complaints, 2);
+    if (error == 0) error = posix_spawn(&helper, op->helper, &actions, NULL, args, env);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  free(args);
+  free(numbers);
+  if (error != 0) return -error;
+  sys_close(sys_release(&complaints));
+  keep_complaint(launch, output);
+  int status = 0;
+  do result = sys4(__NR_wait4, helper, SYS_PTR(&status), 0, 0);
+  while (result == -EINTR);
+  return result < 0 ? (int)result : status == 0 ? 0 : -EPERM;
+}
+
+static int write_id_maps(struct launch *launch, int pid) {
+  char number[16], path[64];
   static const char *const files[] = {"uid_map", "gid_map", "setgroups"};
+  snprintf(number, sizeof number, "%d", pid);
   for (size_t i = 0; i < launch->id_map_count; i++) {
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, files[launch->id_maps[i]->file]);
-    int result = sys_write_file(AT_FDCWD, path, launch->id_maps[i]->content);
+    const struct plan_write_id_map *op = launch->id_maps[i];
+    launch->result->failed_index = launch->id_map_indices[i];
+    snprintf(path, sizeof path, "/proc/%s/%s", number, files[op->file]);
+    int result = op->helper[0] == '\0' ? sys_write_file(AT_FDCWD, path, op->content) : run_id_map_helper(launch, number, op);
     if (result < 0) return result;
   }
   return 0;
@@ -174,7 +232,7 @@ static int clone_init(struct launch *launch) {
     executed_read = ends[0];
     executed_write = ends[1];
   }
-  struct child child = {.fds = launch->fds, .fd_count = launch->fd_count, .id_maps_written = release_read};
+  struct child child = {.fds = launch->fds, .fd_count = launch->fd_count, .id_maps_written = release_read, .release = release_write};
   struct stat uts;
   if (stat("/proc/self/ns/uts", &uts) < 0) return -errno;
   snprintf(child.plan_fd, sizeof child.plan_fd, "%u", launch->plan_fd);
@@ -293,6 +351,7 @@ int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *f
     } else if (record.op == PLAN_WRITE_ID_MAP && cloned && launch.id_map_count < ID_MAPS_MAX) {
       maps[launch.id_map_count] = record;
       launch.id_maps[launch.id_map_count] = &maps[launch.id_map_count].write_id_map;
+      launch.id_map_indices[launch.id_map_count] = index;
       launch.id_map_count++;
     } else error = cloned ? -EINVAL : cgroup_perform(&launch.cgroup, &record);
   }

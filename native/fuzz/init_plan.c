@@ -25,7 +25,7 @@ static void touch(const struct plan_record *r) {
     break;
   case PLAN_WRITE_CGROUP: sum += strlen(r->write_cgroup.file) + strlen(r->write_cgroup.value); break;
   case PLAN_ATTACH_DEVICE_PROGRAM: touch_bytes(r->attach_device_program.program); break;
-  case PLAN_WRITE_ID_MAP: sum += strlen(r->write_id_map.content); break;
+  case PLAN_WRITE_ID_MAP: sum += strlen(r->write_id_map.content) + strlen(r->write_id_map.helper); break;
   case PLAN_MOUNT_AT:
     sum += strlen(r->mount_at.type) + strlen(r->mount_at.source) + strlen(r->mount_at.destination);
     touch_list(r->mount_at.options);

@@ -5,6 +5,7 @@ import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { Operation, OperationOf } from '../plan/ops.ts'
 import { errnos } from '../util/errno.ts'
+import { userNamespaceFix } from './user-namespace.ts'
 
 /**
  * @param errno positive
@@ -15,10 +16,37 @@ export function operationError(operation: Operation, errno: number, detail: stri
   if (operation.op === 'exec') return execError(operation, errno, detail)
   if (operation.op === 'run_hook') return hookError(operation, errno, detail)
   if (operation.op === 'create_cgroup') return cgroupError(operation, errno, detail)
+  if (operation.op === 'write_id_map') return idMapError(operation, errno, detail)
+  const hint = hintFor(operation, errno)
   return new UtsuwaError(codeOf(errno), detail || undefined, {
     operation: describeOperation(operation),
     errno,
     ...pointerOf(operation),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** AppArmor lets users make user namespaces that are worth nothing: the first operation that needs privileges fails. */
+function hintFor(operation: Operation, errno: number): string | undefined {
+  if (operation.op === 'bind_device' && errno === errnos.ENODEV)
+    return `${operation.source} of the host is another device, and only the host's can be had in a user namespace`
+  const denied = errno === errnos.EPERM || errno === errnos.EACCES
+  return denied && process.geteuid!() !== 0 ? userNamespaceFix(errno) : undefined
+}
+
+/** `detail` is what the helper wrote. */
+function idMapError(operation: OperationOf<'write_id_map'>, errno: number, detail: string): UtsuwaError {
+  const { file, helper } = operation
+  const ids = file === 'uid_map' ? 'uid' : 'gid'
+  const hint =
+    helper === ''
+      ? userNamespaceFix(errno)
+      : `the ids must be yours in /etc/sub${ids}: sudo usermod --add-sub${ids}s 100000-165535 "$USER"`
+  return new UtsuwaError('NOT_ROOT', detail || undefined, {
+    operation: describeOperation(operation),
+    errno,
+    ...pointerOf(operation),
+    ...(hint === undefined ? {} : { hint }),
   })
 }
 
@@ -79,7 +107,7 @@ function cgroupError(operation: OperationOf<'create_cgroup'>, errno: number, det
     if (errno === errnos.EACCES || errno === errnos.EPERM)
       return new UtsuwaError('NOT_ROOT', detail || undefined, {
         ...details,
-        hint: 'making cgroups takes root, or a cgroup that was delegated to you: run it with sudo',
+        hint: 'making cgroups takes root, or a cgroup that was delegated to you: run it with sudo, or with systemd-run --user --scope',
       })
     return new UtsuwaError('CGROUP_ERROR', detail || undefined, details)
   }

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan, DescriptorName } from '../plan/compile.ts'
 import { encodeHostStage, encodePlanFile } from '../plan/encode.ts'
+import { cloneFlags } from '../plan/namespaces.ts'
+import type { OperationOf } from '../plan/ops.ts'
 import { isLaunchFailure, sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { errnos } from '../util/errno.ts'
 import { InitConversation } from './conversation.ts'
 import { operationError } from './failure.ts'
+import { userNamespaceFix } from './user-namespace.ts'
 
 export interface LaunchInput {
   readonly plan: CompiledPlan
@@ -48,13 +51,22 @@ export function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchIn
   closeSync(report)
   if (result.cgroupCreated) removeEmptyCgroup(plan)
   const operation = plan.host[result.index]!
-  if (result.errno === errnos.EPERM && operation.op === 'clone')
-    throw new UtsuwaError('NOT_ROOT', undefined, {
-      operation: 'clone init',
-      errno: result.errno,
-      hint: 'new namespaces take CAP_SYS_ADMIN: run it with sudo',
-    })
+  if (operation.op === 'clone' && (result.errno === errnos.EPERM || result.errno === errnos.ENOSPC))
+    throw cloneError(operation, result.errno)
   throw operationError(operation, result.errno, result.detail)
+}
+
+function cloneError({ flags }: OperationOf<'clone'>, errno: number): UtsuwaError {
+  const details = { operation: 'clone init', errno }
+  if ((Number(flags) & cloneFlags.user) === 0)
+    return new UtsuwaError('NOT_ROOT', undefined, {
+      ...details,
+      hint: 'new namespaces take CAP_SYS_ADMIN: run it with sudo, or in a user namespace, as utsuwa-oci spec --rootless has it',
+    })
+  return new UtsuwaError('NOT_ROOT', 'this kernel lets you make no user namespace', {
+    ...details,
+    hint: userNamespaceFix(errno) ?? 'in a container, run its engine with --privileged; in a chroot, leave it',
+  })
 }
 
 function removeEmptyCgroup({ host }: CompiledPlan): void {

@@ -1,16 +1,15 @@
 /** What create and restore begin with: where a container belongs, its plan and its record. Nothing of it exists yet. */
-import { existsSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
-import { systemdUnit } from '../cgroup/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
 import { ungrantableCapabilities } from '../plan/capabilities.ts'
-import { type CompiledPlan, type CompileInput, compile, type HostFacts } from '../plan/compile.ts'
+import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { isErrno } from '../util/errno.ts'
+import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
 import { withHome } from './home.ts'
 import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
 import {
@@ -28,12 +27,6 @@ import { streamNames } from './stream-names.ts'
 
 /** What the first process of a new user namespace has. */
 const ALL_CAPABILITIES = 2n ** 64n - 1n
-
-/**
- * Who makes the container's cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. `disabled`: nobody;
- * the container stays in the caller's.
- */
-export type CgroupManager = 'cgroupfs' | 'systemd' | 'disabled'
 
 export interface CreateOptions {
   /** Directory that holds a directory for each container. */
@@ -83,16 +76,15 @@ export function planCreation(asked: CreateOptions): PlannedCreation {
   const host = readHostFacts()
   if (options.cgroupManager === 'systemd') requireSystemd(host)
   const place = placeInCgroups(options, host)
-  const plan = compilePlan(options, host, place)
-  const record = newRecord(options, plan, host, place)
+  const plan = compilePlan(options, place)
+  const record = newRecord(options, plan, place)
   refusePopulatedCgroup(options, record)
   return { options, plan, record }
 }
 
 /** The plan of a container, without making it. */
 export function planContainer(options: CreateOptions): CompiledPlan {
-  const host = readHostFacts()
-  return compilePlan(options, host, placeInCgroups(options, host))
+  return compilePlan(options, placeInCgroups(options, readHostFacts()))
 }
 
 /** Makes the container known, and keeps what others will want to know of it. @throws UtsuwaError CONTAINER_EXISTS */
@@ -151,39 +143,12 @@ function realPath(path: string): string {
   }
 }
 
-/** sd_booted(3) */
-function requireSystemd({ cgroupMount }: HostFacts): void {
-  const reason = !existsSync('/run/systemd/system')
-    ? 'systemd does not run on this host: there is no /run/systemd/system'
-    : cgroupMount === undefined
-      ? 'the host has no cgroup v2 hierarchy'
-      : undefined
-  if (reason === undefined) return
-  throw new UtsuwaError('UNSUPPORTED', reason, {
-    operation: 'use --systemd-cgroup',
-    hint: 'leave it out; with podman: --cgroup-manager cgroupfs; with dockerd: --exec-opt native.cgroupdriver=cgroupfs',
-  })
-}
-
-type CgroupPlace = Pick<CompileInput, 'cgroupPath' | 'systemdUnit'>
-
-function placeInCgroups({ cgroupPath, cgroupManager, spec, id }: CreateOptions, host: HostFacts): CgroupPlace {
-  const cgroupsPath = spec.linux?.cgroupsPath
-  if (host.cgroupMount === undefined || cgroupManager === 'disabled') return { cgroupPath: undefined }
-  if (cgroupManager === 'systemd') {
-    const unit = systemdUnit(cgroupsPath, id)
-    return { cgroupPath: unit.cgroupPath, systemdUnit: unit }
-  }
-  return { cgroupPath: cgroupPath ?? containerCgroupPath({ cgroupsPath, id, ownCgroup: readOwnCgroup() ?? '/' }) }
-}
-
-function compilePlan(options: CreateOptions, host: HostFacts, place: CgroupPlace): CompiledPlan {
+function compilePlan(options: CreateOptions, place: CgroupPlace): CompiledPlan {
   const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
   return compile({
     id,
     spec,
     bundlePath,
-    host,
     ...place,
     gate,
     endWithLauncher: endWithLauncher ?? false,
@@ -197,7 +162,6 @@ function compilePlan(options: CreateOptions, host: HostFacts, place: CgroupPlace
 function newRecord(
   { id, spec, bundlePath, rootfsMountFd, managed, stdio = [0, 1, 2] }: CreateOptions,
   plan: CompiledPlan,
-  { cgroupMount }: HostFacts,
   place: CgroupPlace,
 ): ContainerRecord {
   const rootPath = spec.root?.path ?? ''
@@ -211,7 +175,7 @@ function newRecord(
     phase: 'creating',
     pid: 0,
     pidStartTime: 0,
-    cgroup: recordCgroup(cgroupMount, place),
+    cgroup: recordCgroup(place),
     ownPidNamespace: spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false,
     streams: streamNames(stdio),
     poststart: spec.hooks?.poststart ?? [],
@@ -219,14 +183,6 @@ function newRecord(
     startOperations: spec.process === undefined ? [] : describeStart(plan),
     ...(managed === undefined ? {} : { managed }),
   }
-}
-
-function recordCgroup(
-  mount: string | undefined,
-  { cgroupPath: path, systemdUnit }: CgroupPlace,
-): ContainerRecord['cgroup'] {
-  if (mount === undefined || path === undefined) return undefined
-  return { mount, path, ...(systemdUnit === undefined ? {} : { unit: systemdUnit.name }) }
 }
 
 function describeStart({ join, init }: CompiledPlan): ContainerRecord['startOperations'] {

@@ -1,6 +1,7 @@
 /** Findings about namespaces: each is made, by the same clone3(2) that makes it for a container. */
 import { closeSync, readFileSync } from 'node:fs'
 import { waitReadable } from '../launch/readable.ts'
+import { type ReadSetting, readSetting, restrictingSetting } from '../launch/user-namespace.ts'
 import { encodeHostStage } from '../plan/encode.ts'
 import { cloneFlags } from '../plan/namespaces.ts'
 import { isLaunchFailure, sys } from '../sys/index.ts'
@@ -19,7 +20,7 @@ export async function checkNamespaces(): Promise<Finding[]> {
     const findings: Finding[] = []
     for (const kind of Object.keys(cloneFlags) as (keyof typeof cloneFlags)[]) {
       const errno = await tryClone(init, cloneFlags[kind] | ownerFlag())
-      findings.push(describe(kind, errno, readNumber))
+      findings.push(describe(kind, errno, readSetting))
     }
     return findings
   } finally {
@@ -50,49 +51,26 @@ async function tryClone(init: number, flags: number): Promise<number> {
   return 0
 }
 
-/** @param readSetting number in a file of /proc/sys; undefined when there is none */
-export function describe(
-  kind: keyof typeof cloneFlags,
-  errno: number,
-  readSetting: (name: string) => number | undefined,
-): Finding {
+export function describe(kind: keyof typeof cloneFlags, errno: number, read: ReadSetting): Finding {
   const id = `namespace.${kind}`
   const message = `${kind} namespace`
-  if (errno === 0) return restrictedForUsers(id, message, kind, readSetting) ?? { id, status: 'ok', message }
+  if (errno === 0) return restrictedForUsers(id, message, kind, read) ?? { id, status: 'ok', message }
   const status = kind === 'user' || kind === 'time' ? 'warn' : 'fail'
-  return { id, status, message: `${message}: ${describeErrno(errno)}`, fix: fixFor(kind, errno, readSetting) }
+  return { id, status, message: `${message}: ${describeErrno(errno)}`, fix: fixFor(kind, errno, read) }
 }
 
 /** Root can make one, others perhaps not. */
-function restrictedForUsers(
-  id: string,
-  message: string,
-  kind: string,
-  readSetting: (name: string) => number | undefined,
-): Finding | undefined {
-  const name = kind === 'user' ? restrictionOf(readSetting) : undefined
-  if (name === undefined) return undefined
-  const [setting, value] = name
-  return {
-    id,
-    status: 'warn',
-    message: `${message}: for root alone (${setting})`,
-    fix: `echo ${setting}=${value} >/etc/sysctl.d/60-utsuwa.conf && sysctl --system`,
-  }
+function restrictedForUsers(id: string, message: string, kind: string, read: ReadSetting): Finding | undefined {
+  const restriction = kind === 'user' ? restrictingSetting(read) : undefined
+  if (restriction === undefined) return undefined
+  return { id, status: 'warn', message: `${message}: for root alone (${restriction.name})`, fix: restriction.fix }
 }
 
-function restrictionOf(readSetting: (name: string) => number | undefined): readonly [string, number] | undefined {
-  if (readSetting('kernel.apparmor_restrict_unprivileged_userns') === 1)
-    return ['kernel.apparmor_restrict_unprivileged_userns', 0]
-  if (readSetting('kernel.unprivileged_userns_clone') === 0) return ['kernel.unprivileged_userns_clone', 1]
-  return undefined
-}
-
-function fixFor(kind: string, errno: number, readSetting: (name: string) => number | undefined): string {
+function fixFor(kind: string, errno: number, read: ReadSetting): string {
   const limit = `user.max_${kind === 'mount' ? 'mnt' : kind === 'network' ? 'net' : kind}_namespaces`
-  if (errno === errnos.ENOSPC || readSetting(limit) === 0) return `sysctl -w ${limit}=10000`
-  const restriction = restrictionOf(readSetting)
-  if (restriction !== undefined) return `echo ${restriction.join('=')} >/etc/sysctl.d/60-utsuwa.conf && sysctl --system`
+  if (errno === errnos.ENOSPC || read(limit) === 0) return `sysctl -w ${limit}=10000`
+  const restriction = restrictingSetting(read)
+  if (restriction !== undefined) return restriction.fix
   if (errno === errnos.EINVAL) return `boot a kernel with namespaces of this kind (CONFIG_${configOf(kind)}=y)`
   return 'run it as root; in a container, run its engine with --privileged'
 }
@@ -100,12 +78,4 @@ function fixFor(kind: string, errno: number, readSetting: (name: string) => numb
 function configOf(kind: string): string {
   if (kind === 'cgroup') return 'CGROUPS'
   return kind === 'mount' ? 'NAMESPACES' : `${kind === 'network' ? 'NET' : kind.toUpperCase()}_NS`
-}
-
-function readNumber(setting: string): number | undefined {
-  try {
-    return Number(readFileSync(`/proc/sys/${setting.replaceAll('.', '/')}`, 'utf8'))
-  } catch {
-    return undefined // this kernel has no such setting
-  }
 }

@@ -19,6 +19,7 @@ import {
   compilePrivileges,
   compileResourcesOfProcess,
 } from './process.ts'
+import type { RestrictedCaller } from './rootless.ts'
 import { compileScope, type ScopePlan } from './scope.ts'
 
 /** What the plan depends on and the runtime spec does not say. */
@@ -27,6 +28,8 @@ export interface HostFacts {
   readonly cgroupMount: string | undefined
   /** Controllers that the root of that hierarchy offers. */
   readonly cgroupControllers: readonly string[]
+  /** Absent: root of the first user namespace. */
+  readonly caller?: RestrictedCaller
 }
 
 export interface CompileInput {
@@ -37,6 +40,8 @@ export interface CompileInput {
   readonly host: HostFacts
   /** Path below the cgroup mount. Undefined: the container stays in the caller's cgroup, without limits. */
   readonly cgroupPath: string | undefined
+  /** Without a cgroupPath: the host path that a caller without privileges may not make one below. */
+  readonly undelegated?: string
   /** The unit that systemd shall make for the container, with the cgroup at `cgroupPath`. Absent: utsuwa makes it. */
   readonly systemdUnit?: SystemdUnit
   /** The root file system arrives as a detached mount and is attached at this host path. Absent: root.path is used. */
@@ -81,7 +86,7 @@ export function compile(input: CompileInput): CompiledPlan {
   const process = spec.process ?? noProcess
   refuseUnsupported(spec)
   const namespaces = new Namespaces(spec, { moved: input.systemdUnit !== undefined })
-  const scope = compileScope(input)
+  const scope = compileScope(input, namespaces)
   const descriptors = listDescriptors(input, process)
   const firstDescriptor = 3 + (input.preserveFds ?? 0)
   const fd = (name: DescriptorName): number => firstDescriptor + descriptors.indexOf(name)

@@ -46,7 +46,10 @@ export function compileDevices(spec: RuntimeSpec, namespaces: Namespaces): Opera
 function compileDevice(device: Device, inUserNamespace: boolean): OperationOf<'bind_device' | 'make_device'> {
   const { path, type, pointer } = device
   // mknod(2) of a device is refused in a user namespace, whatever the capabilities.
-  if (inUserNamespace && type !== 'p') return { op: 'bind_device', source: path, path, pointer }
+  if (inUserNamespace && type !== 'p') {
+    const { major = 0, minor = 0 } = device
+    return { op: 'bind_device', source: path, path, type: fileTypes[type], major, minor, pointer }
+  }
   return {
     op: 'make_device',
     path,

@@ -37,7 +37,8 @@ const describers: Describers = {
   own_cgroup: ({ uid }) => `give cgroup to ${uid}`,
   attach_device_program: ({ program }) => `attach device program of ${instructions(program)}`,
   clone: ({ flags }) => `clone init into ${newNamespaces(flags)}`,
-  write_id_map: ({ file, content }) => `write ${file} ${quoted(content.trimEnd())}`,
+  write_id_map: ({ file, content, helper }) =>
+    `write ${file} ${quoted(content.trimEnd())}${helper === '' ? '' : ` by ${helper}`}`,
   join_namespace: ({ kind, path }) => `join ${kind} namespace ${path}`,
   join_process: ({ flags }) => `join the container's ${namespaceList(flags)} namespaces`,
   unshare: ({ flags }) => `unshare ${namespaceList(flags)}`,
@@ -56,7 +57,8 @@ const describers: Describers = {
     `${operation.recursive ? 'bind recursively' : 'bind'} ${operation.source} at ${operation.destination}${details(bindDetails(operation))}`,
   make_device: ({ path, mode, major, minor, uid, gid }) =>
     `make device ${path} ${deviceType(mode)} ${major}:${minor} mode ${octal(mode & 0o7777)} owner ${uid}:${gid}`,
-  bind_device: ({ source, path }) => `bind device ${source} at ${path}`,
+  bind_device: ({ source, path, type, major, minor }) =>
+    `bind device ${source} at ${path} if it is ${deviceType(type)} ${major}:${minor}`,
   make_symlink: ({ target, path }) => `link ${path} to ${target}`,
   open_console: ({ width, height }) => `open console${width && height ? ` of ${width}x${height}` : ''}`,
   mask_path: ({ path }) => `mask ${path}`,

@@ -2,10 +2,11 @@
 import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/devices.ts'
 import { compileResources } from '../cgroup/limits.ts'
 import { UtsuwaError } from '../errors.ts'
-import type { IdMapping } from '../spec/runtime.ts'
+import type { IdMapping, LinuxDeviceCgroup } from '../spec/runtime.ts'
 import type { CompileInput } from './compile.ts'
 import { compileIdMaps, type Namespaces } from './namespaces.ts'
 import type { Operation, OperationOf } from './ops.ts'
+import { isRootless } from './rootless.ts'
 
 /** Controllers that every container's cgroup gets where the host has them: their counters are worth having. */
 const usefulControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids']
@@ -13,21 +14,24 @@ const usefulControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 export function compileHostStage(input: CompileInput, namespaces: Namespaces): Operation[] {
   return [
     // A scope of systemd comes later: plan/scope.ts.
-    ...(input.systemdUnit === undefined ? compileCgroup(input, 'refuse') : []),
+    ...(input.systemdUnit === undefined ? compileCgroup(input, namespaces, 'refuse') : []),
     { op: 'clone', flags: namespaces.cloneFlags(), pointer: '/linux/namespaces' },
-    ...compileIdMaps(input.spec, namespaces),
+    ...compileIdMaps(input.spec, namespaces, input.host.caller),
   ]
 }
 
 /** @param processes whether the cgroup may have some */
-export function compileCgroup(input: CompileInput, processes: OperationOf<'create_cgroup'>['processes']): Operation[] {
+export function compileCgroup(
+  input: CompileInput,
+  namespaces: Namespaces,
+  processes: OperationOf<'create_cgroup'>['processes'],
+): Operation[] {
   const { spec, cgroupPath, host } = input
   const resources = spec.linux?.resources ?? {}
   const writes = compileResources(resources)
   if (cgroupPath === undefined || host.cgroupMount === undefined) {
-    if (writes[0] === undefined) return []
-    const reason = host.cgroupMount === undefined ? 'the host has no cgroup v2 hierarchy' : 'cgroups are disabled'
-    throw new UtsuwaError('CGROUP_ERROR', `${reason}, so nothing can be limited`, { configPointer: writes[0].pointer })
+    if (writes[0] !== undefined) throw nothingToLimit(input, writes[0].pointer)
+    return []
   }
   const required = writes.flatMap(({ controller }) => controller ?? [])
   const useful = usefulControllers.filter(controller => host.cgroupControllers.includes(controller))
@@ -44,9 +48,29 @@ export function compileCgroup(input: CompileInput, processes: OperationOf<'creat
     ...writes.map(({ file, value, onMissing, pointer }): Operation => {
       return { op: 'write_cgroup', file, value, onMissing, pointer }
     }),
+    ...(isRootless(host.caller, namespaces) ? [] : compileDelegation(input, rules)),
+  ]
+}
+
+/**
+ * What takes root of the first user namespace. Others can do without: they own the cgroup that they made, and the
+ * kernel keeps devices from their containers, which can have no node but one of the host's that they may open anyway.
+ */
+function compileDelegation(input: CompileInput, rules: readonly LinuxDeviceCgroup[]): Operation[] {
+  return [
     ...ownCgroup(input),
     { op: 'attach_device_program', program: compileDeviceProgram(rules), pointer: '/linux/resources/devices' },
   ]
+}
+
+function nothingToLimit({ host, undelegated }: CompileInput, configPointer: string): UtsuwaError {
+  if (undelegated !== undefined)
+    return new UtsuwaError('CGROUP_ERROR', `${undelegated} is not delegated to this user, so nothing can be limited`, {
+      configPointer,
+      hint: 'run it in a scope of its own: systemd-run --user --scope -p Delegate=yes …; or leave the limits out',
+    })
+  const reason = host.cgroupMount === undefined ? 'the host has no cgroup v2 hierarchy' : 'cgroups are disabled'
+  return new UtsuwaError('CGROUP_ERROR', `${reason}, so nothing can be limited`, { configPointer })
 }
 
 /**

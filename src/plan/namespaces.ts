@@ -2,6 +2,7 @@
 import { UtsuwaError } from '../errors.ts'
 import type { IdMapping, LinuxNamespace, LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
 import type { Operation } from './ops.ts'
+import { type RestrictedCaller, writeIdMap } from './rootless.ts'
 
 export const cloneFlags: Record<LinuxNamespaceType, number> = {
   time: 0x80,
@@ -105,24 +106,18 @@ export function formatIdMap(mappings: readonly IdMapping[]): string {
   return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
 }
 
-export function compileIdMaps({ linux = {} }: RuntimeSpec, namespaces: Namespaces): Operation[] {
+export function compileIdMaps(
+  { linux: { uidMappings = [], gidMappings = [] } = {} }: RuntimeSpec,
+  namespaces: Namespaces,
+  caller: RestrictedCaller | undefined,
+): Operation[] {
   if (!namespaces.isNew('user')) return []
-  const operations: Operation[] = []
-  if (linux.uidMappings?.length)
-    operations.push({
-      op: 'write_id_map',
-      file: 'uid_map',
-      content: formatIdMap(linux.uidMappings),
-      pointer: '/linux/uidMappings',
-    })
-  if (linux.gidMappings?.length)
-    operations.push({
-      op: 'write_id_map',
-      file: 'gid_map',
-      content: formatIdMap(linux.gidMappings),
-      pointer: '/linux/gidMappings',
-    })
-  return operations
+  const write = (file: 'uid_map' | 'gid_map', mappings: readonly IdMapping[], pointer: string): Operation[] =>
+    mappings.length === 0 ? [] : writeIdMap({ file, content: formatIdMap(mappings), pointer }, mappings, caller)
+  return [
+    ...write('uid_map', uidMappings, '/linux/uidMappings'),
+    ...write('gid_map', gidMappings, '/linux/gidMappings'),
+  ]
 }
 
 /** time_namespaces(7): a line `clock seconds nanoseconds` for each offset. */

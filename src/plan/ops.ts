@@ -47,8 +47,11 @@ export const planVocabulary = {
     attach_device_program: { program: 'bytes' },
     /** clone3 of native init with these CLONE_NEW* flags, born in the created cgroup. */
     clone: { flags: 'u64' },
-    /** Writes /proc/PID/{setgroups,uid_map,gid_map} of the new process before it executes init. */
-    write_id_map: { file: choice('id_map', ['uid_map', 'gid_map', 'setgroups']), content: 'string' },
+    /**
+     * Writes /proc/PID/{setgroups,uid_map,gid_map} of the new process before it executes init. `helper` is '' or the host
+     * path of a setuid program that does it for a user without privileges: newuidmap(1), newgidmap(1).
+     */
+    write_id_map: { file: choice('id_map', ['uid_map', 'gid_map', 'setgroups']), content: 'string', helper: 'string' },
 
     // ── join ──
     /** setns(2) into a namespace given by path. All paths of the stage are opened before the first is joined. */
@@ -108,8 +111,8 @@ export const planVocabulary = {
     },
     /** mknod(2) of a device, with its owner and its mode whatever the umask. */
     make_device: { path: 'string', mode: 'u32', major: 'u32', minor: 'u32', uid: 'u32', gid: 'u32' },
-    /** The host's device at the same place, where mknod(2) is not allowed (user namespaces). */
-    bind_device: { source: 'string', path: 'string' },
+    /** The host's node, where mknod(2) is not allowed (user namespaces), if it is the device of `type` (S_IFMT) and number. */
+    bind_device: { source: 'string', path: 'string', type: 'u32', major: 'u32', minor: 'u32' },
     /** A symbolic link unless something is there. */
     make_symlink: { target: 'string', path: 'string' },
     /** A pseudo-terminal of the container's devpts: the master goes out over `socketFd`, the slave becomes /dev/console. */

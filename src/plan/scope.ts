@@ -5,6 +5,7 @@ import { limitProperties, type SystemdProperty, scopeProperties } from '../cgrou
 import type { SystemdUnit } from '../cgroup/systemd-unit.ts'
 import type { CompileInput } from './compile.ts'
 import { compileCgroup } from './host.ts'
+import type { Namespaces } from './namespaces.ts'
 import type { Operation } from './ops.ts'
 
 export interface ScopePlan {
@@ -18,13 +19,13 @@ export interface ScopePlan {
 }
 
 /** Undefined when cgroups are made without systemd. */
-export function compileScope(input: CompileInput): ScopePlan | undefined {
+export function compileScope(input: CompileInput, namespaces: Namespaces): ScopePlan | undefined {
   const { systemdUnit, spec, id } = input
   if (systemdUnit === undefined) return undefined
   const limits = limitProperties(compileResources(spec.linux?.resources ?? {}))
   return {
     unit: systemdUnit,
     properties: [...scopeProperties(systemdUnit, id, limits), ...annotationProperties(spec.annotations)],
-    operations: compileCgroup(input, 'accept'),
+    operations: compileCgroup(input, namespaces, 'accept'),
   }
 }

@@ -8,6 +8,7 @@ import { errnoOf } from '../../util/errno.ts'
 import type { Context } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
 import { describeError } from './log.ts'
+import { defaultStateRoot, keepDefaultStateRoot } from './state-root.ts'
 
 export const creationFlags = {
   bundle: { short: 'b', value: 'DIR', help: 'the bundle; default: the current directory' },
@@ -29,6 +30,7 @@ export function creationOptions(
   { stateRoot, cgroupManager, log }: Context,
 ): CreateOptions {
   const bundle = readBundle(flags.bundle ?? '.')
+  if (stateRoot === defaultStateRoot()) keepDefaultStateRoot()
   const listenFds = countListenFds(process.env)
   const preserveFds = listenFds + count(flags['preserve-fds'] ?? '0', 'preserve-fds')
   checkPreservedFds(preserveFds)

@@ -4,14 +4,14 @@
  * An engine starts it for every verb, so start time is everything: this file and what it imports are one bundle, which
  * parses its words by hand and loads nothing that a verb does not need.
  */
-import { join } from 'node:path'
-import type { CgroupManager } from '../../lifecycle/creation.ts'
+import type { CgroupManager } from '../../lifecycle/cgroup-place.ts'
 import { writeAll } from '../write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'
 import { type FlagValues, parseFlags, usageError } from './flags.ts'
 import { commandHelp, globalHelp, helpFlags, versionText } from './help.ts'
 import { Log } from './log.ts'
+import { defaultStateRoot } from './state-root.ts'
 
 const globalFlags = {
   root: { value: 'DIR', help: 'where the state of containers is kept; default: /run/utsuwa-oci' },
@@ -68,7 +68,7 @@ const helpFor = (name: string): string => commandHelp(name, find(name))
 
 function contextOf(flags: GlobalFlags, log: Log): Context {
   checkRootless(flags)
-  return { stateRoot: flags.root ?? defaultRoot(), cgroupManager: cgroupManagerOf(flags), log }
+  return { stateRoot: flags.root ?? defaultStateRoot(), cgroupManager: cgroupManagerOf(flags), log }
 }
 
 function cgroupManagerOf(flags: GlobalFlags): CgroupManager {
@@ -81,12 +81,6 @@ function cgroupManagerOf(flags: GlobalFlags): CgroupManager {
 function checkRootless({ rootless = 'auto' }: GlobalFlags): void {
   if (!/^(auto|true|false|1|0)$/i.test(rootless))
     throw usageError(`invalid value ${JSON.stringify(rootless)} for rootless`)
-}
-
-/** Only root can write to /run; others have a directory of theirs below it. */
-function defaultRoot(): string {
-  const { XDG_RUNTIME_DIR } = process.env
-  return process.geteuid!() !== 0 && XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'utsuwa-oci') : '/run/utsuwa-oci'
 }
 
 function print(text: string): number {

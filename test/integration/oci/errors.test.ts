@@ -135,3 +135,13 @@ test('a failed create leaves neither state nor cgroup', async t => {
   for (const mount of ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'])
     assert.ok(!existsSync(mount + cgroup), mount + cgroup)
 })
+
+test('an id map that the kernel refuses is an error, and nobody waits for it', async t => {
+  const ground = new Playground(t)
+  ground.configure(['true'], spec => {
+    spec.linux!.namespaces!.push({ type: 'user' })
+    const overlapping = [0, 5].map(id => ({ containerID: id, hostID: 100_000 + id, size: 10 }))
+    Object.assign(spec.linux!, { uidMappings: overlapping, gidMappings: overlapping })
+  })
+  assertFailed(await ground.call(['run', '-b', ground.bundle, ground.newId()]), isOurs ? /write uid_map .*EINVAL/ : /./)
+})

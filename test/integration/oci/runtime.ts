@@ -50,13 +50,16 @@ export class Playground {
   readonly bundle = join(this.directory, 'bundle')
   readonly stateRoot = join(this.directory, 'state')
   readonly #ids = new Set<string>()
+  readonly #prefix: readonly string[]
 
-  constructor(t: TestContext) {
+  /** @param prefix words before every call of the runtime: a command that runs it as somebody else */
+  constructor(t: TestContext, prefix: readonly string[] = []) {
+    this.#prefix = prefix
     t.after(() => this.#cleanUp())
     const rootfs = join(this.bundle, 'rootfs')
     for (const name of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp']) mkdirSync(join(rootfs, name), { recursive: true })
     execFileSync('cp', ['/bin/busybox', join(rootfs, 'bin/busybox')])
-    for (const applet of ['sh', 'cat', 'echo', 'id', 'ls', 'sleep', 'stty', 'true', 'tty', 'kill'])
+    for (const applet of ['sh', 'cat', 'echo', 'id', 'ls', 'sleep', 'stat', 'stty', 'true', 'tty', 'kill'])
       execFileSync('ln', ['-s', 'busybox', join(rootfs, 'bin', applet)])
   }
 
@@ -81,7 +84,8 @@ export class Playground {
     const outputs = ['stdout', 'stderr'].map(name => join(this.directory, `${name}-${count++}`))
     const fds = outputs.map(path => openSync(path, 'w+'))
     const given = [stdio[0] ?? 'ignore', stdio[1] ?? fds[0]!, stdio[2] ?? fds[1]!, ...stdio.slice(3)]
-    const child = spawn(RUNTIME, ['--root', this.stateRoot, ...words], {
+    const [program = RUNTIME, ...args] = [...this.#prefix, RUNTIME, '--root', this.stateRoot, ...words]
+    const child = spawn(program, args, {
       stdio: given,
       env: { ...process.env, ...env },
       ...(cwd === undefined ? {} : { cwd }),

@@ -120,3 +120,32 @@ test('a cgroup that is in use, or may not be made', () => {
   assert.equal(operationError(createCgroup(), errnos.EACCES, '/parent').code, 'NOT_ROOT')
   assert.equal(operationError(createCgroup(), errnos.EINVAL, '/parent').code, 'CGROUP_ERROR')
 })
+
+test('an id map: the words of the helper, and what grants the ids', () => {
+  const map: Operation = {
+    op: 'write_id_map',
+    file: 'gid_map',
+    content: '0 1000 1\n1 100000 9\n',
+    helper: '/usr/bin/newgidmap',
+    pointer: '/linux/gidMappings',
+  }
+  const error = operationError(map, errnos.EPERM, 'newgidmap: gid range [1-10) -> [100000-100009) not allowed')
+  assert.equal(error.code, 'NOT_ROOT')
+  assert.match(error.message, /by \/usr\/bin\/newgidmap: newgidmap: gid range .* not allowed/)
+  assert.match(error.hint ?? '', /\/etc\/subgid: sudo usermod --add-subgids/)
+})
+
+test('a bound device that is another one on the host', () => {
+  const bind: Operation = {
+    op: 'bind_device',
+    source: '/dev/x',
+    path: '/dev/x',
+    type: 0o060000,
+    major: 8,
+    minor: 1,
+    pointer: '/linux/devices/0',
+  }
+  const error = operationError(bind, errnos.ENODEV, '/dev/x')
+  assert.match(error.message, /^bind device \/dev\/x at \/dev\/x if it is b 8:1: /)
+  assert.match(error.hint ?? '', /of the host is another device/)
+})

@@ -63,8 +63,8 @@ test("in a user namespace, where mknod is refused, the host's devices are bound;
     withLinux({ namespaces: [{ type: 'mount' }, { type: 'user' }], devices: [{ path: '/dev/p', type: 'p' }] }),
   )
   assert.deepEqual(
-    only(plan, 'bind_device').map(({ source, path }) => [source, path]),
-    usual.map(path => [path, path]),
+    only(plan, 'bind_device').map(({ source, path, type, major, minor }) => [source, path, type, `${major}:${minor}`]),
+    usual.map((path, index) => [path, path, 0o020000, ['1:3', '1:5', '1:7', '1:8', '1:9', '5:0'][index]]),
   )
   assert.deepEqual(
     only(plan, 'make_device').map(({ path }) => path),

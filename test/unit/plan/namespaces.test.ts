@@ -90,8 +90,14 @@ test('id maps are written for a new user namespace, and for no other', () => {
   }
   const plan = planOf(withLinux({ ...linux, namespaces: [{ type: 'user' }, { type: 'mount' }] }))
   assert.deepEqual(plan.host.slice(1), [
-    { op: 'write_id_map', file: 'uid_map', content: '0 100000 1000\n1000 5 1\n', pointer: '/linux/uidMappings' },
-    { op: 'write_id_map', file: 'gid_map', content: '0 200000 10\n', pointer: '/linux/gidMappings' },
+    {
+      op: 'write_id_map',
+      file: 'uid_map',
+      content: '0 100000 1000\n1000 5 1\n',
+      helper: '',
+      pointer: '/linux/uidMappings',
+    },
+    { op: 'write_id_map', file: 'gid_map', content: '0 200000 10\n', helper: '', pointer: '/linux/gidMappings' },
   ])
   const joined = planOf(withLinux({ ...linux, namespaces: [{ type: 'user', path: '/u' }, { type: 'mount' }] }))
   assert.deepEqual(only(joined, 'write_id_map'), [])
