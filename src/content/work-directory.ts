@@ -9,7 +9,7 @@ import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promise
 import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
 import { lockHandle, tryLockHandle } from './lock.ts'
-import { tmpPath } from './paths.ts'
+import { storeError, tmpPath } from './paths.ts'
 import { type Remove, removeTree } from './remove-tree.ts'
 
 /** A temporary file of writeDurably lives for milliseconds; one that is this old was left over. */
@@ -19,13 +19,13 @@ export interface WorkDirectory extends AsyncDisposable {
   path: string
 }
 
-/** Makes `tmp/NAME`, empty, and locks it; waits for others who have it. Dispose of it to remove it. */
+/** Makes `tmp/NAME`, empty, and locks it; waits for others who have it. Dispose of it to remove it. @throws UtsuwaError NO_SPACE, NOT_ROOT, ABORTED */
 export async function acquireWorkDirectory(root: string, name: string, signal?: AbortSignal): Promise<WorkDirectory> {
   const path = join(tmpPath(root), name)
   for (;;) {
     // Not `recursive`: that fails when the last owner removes it between its mkdir and its stat.
     await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-      if (!isErrno(error, 'EEXIST')) throw error
+      if (!isErrno(error, 'EEXIST')) throw storeError(error, `make work directory ${name}`)
     })
     const handle = await openDirectory(path)
     if (handle === undefined) continue
@@ -56,6 +56,13 @@ export async function collectLeftovers(root: string, remove: Remove = removeTree
     const unused = tryLockHandle(handle, 'exclusive') && (await isAt(handle, path))
     if (unused) await discard(handle, path, remove)
     else await handle.close()
+  }
+}
+
+/** Removes the files that writers left when they were killed. The caller holds the locks of all who write any. */
+export async function collectTemporaryFiles(root: string, remove: Remove): Promise<void> {
+  for (const entry of await readdir(tmpPath(root), { withFileTypes: true })) {
+    if (entry.isFile()) await remove(join(tmpPath(root), entry.name))
   }
 }
 

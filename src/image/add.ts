@@ -1,9 +1,9 @@
 /** What pull, load and import have in common: an image whose documents are at hand goes into the store, layers and all. */
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { blobSize, putBlob } from '../content/blobs.ts'
 import { REF_NAME, updateIndex } from '../content/index-file.ts'
 import { acquireLock } from '../content/lock.ts'
-import { layoutPath, makeStore, storeLockPath } from '../content/paths.ts'
+import { layoutPath, makeStore, partialPath, storeLockPath } from '../content/paths.ts'
 import { collectLeftovers } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
 import { checkLayerMediaType } from '../layer/decompress.ts'
@@ -169,7 +169,9 @@ function checkConfig(
 async function checkSpace(root: string, operation: string, layers: readonly Descriptor[]): Promise<void> {
   const missing = new Map<Digest, number>()
   for (const { digest, size } of layers) {
-    if ((await blobSize(root, digest)) === undefined) missing.set(digest, size)
+    if ((await blobSize(root, digest)) !== undefined) continue
+    const { size: arrived } = (await stat(partialPath(root, digest)).catch(() => undefined)) ?? { size: 0 }
+    missing.set(digest, Math.max(0, size - arrived))
   }
   const needed = [...missing.values()].reduce((sum, size) => sum + size, 0)
   if (needed === 0) return

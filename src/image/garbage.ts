@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { readBlob } from '../content/blobs.ts'
 import { readIndex } from '../content/index-file.ts'
 import { acquireLock, tryLock } from '../content/lock.ts'
-import { blobPath, layoutPath, partialsPath, storeLockPath } from '../content/paths.ts'
+import { blobPath, indexLockPath, layoutPath, partialsPath, storeLockPath } from '../content/paths.ts'
 import { type Remove, removeTree } from '../content/remove-tree.ts'
 import { reserveSpace } from '../content/reserve.ts'
-import { collectLeftovers } from '../content/work-directory.ts'
+import { collectLeftovers, collectTemporaryFiles } from '../content/work-directory.ts'
 import { isUtsuwaError } from '../errors.ts'
 import { removeAbandonedSnapshots, snapshotLayers } from '../snapshot/active.ts'
 import { removeLayersExcept } from '../snapshot/layers.ts'
@@ -45,6 +45,11 @@ export async function collectGarbageSoon(root: string, patienceMs: number): Prom
 export async function collectGarbage(root: string, remove: Remove = removeTree): Promise<void> {
   // First what is surely garbage: on a full disk the rest may need room.
   await collectLeftovers(root, remove)
+  {
+    // Names change without the store's own lock.
+    await using _names = await acquireLock(indexLockPath(root), 'exclusive')
+    await collectTemporaryFiles(root, remove)
+  }
   await remove(partialsPath(root))
   await removeAbandonedSnapshots(root, remove)
   const keptBlobs = new Set<Digest>()
