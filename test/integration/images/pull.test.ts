@@ -44,6 +44,19 @@ async function pushed(
   return { name, layout }
 }
 
+/** A Debian root of essential packages has no hard links and no attributes; with some, it has everything. */
+function withLinksAndAttributes(archive: Buffer): Buffer {
+  let end = archive.length
+  while (archive.subarray(end - 512, end).every(byte => byte === 0)) end -= 512
+  const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex')
+  const more = writeTar([
+    { path: 'usr/bin/env', mode: 0o755, data: 'again', pax: { 'SCHILY.xattr.security.capability': capability } },
+    { path: 'usr/bin/env-1', type: '1', linkpath: 'usr/bin/env' },
+    { path: 'usr/bin/env-2', type: '1', linkpath: './usr/bin/env' },
+  ])
+  return Buffer.concat([archive.subarray(0, end), more])
+}
+
 /** What umoci makes of an image whose layout is at hand. */
 function umociTree(layout: string) {
   const bundle = `${layout}-umoci`
@@ -75,10 +88,21 @@ const ignoreRootTime = (path: string, property: string) => path === '' && proper
 
 describe('pull', () => {
   it('unpacks a Debian root exactly as umoci does', async () => {
-    const { name, layout } = await pushed([readFileSync(await debianRoot())])
+    const { name, layout } = await pushed([withLinksAndAttributes(readFileSync(await debianRoot()))])
     const image = await pull(name, { root })
     const actual = describeTree(layerRootPath(root, image.diffIds[0]!))
     assert.ok(actual.size > 500, `${actual.size} paths`)
+    // What is to be compared is there.
+    const nodes = [...actual.values()]
+    for (const [what, has] of [
+      ['set-user-id programs', nodes.some(({ mode }) => mode === '4755')],
+      ['sticky directories', nodes.some(({ mode }) => mode === '1777')],
+      ['groups other than root', nodes.some(({ owner }) => owner === '0:42')],
+      ['devices', nodes.filter(({ device }) => device !== undefined).length >= 8],
+      ['hard links', nodes.filter(({ sameAs }) => sameAs === 'usr/bin/env').length === 2],
+      ['attributes', actual.get('usr/bin/env')?.xattrs?.['security.capability'] !== undefined],
+    ] as const)
+      assert.ok(has, `${what} are missing`)
     assert.deepEqual(compareTrees(actual, umociTree(layout), ignoreRootTime), [])
   })
 
