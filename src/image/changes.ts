@@ -81,7 +81,7 @@ function pairsOf(value: string, text: string): [string, string][] {
   return words.map(word => {
     const equals = word.indexOf('=')
     if (equals <= 0) throw new UtsuwaError('INVALID_ARGUMENT', `change ${JSON.stringify(text)}: NAME=VALUE is expected`)
-    return [word.slice(0, equals), unquote(word.slice(equals + 1))]
+    return [unquote(word.slice(0, equals)), unquote(word.slice(equals + 1))]
   })
 }
 

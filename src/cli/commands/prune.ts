@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { prune } from '../../index.ts'
 import { formatSize, printable } from '../format.ts'
+import { prompt } from '../prompt.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
@@ -28,11 +28,6 @@ export function define(command: Command): void {
 /** Asks only somebody who is there to answer: a script means what it says. */
 async function confirmed(): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return true
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await lines.question('This removes all images that no container uses. Continue? [y/N] ')
-    return /^y(es)?$/i.test(answer.trim())
-  } finally {
-    lines.close()
-  }
+  const answer = await prompt('This removes all images that no container uses. Continue? [y/N] ')
+  return /^y(es)?$/i.test(answer.trim())
 }
