@@ -7,8 +7,9 @@ import { blobPath, makeStore, storeLockPath } from '../content/paths.ts'
 import { UtsuwaError } from '../errors.ts'
 import { formatReference, identifierOf, parseReference, type Reference } from '../reference/reference.ts'
 import { RegistryClient, type RegistryOptions } from '../registry/client.ts'
+import { addReferrer } from '../registry/lists.ts'
 import { type BlobPush, pushBlob } from '../registry/upload.ts'
-import { type Descriptor, type Digest, MAX_MANIFEST_SIZE } from '../spec/image.ts'
+import { type Descriptor, type Digest, type ImageManifest, MAX_MANIFEST_SIZE } from '../spec/image.ts'
 import { loadManifest, nameOf, resolveEntries } from './image.ts'
 import { Semaphore } from './semaphore.ts'
 
@@ -76,7 +77,11 @@ export async function push(image: string, options: PushOptions): Promise<PushedI
   if (failure !== undefined) throw failure.error
   const bytes = await readBlob(root, entry.digest, MAX_MANIFEST_SIZE)
   const { digest, mediaType } = entry
-  await client.pushManifest(destination.repository, identifierOf(destination), { bytes, digest, mediaType })
+  const document = { bytes, digest, mediaType }
+  const knowsSubject = await client.pushManifest(destination.repository, identifierOf(destination), document)
+  if (manifest.subject !== undefined && !knowsSubject) {
+    await addReferrer(client, destination, manifest.subject.digest, referrerOf(entry, manifest, bytes.length))
+  }
   const pushed = { reference: formatReference(destination), digest }
   onProgress({ kind: 'pushed', ...pushed })
   return pushed
@@ -108,6 +113,21 @@ async function pushOne(
     { mountFrom, chunkSize, onProgress: current => onProgress({ kind: 'pushing', digest, current, total: size }) },
   )
   onProgress({ kind, digest })
+}
+
+/** As the referrers of an image are listed (distribution-spec, "Listing Referrers"). */
+function referrerOf(
+  { mediaType, digest }: Descriptor,
+  { artifactType, config, annotations }: ImageManifest,
+  size: number,
+): Descriptor {
+  return {
+    mediaType,
+    digest,
+    size,
+    artifactType: artifactType ?? config.mediaType,
+    ...(annotations === undefined ? {} : { annotations }),
+  }
 }
 
 /** Other repositories of the registry that had each blob when their image was pulled or pushed. */

@@ -205,13 +205,14 @@ export class RegistryClient implements AsyncDisposable {
   /**
    * Stores a manifest under a tag or its digest; what it refers to must be there.
    *
+   * @returns whether the registry has taken note of the manifest's subject by itself
    * @throws UtsuwaError REGISTRY_*, DIGEST_MISMATCH
    */
   async pushManifest(
     repository: string,
     identifier: string,
     { bytes, digest, mediaType }: FetchedManifest,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const path = `${repository}/manifests/${identifier}`
     const headers = { 'content-type': mediaType ?? MEDIA_TYPE.ociManifest }
     const response = await this.writable.send(path, pushScope(repository), {
@@ -222,7 +223,8 @@ export class RegistryClient implements AsyncDisposable {
     const body = await readErrorBody(response)
     if (response.status !== 201) throw statusError(response, body, 'REGISTRY_ERROR')
     const stored = response.header('docker-content-digest')
-    if (stored === undefined || stored === digest || algorithmOf(stored as Digest) !== algorithmOf(digest)) return
+    if (stored === undefined || stored === digest || algorithmOf(stored as Digest) !== algorithmOf(digest))
+      return response.header('oci-subject') !== undefined
     throw new UtsuwaError('DIGEST_MISMATCH', `sent ${digest}, the registry has ${stored}`, {
       operation: `push manifest ${identifier}`,
     })

@@ -5,8 +5,10 @@ import {
   algorithmOf,
   type Descriptor,
   type Digest,
+  digestOf,
   hexOf,
   type ManifestDocument,
+  MEDIA_TYPE,
   parseImageIndex,
   parseManifestDocument,
 } from '../spec/image.ts'
@@ -83,6 +85,26 @@ export async function listReferrers(
   }
   // A registry may ignore the filter.
   return found.filter(entry => artifactType === undefined || entry.artifactType === artifactType)
+}
+
+/**
+ * Adds a manifest to the tag that stands in for the referrers API, as whoever pushes to a registry without it must
+ * (distribution-spec, "Pushing Manifests with Subject"). Of two who do it at the same moment one may be lost.
+ *
+ * @throws UtsuwaError REGISTRY_*
+ */
+export async function addReferrer(
+  client: RegistryClient,
+  { registry, repository }: Pick<Reference, 'registry' | 'repository'>,
+  subject: Digest,
+  referrer: Descriptor,
+): Promise<void> {
+  const tag = referrersTag(subject)
+  const present = await taggedReferrers(client, { registry, repository, tag })
+  if (present.some(({ digest }) => digest === referrer.digest)) return
+  const manifests = [...present, referrer]
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests }))
+  await client.pushManifest(repository, tag, { bytes, digest: digestOf(bytes), mediaType: MEDIA_TYPE.ociIndex })
 }
 
 /** distribution-spec, "Referrers Tag Schema": the digest as a tag, which has no colon and no more than 128 characters. */

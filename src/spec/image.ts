@@ -69,6 +69,8 @@ export interface ImageManifest {
   artifactType?: string
   config: Descriptor
   layers: Descriptor[]
+  /** The manifest that this one says something about: it is one of its referrers. */
+  subject?: Descriptor
   annotations?: Record<string, string>
 }
 
@@ -140,6 +142,7 @@ const imageManifest = object<ImageManifest>(
     artifactType: optional(string),
     config: descriptor,
     layers: array(descriptor),
+    subject: optional(descriptor),
     annotations: optional(annotations),
   },
   ({ layers }, pointer) => {

@@ -15,7 +15,7 @@ import { login, logout } from '../../../src/registry/login.ts'
 import { digestOf, MEDIA_TYPE } from '../../../src/spec/image.ts'
 import { type Issued, makeAuthority, type TestAuthority } from '../../support/certificates.ts'
 import { buildImage, pushImage, skopeo } from '../../support/image-builder.ts'
-import { startScripted } from '../../support/misbehaving-registry.ts'
+import { imageOf, serve, startScripted } from '../../support/misbehaving-registry.ts'
 import { startRegistry, type TestRegistry } from '../../support/registry.ts'
 import { writeTar } from '../../support/tar-writer.ts'
 
@@ -123,6 +123,32 @@ describe('lists', () => {
     await client.pushManifest('team/app', digest.replace(':', '-'), document)
     assert.deepEqual(await listReferrers(client, place, digest, 'application/x.signature'), [entry])
     assert.deepEqual(await listReferrers(client, place, digest, 'application/x.else'), [])
+  })
+})
+
+describe('an image with a subject', () => {
+  it('is listed among the referrers of that, by whoever pushes it', async () => {
+    const credentials = anonymous
+    await using source = await startScripted((request, response) => serve(signature, request, response))
+    const subject = (await pull(name, { root, credentials })).manifestDigest
+    const signature = imageOf([writeTar([{ path: 'signature', data: 'signed' }])])
+    const { body, type } = signature.documents.get('/v2/app/manifests/v1')!
+    const manifest = JSON.parse(body.toString())
+    manifest.subject = { mediaType: MEDIA_TYPE.ociManifest, digest: subject, size: 1 }
+    manifest.artifactType = 'application/x.signature'
+    signature.documents.set('/v2/app/manifests/v1', { body: Buffer.from(JSON.stringify(manifest)), type })
+    await pull(`${source.host}/app:v1`, { root, credentials })
+
+    const place = { registry: open.host, repository: 'signed/app' }
+    const destination = `${open.host}/signed/app:signature`
+    const { digest } = await push(`${source.host}/app:v1`, { root, destination, credentials })
+    await push(`${source.host}/app:v1`, { root, destination, credentials })
+    await using client = await RegistryClient.open(open.host, { credentials })
+    const found = await listReferrers(client, place, subject, 'application/x.signature')
+    assert.deepEqual(
+      found.map(entry => entry.digest),
+      [digest],
+    )
   })
 })
 

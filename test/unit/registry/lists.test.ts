@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RegistryClient } from '../../../src/registry/client.ts'
-import { listReferrers, listTags } from '../../../src/registry/lists.ts'
+import { addReferrer, listReferrers, listTags } from '../../../src/registry/lists.ts'
 import { digestOf, MEDIA_TYPE } from '../../../src/spec/image.ts'
 import { type Handler, startScripted } from '../../support/misbehaving-registry.ts'
 
@@ -106,6 +106,26 @@ describe('listReferrers', () => {
     }
     assert.deepEqual((await listed(handle, list())).result, [signature, bill])
     assert.deepEqual((await listed(handle, list('application/x.bill'))).result, [bill])
+  })
+
+  it('are added to the tag by whoever pushes, each once', async () => {
+    let stored = index(signature)
+    const handle: Handler = (request, response) => {
+      if (request.method === 'PUT') {
+        stored = requests.at(-1)!.body.toString()
+        response.writeHead(201).end()
+      } else response.writeHead(200, { 'content-type': MEDIA_TYPE.ociIndex }).end(stored)
+    }
+    await using registry = await startScripted(handle)
+    const { requests, host } = registry
+    await using client = await RegistryClient.open(host, { credentials: async () => undefined })
+    const place = { registry: host, repository: 'app' }
+    await addReferrer(client, place, subject, signature)
+    assert.equal(requests.length, 1)
+    await addReferrer(client, place, subject, bill)
+    assert.equal(requests.at(-1)!.url, `/v2/app/manifests/${subject.replace(':', '-')}`)
+    assert.equal(requests.at(-1)!.headers['content-type'], MEDIA_TYPE.ociIndex)
+    assert.deepEqual(JSON.parse(stored).manifests, [signature, bill])
   })
 
   it('finds none where there is neither, and says what is wrong', async () => {
