@@ -1,6 +1,7 @@
 /** Flags of commands that list something. */
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import { stringifyJson } from '../spec/json.ts'
 import { writeAll } from './write.ts'
 
 export interface ListFlags {
@@ -19,6 +20,18 @@ export function addListFlags(command: Command): Command {
 /** @returns whether the caller wants JSON and has got it */
 export function printedAsJson({ format, json }: ListFlags, value: unknown): boolean {
   if (format !== 'json' && json !== true) return false
-  writeAll(1, `${JSON.stringify(value, undefined, 2)}\n`)
+  writeAll(1, `${printableJson(value)}\n`)
   return true
+}
+
+/** JSON that means the same and cannot steer a terminal: JSON itself escapes only the first 32 control characters. */
+export function printableJson(value: unknown): string {
+  return stringifyJson(value, 2).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, character =>
+    character === '\n' ? character : escapeJson(character),
+  )
+}
+
+function escapeJson(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
+  return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }

@@ -8,8 +8,8 @@ import {
   type Roots,
   UtsuwaError,
 } from '../../index.ts'
-import { stringifyJson } from '../../spec/json.ts'
 import { forEachArgument } from '../each-argument.ts'
+import { printableJson } from '../output-format.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
@@ -26,7 +26,7 @@ export function define(command: Command): void {
     .action(async (names: string[], { type }: InspectFlags) => {
       const found: object[] = []
       await forEachArgument(names, async name => void found.push(await inspect(name, type, rootsOf(command))))
-      writeAll(1, `${stringifyJson(found, 2)}\n`)
+      writeAll(1, `${printableJson(found)}\n`)
     })
 }
 

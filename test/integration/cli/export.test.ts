@@ -90,6 +90,24 @@ test('what is exported can be imported and run', async () => {
   )
 })
 
+test('nothing that an image says reaches a terminal as it is', async () => {
+  const file = join(workplace.directory, 'imported.tar')
+  const hostile = '\u001b[2J\u009b1m\u202eevil'
+  await succeed('import', '-m', hostile, '-c', `LABEL a=${hostile}`, file, 'hostile:1')
+  for (const words of [
+    ['history', 'hostile:1'],
+    ['history', '--json', 'hostile:1'],
+    ['inspect', 'hostile:1'],
+    ['images', '--json'],
+    ['images', hostile],
+    ['inspect', hostile],
+  ]) {
+    const { stdout, stderr } = await workplace.utsuwa(...words)
+    assert.doesNotMatch((stdout + stderr).replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u, words.join(' '))
+  }
+  await succeed('rmi', 'hostile:1')
+})
+
 test('saved images go through a pipe into another store', async () => {
   const other = ['--root', join(workplace.directory, 'other'), '--run-root', workplace.runRoot]
   const line = `"$0" "$@" save busybox:1 | "$0" ${other.join(' ')} load`

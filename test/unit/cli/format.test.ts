@@ -9,7 +9,9 @@ import {
   shortId,
   truncate,
 } from '../../../src/cli/format.ts'
+import { printableJson } from '../../../src/cli/output-format.ts'
 import { formatTable } from '../../../src/cli/table.ts'
+import { parseJson } from '../../../src/spec/json.ts'
 
 test('sizes have three digits and docker’s units', () => {
   const sizes = [0, 999, 1000, 4_861_234, 117_000_000, 2_500_000_000]
@@ -62,4 +64,11 @@ test('columns are aligned, and lines have no blanks at their end', () => {
     ),
     ['ID                  NAME        X', 'a-long-identifier   n', 'b                               y', ''].join('\n'),
   )
+})
+
+test('JSON keeps its meaning and loses what steers a terminal', () => {
+  const value = { 'a\u009b2J': ['\u001b[2J', 'line\nfeed', '\u202eturned', '\u{e0001}', '器'], big: 2n ** 63n }
+  const text = printableJson(value)
+  assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
+  assert.deepEqual(parseJson(text), value)
 })
