@@ -14,9 +14,10 @@ import type { PullOptions as StorePullOptions } from './image/pull.ts'
 import type { PushedImage, PushOptions as StorePushOptions } from './image/push.ts'
 import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
-import { DEFAULT_ROOT, type Roots } from './lifecycle/container.ts'
+import type { ExecOptions, ExecResult } from './lifecycle/container-process.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
@@ -33,13 +34,24 @@ export type { PushedImage, PushProgress } from './image/push.ts'
 export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
-export { Container, type CreateOptions, create, planOf, type Roots } from './lifecycle/container.ts'
+export type { CapturedText } from './lifecycle/capture.ts'
+export { Container } from './lifecycle/container.ts'
+export {
+  ContainerProcess,
+  type ExecOptions,
+  type ExecResult,
+  type SpawnOptions,
+} from './lifecycle/container-process.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
-export { type ContainerSummary, containers, type RemoveOptions, removeContainer } from './lifecycle/list.ts'
+export { type ContainerSummary, containers } from './lifecycle/list.ts'
+export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, Phases, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
+export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
+export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
+export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { RegistryOptions } from './registry/client.ts'
@@ -235,6 +247,23 @@ export async function exportContainer(
 ): Promise<void> {
   const { exportContainer: exportFrom } = await import('./lifecycle/export.ts')
   return exportFrom(nameOrId, target, options)
+}
+
+/**
+ * Runs one more command in a container that lives, and waits for its end.
+ * @param nameOrId a name, an id, or the beginning of one
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE; what keeps the command from running
+ */
+export async function exec(
+  nameOrId: string,
+  args: readonly string[],
+  { runRoot = DEFAULT_RUN_ROOT, ...options }: ExecOptions & Pick<Roots, 'runRoot'> = {},
+): Promise<ExecResult> {
+  const [{ runInContainer }, { containersDirectory, resolveContainer }] = await Promise.all([
+    import('./lifecycle/container-process.ts'),
+    import('./lifecycle/names.ts'),
+  ])
+  return runInContainer(containersDirectory(runRoot), resolveContainer(runRoot, nameOrId), args, options)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */

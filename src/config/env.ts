@@ -16,8 +16,17 @@ export interface EnvironmentInput {
 /** `NAME=value` each: defaults, overridden by the image, overridden by the options. */
 export function environment({ options, image, hostname, home, callerEnv }: EnvironmentInput): string[] {
   const defaults = [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.terminal ? ['TERM=xterm'] : []), `HOME=${home}`]
+  return mergeEnvironment([...defaults, ...(image.Env ?? [])], options.env ?? [], callerEnv)
+}
+
+/** The last of several with one name counts, in the place of the first. */
+export function mergeEnvironment(
+  inherited: readonly string[],
+  env: NonNullable<ContainerOptions['env']>,
+  callerEnv: Readonly<Record<string, string | undefined>>,
+): string[] {
   const variables = new Map<string, string>()
-  for (const entry of [...defaults, ...(image.Env ?? []), ...given(options.env ?? [], callerEnv)]) {
+  for (const entry of [...inherited, ...given(env, callerEnv)]) {
     const name = entry.split('=', 1)[0]!
     variables.set(name, entry)
   }

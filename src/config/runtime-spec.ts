@@ -121,7 +121,7 @@ function createProcess(
  * Others than root start without capabilities, as execve(2) would leave them, and can gain up to the bounding set by
  * setuid programs. Inheritable ones are never given (CVE-2022-29162 of runc).
  */
-function capabilitySets(capabilities: string[], uid: number): Capabilities {
+export function capabilitySets(capabilities: string[], uid: number): Capabilities {
   return uid === 0
     ? { bounding: capabilities, effective: capabilities, permitted: capabilities }
     : { bounding: capabilities }

@@ -94,7 +94,12 @@ export class InitConversation {
 
   /** SIGKILL; nothing happens when it has ended and was waited for. */
   kill(): void {
-    if (!this.#ended) sys.pidfdSendSignal(this.pidfd, SIGKILL)
+    this.signal(SIGKILL)
+  }
+
+  /** Nothing happens when it has ended. */
+  signal(number: number): void {
+    if (!this.#ended) sys.pidfdSendSignal(this.pidfd, number)
   }
 
   /** Kills init, reaps it, and closes everything. */

@@ -1,58 +1,26 @@
-/** A container in the hands of a program: created, started, waited for, removed. */
-import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+/** A container in the hands of a program: started, looked at, waited for, removed. */
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
-import { UtsuwaError } from '../errors.ts'
+import { resources } from '../config/resources.ts'
 import type { InitConversation } from '../launch/conversation.ts'
-import type { CompiledPlan } from '../plan/compile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { createContainer } from './create.ts'
-import { planContainer } from './creation.ts'
-import { deleteContainer, removeCgroupOf } from './delete.ts'
+import { throwIfAborted } from './aborted.ts'
+import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
+import { removeCgroupOf } from './delete.ts'
+import { type ContainerStats, containerStats } from './events.ts'
 import { killContainer, parseSignal } from './kill.ts'
-import { containersDirectory, freeName, takeName } from './names.ts'
 import { outcomeOf, type RunResult } from './outcome.ts'
-import { type ContainerSource, prepare, prepareForPlan } from './prepare.ts'
-import {
-  addRecord,
-  type ContainerRecord,
-  emptyRecord,
-  findRecord,
-  type LockedContainer,
-  lockContainer,
-  type ManagedRecord,
-} from './record.ts'
+import { pauseContainer, resumeContainer } from './pause.ts'
+import { type ContainerRecord, lockContainer } from './record.ts'
+import { removeManaged } from './remove.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { refuseWithoutProcess, runPoststartHooks } from './start.ts'
-import { openStdio, type Stdio, type Streams } from './stdio.ts'
-
-export interface Roots {
-  /** Directory of images and snapshots. Default: /var/lib/utsuwa. */
-  readonly root?: string
-  /** Directory of what is known of containers, gone with a reboot. Default: /run/utsuwa. */
-  readonly runRoot?: string
-}
-
-export interface CreateOptions extends ContainerSource, ContainerOptions, Roots {
-  /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
-  readonly removeOnExit?: boolean
-  /** Default: `inherit`. With `terminal` the streams are the terminal's, and this is ignored. */
-  readonly stdio?: Stdio
-  /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
-  readonly consoleSocketFd?: number
-  /** Kills the container; the promise in flight rejects with ABORTED. */
-  readonly signal?: AbortSignal
-}
-
-export const DEFAULT_ROOT = '/var/lib/utsuwa'
-export const DEFAULT_RUN_ROOT = '/run/utsuwa'
-
-const ROOTFS_MOUNT_POINT = 'rootfs'
+import type { Streams } from './stdio.ts'
+import { type CpuTimeoutOptions, Timeouts } from './timeouts.ts'
 
 /** Times on the monotonic clock in milliseconds, where one phase ends and the next begins. */
-interface Marks {
+export interface Marks {
   begin: number
   prepared: number
   created: number
@@ -60,106 +28,27 @@ interface Marks {
   started: number
 }
 
-/**
- * Makes a container from an image, a directory, a bundle or a runtime spec, up to the moment before its command runs.
- * It ends with this process.
- *
- * @throws UtsuwaError; nothing of the container is left then
- */
-export async function create(options: CreateOptions): Promise<Container> {
-  const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT, signal } = options
-  throwIfAborted(signal)
-  const marks: Marks = { begin: performance.now(), prepared: 0, created: 0, starting: 0, started: 0 }
-  const id = randomBytes(32).toString('hex')
-  const stateRoot = containersDirectory(runRoot)
-  const managed = describe(options, storeRoot)
-  const reserved = addRecord(stateRoot, emptyRecord(id, managed))
-  try {
-    if (options.name !== undefined) takeName(runRoot, options.name, id)
-    return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
-  } catch (error) {
-    reserved[Symbol.dispose]()
-    await remove(runRoot, id, managed.name)
-    throw error
-  }
-}
-
-function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
-  return {
-    name: options.name,
-    image: typeof options.image === 'object' ? options.image.reference : options.image,
-    command: options.args ?? [],
-    storeRoot: options.image === undefined ? undefined : storeRoot,
-    removeOnExit: options.removeOnExit ?? false,
-  }
-}
-
-interface Build {
-  readonly id: string
-  readonly stateRoot: string
-  readonly runRoot: string
-  readonly storeRoot: string
-  readonly managed: ManagedRecord
-  readonly marks: Marks
-  readonly reserved: LockedContainer
-}
-
-async function build(options: CreateOptions, build: Build): Promise<Container> {
-  const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
-  const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
-  mkdirSync(mountPoint, { mode: 0o700 })
-  using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
-  using streams = await openStdio(options.terminal ? 'ignore' : (options.stdio ?? 'inherit'))
-  marks.prepared = performance.now()
-  const { record, init } = await createContainer({
-    stateRoot,
-    id,
-    spec: prepared.spec,
-    bundlePath: prepared.bundlePath,
-    stdio: streams.fds,
-    gate: 'report',
-    endWithLauncher: true,
-    managed: { ...managed, image: prepared.image, command: prepared.spec.process?.args ?? [] },
-    reserved,
-    ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
-    ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
-  }).catch((error: unknown) => {
-    streams.abandon()
-    throw error
-  })
-  marks.created = performance.now()
-  return new Container(record, init, streams, {
-    spec: prepared.spec,
-    stateRoot,
-    runRoot,
-    marks,
-    signal: options.signal,
-  })
-}
-
-/** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */
-export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
-  const { root: storeRoot = DEFAULT_ROOT } = options
-  const id = options.name ?? 'ID'
-  const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
-  using prepared = await prepareForPlan({ id, source: options, options, storeRoot, mountPoint })
-  return planContainer({
-    stateRoot: '',
-    id,
-    spec: prepared.spec,
-    bundlePath: prepared.bundlePath,
-    gate: 'report',
-    ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
-  })
-}
-
-interface ContainerContext {
+export interface ContainerContext {
   readonly spec: RuntimeSpec
   readonly stateRoot: string
   readonly runRoot: string
   readonly marks: Marks
-  readonly signal: AbortSignal | undefined
+  readonly options: CpuTimeoutOptions & { readonly signal?: AbortSignal }
 }
+
+/** Limits that can change while a container lives. */
+export type UpdateOptions = Pick<
+  ContainerOptions,
+  | 'memory'
+  | 'memoryReservation'
+  | 'memorySwap'
+  | 'cpus'
+  | 'cpuShares'
+  | 'cpusetCpus'
+  | 'cpusetMems'
+  | 'pids'
+  | 'unified'
+>
 
 export class Container implements AsyncDisposable {
   /** 64 hexadecimal digits. */
@@ -173,7 +62,9 @@ export class Container implements AsyncDisposable {
   readonly stderr: Socket | undefined
   readonly #record: ContainerRecord
   readonly #init: InitConversation
+  readonly #streams: Streams
   readonly #context: ContainerContext
+  #timeouts: Timeouts | undefined
   #result: Promise<RunResult> | undefined
   #deleted = false
 
@@ -187,26 +78,30 @@ export class Container implements AsyncDisposable {
     this.stderr = streams.stderr
     this.#record = record
     this.#init = init
+    this.#streams = streams
     this.#context = context
-    context.signal?.addEventListener('abort', this.#abort, { once: true })
+    context.options.signal?.addEventListener('abort', this.#kill, { once: true })
   }
 
   /**
-   * Resolves when the command runs.
+   * Resolves when the command runs. Its timeouts run from here on.
    * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or what else keeps it from running
    */
   async start(): Promise<void> {
-    const { marks, signal } = this.#context
-    throwIfAborted(signal)
+    const { marks, options, spec } = this.#context
+    throwIfAborted(options.signal)
     refuseWithoutProcess(this.#record)
     marks.starting = performance.now()
-    await this.#init.start((listener, pid) => sendSeccompListener(this.#context.spec, this.#record, pid, listener))
+    await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
+    const { cgroup } = this.#record
+    this.#timeouts = new Timeouts(options, cgroup && join(cgroup.mount, cgroup.path), this.#kill)
     await runPoststartHooks(this.#record)
   }
 
   /**
-   * Resolves when the command has ended and, unless it is kept, the container is removed.
+   * Resolves when the command has ended and, unless it is kept, the container is removed. One that a timeout killed is
+   * a result as well: `timedOut` says so.
    * @throws UtsuwaError ABORTED when its AbortSignal fired
    */
   wait(): Promise<RunResult> {
@@ -222,48 +117,90 @@ export class Container implements AsyncDisposable {
     killContainer(this.#context.stateRoot, this.id, parseSignal(String(signal)))
   }
 
+  /**
+   * Runs one more command in it and waits for its end.
+   * @throws UtsuwaError when it could not be run; a command that fails is a result, not an error
+   */
+  async exec(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    // Loaded when needed: most containers run one command.
+    const { runInContainer } = await import('./container-process.ts')
+    return runInContainer(this.#context.stateRoot, this.id, args, options)
+  }
+
+  /**
+   * Starts one more command in it.
+   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running
+   */
+  async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
+    const { spawnInContainer } = await import('./container-process.ts')
+    return spawnInContainer(this.#context.stateRoot, this.id, args, options)
+  }
+
+  /** What it uses now. @throws UtsuwaError CONTAINER_NOT_RUNNING when it has ended */
+  stats(): ContainerStats {
+    return containerStats(this.#context.stateRoot, this.id)
+  }
+
+  /**
+   * New limits; those that are not given stay.
+   * @throws UtsuwaError CONTAINER_STATE when it has ended; CGROUP_ERROR with the file that refused its value
+   */
+  async update(limits: UpdateOptions): Promise<void> {
+    const { updateContainer } = await import('./update.ts')
+    await updateContainer(this.#context.stateRoot, this.id, resources(limits))
+  }
+
+  /** Stops all its processes where they are. @throws UtsuwaError CONTAINER_STATE unless it is created or running */
+  pause(): Promise<void> {
+    return pauseContainer(this.#context.stateRoot, this.id)
+  }
+
+  /** @throws UtsuwaError CONTAINER_STATE unless it is paused */
+  resume(): Promise<void> {
+    return resumeContainer(this.#context.stateRoot, this.id)
+  }
+
   /** Kills it if it runs, and removes all of it. A container that is gone is fine. */
   async delete(): Promise<void> {
-    this.#context.signal?.removeEventListener('abort', this.#abort)
+    this.#stopWatching()
     this.#deleted = true
     await this.#init.abort()
     this.stdin?.destroy()
-    await remove(this.#context.runRoot, this.id, this.name)
+    await removeManaged(this.#context.runRoot, this.id, this.name, { force: true })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.delete()
   }
 
-  readonly #abort = (): void => {
-    this.#init.kill()
+  readonly #kill = (): void => this.#init.kill()
+
+  #stopWatching(): void {
+    this.#timeouts?.[Symbol.dispose]()
+    this.#context.options.signal?.removeEventListener('abort', this.#kill)
   }
 
   async #finish(): Promise<RunResult> {
-    const { marks, signal } = this.#context
+    const { marks, options } = this.#context
     const exit = await this.#init.wait()
     // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
     this.stdin?.destroy()
-    signal?.removeEventListener('abort', this.#abort)
-    const result = outcomeOf(this.#record, exit, phasesOf(marks))
+    this.#stopWatching()
+    const outcome = outcomeOf(this.#record, exit, phasesOf(marks))
     if (this.#record.managed?.removeOnExit) await this.delete()
-    else if (!this.#deleted) await this.#keep(result)
-    throwIfAborted(signal)
-    return result
+    else if (!this.#deleted) await this.#keep(outcome)
+    throwIfAborted(options.signal)
+    return { ...outcome, timedOut: this.#timeouts?.expired, ...(await this.#streams.captured()) }
   }
 
   /** The cgroup goes, the record learns how it ended, the root file system stays until the container is removed. */
-  async #keep({ exitCode, oom }: RunResult): Promise<void> {
+  async #keep({ exitCode, oom }: Pick<RunResult, 'exitCode' | 'oom'>): Promise<void> {
     using container = await lockContainer(this.#context.stateRoot, this.id)
     await removeCgroupOf(this.#record)
     const finished = new Date().toISOString()
     const exit = { exitCode, oom: oom !== undefined, finished }
     container.write({ ...this.#record, managed: { ...this.#record.managed!, exit } })
   }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new UtsuwaError('ABORTED', 'the container was killed', { cause: signal.reason })
 }
 
 function phasesOf({ begin, prepared, created, starting, started }: Marks): RunResult['phases'] {
@@ -274,11 +211,4 @@ function phasesOf({ begin, prepared, created, starting, started }: Marks): RunRe
     start: microseconds(starting, started),
     run: microseconds(started, performance.now()),
   }
-}
-
-async function remove(runRoot: string, id: string, name: string | undefined): Promise<void> {
-  const stateRoot = containersDirectory(runRoot)
-  const owner = name ?? findRecord(stateRoot, id)?.managed?.name
-  await deleteContainer(stateRoot, id, { force: true })
-  if (owner !== undefined) freeName(runRoot, owner, id)
 }

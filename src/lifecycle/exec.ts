@@ -48,7 +48,13 @@ export async function execInContainer(
   try {
     const spec = readSpec(stateRoot, id)
     const exec = launchExec(record, spec, withHome(process, `/proc/${record.pid}/root`), options, pidfd)
-    await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
+    try {
+      await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
+    } catch (error) {
+      // Reaped, or else the container's PID namespace would never come to its end.
+      await exec.abort()
+      throw error
+    }
     return exec
   } finally {
     closeSync(pidfd)

@@ -8,9 +8,9 @@ import { UtsuwaError } from '../errors.ts'
 import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { writeOutput } from '../util/output.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './container.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { isAlive } from './status.ts'
 
 export interface ExportOptions extends Roots {

@@ -1,9 +1,9 @@
 /** `inspect`: all that is known of one container. */
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './container.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { readRecord, readSpec } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
 export interface ContainerDetails extends ContainerSummary {

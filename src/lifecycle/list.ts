@@ -1,9 +1,8 @@
-/** `ps` and `rm`: containers by what is known of them. */
-import { UtsuwaError } from '../errors.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './container.ts'
-import { deleteContainer } from './delete.ts'
-import { containersDirectory, freeName, resolveContainer } from './names.ts'
-import { type ContainerRecord, listRecords, readRecord } from './record.ts'
+/** `ps`: containers by what is known of them. */
+import { containersDirectory } from './names.ts'
+import { type ContainerRecord, listRecords } from './record.ts'
+import { removeManaged } from './remove.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { type ContainerStatus, containerStatus } from './status.ts'
 
 export interface ContainerSummary {
@@ -30,7 +29,8 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
   const summaries: ContainerSummary[] = []
   for (const record of listRecords(stateRoot)) {
     const status = containerStatus(stateRoot, record)
-    if (status === 'stopped' && record.managed?.removeOnExit) await removeRecord(runRoot, record, true)
+    if (status === 'stopped' && record.managed?.removeOnExit)
+      await removeManaged(runRoot, record.id, record.managed.name, { force: true })
     else summaries.push(summarize(record, status))
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
@@ -47,37 +47,4 @@ export function summarize({ id, pid, created, managed }: ContainerRecord, status
     created,
     exitCode: managed?.exit?.exitCode,
   }
-}
-
-export interface RemoveOptions extends Roots {
-  /** Kill it first if it runs. Default: false. */
-  readonly force?: boolean
-}
-
-/**
- * Removes a container and what it wrote.
- * @param nameOrId a name, an id, or the beginning of one
- * @returns its id
- * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE when it runs
- */
-export async function removeContainer(
-  nameOrId: string,
-  { runRoot = DEFAULT_RUN_ROOT, force = false }: RemoveOptions = {},
-): Promise<string> {
-  const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
-  const status = containerStatus(stateRoot, record)
-  if (status !== 'stopped' && !force)
-    throw new UtsuwaError('CONTAINER_STATE', `it is ${status}`, {
-      operation: `remove container ${nameOrId}`,
-      hint: `utsuwa rm --force ${nameOrId}`,
-    })
-  await removeRecord(runRoot, record, force)
-  return record.id
-}
-
-/** The name goes last: while it is there, so is what it names. */
-async function removeRecord(runRoot: string, { id, managed }: ContainerRecord, force: boolean): Promise<void> {
-  await deleteContainer(containersDirectory(runRoot), id, { force })
-  if (managed?.name !== undefined) freeName(runRoot, managed.name, id)
 }

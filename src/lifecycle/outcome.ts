@@ -3,7 +3,9 @@ import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
+import type { CapturedText } from './capture.ts'
 import type { ContainerRecord } from './record.ts'
+import type { TimedOut } from './timeouts.ts'
 
 export interface OomKill {
   /** `container`: a limit of the container itself or of a cgroup below it; `ancestor`: one above, or the machine's. */
@@ -36,7 +38,8 @@ export interface Phases {
   readonly run: number
 }
 
-export interface RunResult {
+/** How the first process ended. */
+export interface Outcome {
   /** The command's exit status, or 128 + the signal that ended it, as a shell has it. */
   readonly exitCode: number
   /** Such as `SIGKILL`; undefined when it exited by itself. */
@@ -47,8 +50,13 @@ export interface RunResult {
   readonly phases: Phases
 }
 
+export interface RunResult extends Outcome, CapturedText {
+  /** Undefined when it ended before its timeouts. */
+  readonly timedOut: TimedOut | undefined
+}
+
 /** To be called after the end and before the cgroup is removed. */
-export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit, phases: Phases): RunResult {
+export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit, phases: Phases): Outcome {
   const stats = cgroup === undefined ? undefined : readCgroupStats(join(cgroup.mount, cgroup.path))
   return {
     exitCode: exit.exitCode ?? 128 + exit.signal!,
@@ -77,7 +85,7 @@ function usageOf(stats: CgroupStats | undefined, exit: ProcessExit): Usage {
   }
 }
 
-function signalName(number: number): string {
+export function signalName(number: number): string {
   const known = Object.entries(osConstants.signals).find(([, value]) => value === number)
   return known?.[0] ?? `SIGRTMIN+${number - 34}`
 }

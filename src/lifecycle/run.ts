@@ -1,5 +1,6 @@
 /** `run`: create, start, wait. */
-import { type Container, type CreateOptions, create } from './container.ts'
+import type { Container } from './container.ts'
+import { type CreateOptions, create } from './managed.ts'
 import type { RunResult } from './outcome.ts'
 
 export interface RunOptions extends CreateOptions {

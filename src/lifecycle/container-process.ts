@@ -1,0 +1,177 @@
+/** One more process in a container, in the hands of a program. */
+import { closeSync, openSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
+import type { ContainerOptions } from '../config/options.ts'
+import { capabilitySets } from '../config/runtime-spec.ts'
+import { resolveUser } from '../config/user.ts'
+import type { InitConversation } from '../launch/conversation.ts'
+import type { Process, RuntimeSpec } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
+import { throwIfAborted } from './aborted.ts'
+import { type CapturedText, tellLater } from './capture.ts'
+import { containerFileReader } from './container-files.ts'
+import { execInContainer } from './exec.ts'
+import { completeProcess } from './exec-process.ts'
+import { parseSignal } from './kill.ts'
+import { signalName } from './outcome.ts'
+import { readRecord, readSpec } from './record.ts'
+import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
+import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
+
+export interface SpawnOptions extends StdioOptions, TimeoutOptions, Pick<ContainerOptions, 'env' | 'cwd' | 'user'> {
+  /** Kills the process; the promise in flight rejects with ABORTED. */
+  readonly signal?: AbortSignal
+}
+
+export interface ExecOptions extends SpawnOptions {
+  /** Told when the command runs, to write to its streams or signal it. */
+  readonly onStart?: (process: ContainerProcess) => void
+}
+
+/** How a process of `exec` ended. */
+export interface ExecResult extends CapturedText {
+  /** The command's exit status, or 128 + the signal that ended it, as a shell has it. */
+  readonly exitCode: number
+  /** Such as `SIGKILL`; undefined when it exited by itself. */
+  readonly signal: string | undefined
+  readonly timedOut: TimedOut | undefined
+  /** CPU time of the process and of those children that it waited for. */
+  readonly cpuUserMicroseconds: number
+  readonly cpuSystemMicroseconds: number
+}
+
+/**
+ * Runs a command in a container and waits for its end.
+ * @throws UtsuwaError when it could not be run; a command that fails is a result, not an error
+ */
+export async function runInContainer(
+  stateRoot: string,
+  id: string,
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<ExecResult> {
+  const process = await spawnInContainer(stateRoot, id, args, options)
+  options.onStart?.(process)
+  return process.wait()
+}
+
+/**
+ * Starts a command in a container. What the options leave out is as for the container's own command.
+ * @returns when the command runs
+ * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CONTAINER_STATE unless it is created or running
+ */
+export async function spawnInContainer(
+  stateRoot: string,
+  id: string,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): Promise<ContainerProcess> {
+  throwIfAborted(options.signal)
+  checkTimeouts(options)
+  const { pid } = readRecord(stateRoot, id)
+  const process = processFor(args, readSpec(stateRoot, id), options, pid)
+  using streams = await openStdio(options)
+  try {
+    return new ContainerProcess(await execInContainer(stateRoot, id, process, { stdio: streams.fds }), streams, options)
+  } catch (error) {
+    streams.abandon()
+    throw error
+  }
+}
+
+function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOptions, pid: number): Process {
+  const { process: own } = spec
+  const { env = [], cwd = own?.cwd ?? '/', user: asked } = options
+  const user = asked === undefined ? undefined : userOf(asked, pid)
+  // Another user has another home, which execInContainer fills in.
+  const inherited = (own?.env ?? [DEFAULT_PATH]).filter(entry => user === undefined || !entry.startsWith('HOME='))
+  const bounding = own?.capabilities?.bounding ?? []
+  return completeProcess(
+    {
+      args: [...args],
+      env: mergeEnvironment(inherited, env, process.env),
+      cwd,
+      user: user ?? own?.user ?? { uid: 0, gid: 0 },
+      ...(user === undefined ? {} : { capabilities: capabilitySets([...bounding], user.uid) }),
+      ...(own?.noNewPrivileges === undefined ? {} : { noNewPrivileges: own.noNewPrivileges }),
+    },
+    spec,
+  )
+}
+
+function userOf(user: string, pid: number): Process['user'] {
+  const rootFd = openSync(`/proc/${pid}/root`, constants.O_DIRECTORY)
+  try {
+    const { uid, gid, additionalGids } = resolveUser(user, containerFileReader(rootFd))
+    return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) }
+  } finally {
+    closeSync(rootFd)
+  }
+}
+
+export class ContainerProcess {
+  /** In this process's PID namespace. */
+  readonly pid: number
+  /** Streams of the process with `stdio: 'pipe'`. */
+  readonly stdin: Socket | undefined
+  readonly stdout: Socket | undefined
+  readonly stderr: Socket | undefined
+  readonly #process: InitConversation
+  readonly #streams: Streams
+  readonly #signal: AbortSignal | undefined
+  readonly #timeouts: Timeouts
+  readonly #result: Promise<ExecResult>
+
+  /** Use `spawn` of a container. */
+  constructor(process: InitConversation, streams: Streams, options: SpawnOptions) {
+    this.pid = process.pid
+    this.stdin = streams.stdin
+    this.stdout = streams.stdout
+    this.stderr = streams.stderr
+    this.#process = process
+    this.#streams = streams
+    this.#signal = options.signal
+    this.#timeouts = new Timeouts(options, undefined, this.#abort)
+    options.signal?.addEventListener('abort', this.#abort, { once: true })
+    // At once, so that it is reaped although nobody waits.
+    this.#result = this.#finish()
+    this.#result.catch(tellLater)
+  }
+
+  /**
+   * Resolves when the command has ended and, with `capture`, every process that has its output has closed it.
+   * @throws UtsuwaError ABORTED when its AbortSignal fired
+   */
+  wait(): Promise<ExecResult> {
+    return this.#result
+  }
+
+  /**
+   * Nothing happens when it has ended.
+   * @param signal name or number. Default: SIGTERM.
+   * @throws UtsuwaError INVALID_ARGUMENT
+   */
+  kill(signal: string | number = 'SIGTERM'): void {
+    this.#process.signal(parseSignal(String(signal)))
+  }
+
+  readonly #abort = (): void => this.#process.kill()
+
+  async #finish(): Promise<ExecResult> {
+    const exit = await this.#process.wait()
+    this.#timeouts[Symbol.dispose]()
+    this.stdin?.destroy()
+    this.#signal?.removeEventListener('abort', this.#abort)
+    const captured = await this.#streams.captured()
+    throwIfAborted(this.#signal)
+    return {
+      exitCode: exit.exitCode ?? 128 + exit.signal!,
+      signal: exit.signal === undefined ? undefined : signalName(exit.signal),
+      timedOut: this.#timeouts.expired,
+      ...captured,
+      cpuUserMicroseconds: exit.userMicroseconds,
+      cpuSystemMicroseconds: exit.systemMicroseconds,
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/** `create`: a container from an image, a directory, a bundle or a spec, in the hands of a program. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ContainerOptions } from '../config/options.ts'
+import type { CompiledPlan } from '../plan/compile.ts'
+import { throwIfAborted } from './aborted.ts'
+import { Container, type Marks } from './container.ts'
+import { createContainer } from './create.ts'
+import { planContainer } from './creation.ts'
+import { containersDirectory, takeName } from './names.ts'
+import { type ContainerSource, prepare, prepareForPlan } from './prepare.ts'
+import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from './record.ts'
+import { removeManaged } from './remove.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { openStdio, type StdioOptions } from './stdio.ts'
+import { type CpuTimeoutOptions, checkTimeouts } from './timeouts.ts'
+
+export interface CreateOptions extends ContainerSource, ContainerOptions, Roots, StdioOptions, CpuTimeoutOptions {
+  /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
+  readonly removeOnExit?: boolean
+  /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
+  readonly consoleSocketFd?: number
+  /** Kills the container; the promise in flight rejects with ABORTED. */
+  readonly signal?: AbortSignal
+}
+
+const ROOTFS_MOUNT_POINT = 'rootfs'
+
+/**
+ * Makes a container from an image, a directory, a bundle or a runtime spec, up to the moment before its command runs.
+ * It ends with this process.
+ *
+ * @throws UtsuwaError; nothing of the container is left then
+ */
+export async function create(options: CreateOptions): Promise<Container> {
+  const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT, signal } = options
+  throwIfAborted(signal)
+  checkTimeouts(options)
+  const marks: Marks = { begin: performance.now(), prepared: 0, created: 0, starting: 0, started: 0 }
+  const id = randomBytes(32).toString('hex')
+  const stateRoot = containersDirectory(runRoot)
+  const managed = describe(options, storeRoot)
+  const reserved = addRecord(stateRoot, emptyRecord(id, managed))
+  try {
+    if (options.name !== undefined) takeName(runRoot, options.name, id)
+    return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
+  } catch (error) {
+    reserved[Symbol.dispose]()
+    await removeManaged(runRoot, id, managed.name, { force: true })
+    throw error
+  }
+}
+
+function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
+  return {
+    name: options.name,
+    image: typeof options.image === 'object' ? options.image.reference : options.image,
+    command: options.args ?? [],
+    storeRoot: options.image === undefined ? undefined : storeRoot,
+    removeOnExit: options.removeOnExit ?? false,
+  }
+}
+
+interface Build {
+  readonly id: string
+  readonly stateRoot: string
+  readonly runRoot: string
+  readonly storeRoot: string
+  readonly managed: ManagedRecord
+  readonly marks: Marks
+  readonly reserved: LockedContainer
+}
+
+async function build(options: CreateOptions, build: Build): Promise<Container> {
+  const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
+  const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
+  mkdirSync(mountPoint, { mode: 0o700 })
+  using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
+  using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
+  marks.prepared = performance.now()
+  const { record, init } = await createContainer({
+    stateRoot,
+    id,
+    spec: prepared.spec,
+    bundlePath: prepared.bundlePath,
+    stdio: streams.fds,
+    gate: 'report',
+    endWithLauncher: true,
+    managed: { ...managed, image: prepared.image, command: prepared.spec.process?.args ?? [] },
+    reserved,
+    ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
+    ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
+  }).catch((error: unknown) => {
+    streams.abandon()
+    throw error
+  })
+  marks.created = performance.now()
+  return new Container(record, init, streams, {
+    spec: prepared.spec,
+    stateRoot,
+    runRoot,
+    marks,
+    options,
+  })
+}
+
+/** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */
+export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
+  const { root: storeRoot = DEFAULT_ROOT } = options
+  const id = options.name ?? 'ID'
+  const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
+  using prepared = await prepareForPlan({ id, source: options, options, storeRoot, mountPoint })
+  return planContainer({
+    stateRoot: '',
+    id,
+    spec: prepared.spec,
+    bundlePath: prepared.bundlePath,
+    gate: 'report',
+    ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
+  })
+}

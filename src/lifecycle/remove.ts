@@ -1,0 +1,45 @@
+/** `rm`: a container that ended, or with force one that runs, is forgotten. */
+import { UtsuwaError } from '../errors.ts'
+import { deleteContainer } from './delete.ts'
+import { containersDirectory, freeName, resolveContainer } from './names.ts'
+import { readRecord } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { containerStatus } from './status.ts'
+
+export interface RemoveOptions extends Roots {
+  /** Kill it first if it runs. Default: false. */
+  readonly force?: boolean
+}
+
+/**
+ * Removes a container and what it wrote.
+ * @param nameOrId a name, an id, or the beginning of one
+ * @returns its id
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE when it runs
+ */
+export async function removeContainer(
+  nameOrId: string,
+  { runRoot = DEFAULT_RUN_ROOT, force = false }: RemoveOptions = {},
+): Promise<string> {
+  const stateRoot = containersDirectory(runRoot)
+  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'stopped' && !force)
+    throw new UtsuwaError('CONTAINER_STATE', `it is ${status}`, {
+      operation: `remove container ${nameOrId}`,
+      hint: `utsuwa rm --force ${nameOrId}`,
+    })
+  await removeManaged(runRoot, record.id, record.managed?.name, { force })
+  return record.id
+}
+
+/** The name goes last: while it is there, so is what it names. A container that is gone is fine. */
+export async function removeManaged(
+  runRoot: string,
+  id: string,
+  name: string | undefined,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  await deleteContainer(containersDirectory(runRoot), id, { force })
+  if (name !== undefined) freeName(runRoot, name, id)
+}

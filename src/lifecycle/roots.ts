@@ -1,0 +1,11 @@
+/** Where images and containers are kept. */
+
+export interface Roots {
+  /** Directory of images and snapshots. Default: /var/lib/utsuwa. */
+  readonly root?: string
+  /** Directory of what is known of containers, gone with a reboot. Default: /run/utsuwa. */
+  readonly runRoot?: string
+}
+
+export const DEFAULT_ROOT = '/var/lib/utsuwa'
+export const DEFAULT_RUN_ROOT = '/run/utsuwa'
