@@ -37,7 +37,7 @@ describe('removeTree', () => {
     const part = 'd/'.repeat(900)
     mkdirSync(join(tree, part), { recursive: true })
     // A tree is made deep by moving it into another again and again, as a container can do it.
-    for (let times = 0; times < 6; times++) {
+    for (let times = 0; times < 2; times++) {
       const next = join(scratch, 'next')
       mkdirSync(join(next, part), { recursive: true })
       symlinkSync('/', join(next, part, 'link'))
