@@ -10,7 +10,7 @@ import { fromRoot, type Result } from './result.ts'
 const CGROUP2_SUPER_MAGIC = 0x63677270
 
 /** One after the other: they measure CPU time and memory, and some count every mount and cgroup of the machine. */
-const oneByOne = { concurrency: 1, timeout: 180_000 }
+const oneByOne = { concurrency: 1, timeout: 280_000 }
 
 /** Milliseconds without a word from the VM: more than the timeout of a test, whose file then reports. */
 const silenceLimit = 300_000
