@@ -169,7 +169,7 @@ export class TarReader {
     const global = this.#global.size === 0 ? NO_RECORDS : this.#global
     const path = paxString(local, 'path') ?? this.#longPath ?? pathOf(block, at)
     const type = typeOf(flag, path)
-    const size = type === '0' ? (paxInteger(local, 'size') ?? header.size) : 0
+    const size = type === '0' ? (paxInteger(local, 'size') ?? (header.size || sizeField(block, at))) : 0
     const entry: TarEntry = {
       type,
       path,
@@ -242,6 +242,19 @@ function cString(block: Buffer, at: number, size: number): string {
   const text = block.toString('latin1', at, at + size)
   const nul = text.indexOf('\0')
   return nul < 0 ? text : text.slice(0, nul)
+}
+
+/**
+ * `tar` takes a file for a directory, without content, when the name field ends in a slash. It may do so because a long
+ * name was cut off there, and a PAX record or a GNU long name has all of it.
+ */
+function sizeField(block: Buffer, at: number): number {
+  const binary = (block[at + 124]! & 0x80) !== 0
+  const size = binary
+    ? Number(block.readBigUInt64BE(at + 128))
+    : Number.parseInt(cString(block, at + 124, 12).trim() || '0', 8)
+  if (!Number.isSafeInteger(size)) throw corrupt('a header has an invalid size')
+  return size
 }
 
 /** `tar` reads these in POSIX archives only; GNU archives have them in the same place. */

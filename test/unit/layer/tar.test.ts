@@ -23,6 +23,16 @@ function read(archive: Buffer, pieceSize = archive.length): { entry: ReadEntry; 
 const only = (entry: TarEntry) => read(writeTar([entry]))[0]!.entry
 
 describe('TarReader', () => {
+  it('reads the content of a file whose long name was cut off behind a slash', () => {
+    const path = `${'dir/'.repeat(25)}file`
+    for (const format of ['ustar', 'gnu'] as const) {
+      const [{ entry, content }] = read(writeTar([{ path, data: 'content', format }])) as [
+        { entry: ReadEntry; content: string },
+      ]
+      assert.deepEqual([entry.path, entry.type, content], [path, '0', 'content'], format)
+    }
+  })
+
   it('gives the same entries however the archive is cut', () => {
     const archive = writeTar([
       { path: 'empty' },
