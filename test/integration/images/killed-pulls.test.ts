@@ -1,11 +1,13 @@
 /**
- * Pulls that are killed, three at a time on one store, at 100 random moments; what they leave must not matter to a later
- * pull, run, rmi or prune. KILLS in the environment says how many.
+ * Pulls that are killed, three at a time on one store, at random moments; what they leave must not matter to a later pull,
+ * run, rmi or prune. There are 100 of them, or 25 where three pulls share one CPU, as in the VM, and each takes seconds;
+ * KILLS in the environment says how many.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +17,7 @@ import { buildImage, pushImage } from '../../support/image-builder.ts'
 import { startRegistry } from '../../support/registry.ts'
 import { writeTar } from '../../support/tar-writer.ts'
 
-const KILLS = Number(process.env.KILLS ?? 100)
+const KILLS = Number(process.env.KILLS ?? (availableParallelism() > 1 ? 100 : 25))
 /** Rounds without a kill are no use; more than this in all means that the moments are badly chosen. */
 const MAX_ROUNDS = 2 * KILLS
 /** A round in which the store is used and emptied. */
