@@ -61,7 +61,10 @@ test('an AbortSignal kills the container', async () => {
     assert.equal((error.cause as Error).message, 'enough')
     return true
   })
-  await assert.rejects(runPrinting(sandbox, ['true'], { signal: controller.signal }), withCode('ABORTED', /its AbortSignal fired/))
+  await assert.rejects(
+    runPrinting(sandbox, ['true'], { signal: controller.signal }),
+    withCode('ABORTED', /its AbortSignal fired/),
+  )
 })
 
 test('the command that cannot be run: by the words that engines look for', async () => {
