@@ -44,6 +44,8 @@ int init_join_namespaces(struct init *init, const uint8_t *stage, const uint8_t 
     opened[count].index = index;
     opened[count++].flag = clone_flag(record.join_namespace.kind);
   }
+  /* Processes of the namespaces may try to look into this one, which still has the host's root (CVE-2016-9962). */
+  if (result == 0 && count > 0) result = (int)sys2(__NR_prctl, PR_SET_DUMPABLE, 0);
   for (size_t i = 0; result == 0 && i < count; i++) {
     init->index = opened[i].index;
     result = (int)sys2(__NR_setns, opened[i].fd, opened[i].flag);
@@ -85,12 +87,23 @@ int init_set_time_offsets(struct init *init, const struct plan_set_time_offsets 
   return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
 }
 
+/* The child goes on when its parent has told of it: what it reports itself must not come first. */
 int init_fork(struct init *init) {
-  int pidfd = -1;
+  int ends[2], pidfd = -1;
+  long made = sys2(__NR_pipe2, SYS_PTR(ends), O_CLOEXEC);
+  if (made < 0) return (int)made;
+  SCOPED_FD told = ends[0];
+  SCOPED_FD tell = ends[1];
   struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
   int child = sys_clone3(&args);
-  if (child <= 0) return child;
+  if (child < 0) return child;
+  if (child == 0) {
+    char byte;
+    sys_close(sys_release(&tell));
+    return sys_read(told, &byte, 1) == 1 ? 0 : -EPIPE;
+  }
   int result = report_send(init->report_fd, PLAN_REPORT_FORKED, init->index, 0, "", pidfd);
+  if (result == 0 && sys_write(tell, "", 1) != 1) result = -EPIPE;
   sys1(__NR_exit_group, result == 0 ? 0 : 1);
   __builtin_unreachable();
 }
