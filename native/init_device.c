@@ -41,6 +41,9 @@ static int attach_node(struct init *init, int node, const char *path) {
   if (tree < 0) return tree;
   SCOPED_FD target = path_make_file(init->root_fd, path);
   if (target < 0) return target;
+  /* A link in the image may lead to a file of procfs, which must stay what it is (CVE-2025-52565). */
+  int result = init_refuse_procfs(init, target);
+  if (result < 0) return result;
   return sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 

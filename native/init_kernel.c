@@ -31,10 +31,16 @@ static int write_all(int fd, const char *value) {
   return (size_t)written == length ? 0 : -EIO;
 }
 
-static int write_procfs(struct init *init, const char *path, const char *value) {
-  SCOPED_FD fd = sys_openat2(init->procfs_fd, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+#define RESOLVE_PROCFS (RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
+
+static int write_beneath(int directory, const char *path, const char *value) {
+  SCOPED_FD fd = sys_openat2(directory, path, O_WRONLY, 0, RESOLVE_PROCFS);
   if (fd < 0) return fd;
   return write_all(fd, value);
+}
+
+static int write_procfs(struct init *init, const char *path, const char *value) {
+  return write_beneath(init->procfs_fd, path, value);
 }
 
 /*
@@ -93,10 +99,9 @@ int init_set_domainname(struct init *init, const struct plan_set_domainname *op)
 }
 
 int init_set_sysctl(struct init *init, const struct plan_set_sysctl *op) {
-  char path[PATH_MAX];
-  int length = snprintf(path, sizeof path, "sys/%s", op->path);
-  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
-  return write_procfs(init, path, op->value);
+  /* A name with `..` must not lead from /proc/sys to the rest of procfs. */
+  SCOPED_FD directory = sys_openat2(init->procfs_fd, "sys", O_PATH | O_DIRECTORY, 0, RESOLVE_PROCFS);
+  return directory < 0 ? directory : write_beneath(directory, op->path, op->value);
 }
 
 int init_set_oom_score_adj(struct init *init, const struct plan_set_oom_score_adj *op) {

@@ -77,12 +77,23 @@ static int change_propagation(int mount, uint64_t flags) {
   return change_attributes(mount, &attr, flags & MS_REC ? AT_RECURSIVE : 0);
 }
 
-static int refuse_procfs(struct init *init, int destination) {
+int init_refuse_procfs(struct init *init, int destination) {
   struct statfs fs;
   long result = sys2(__NR_fstatfs, destination, SYS_PTR(&fs));
   if (result < 0) return (int)result;
   if (fs.f_type != PROC_SUPER_MAGIC) return 0;
   init_set_detail(init, "the destination lies in procfs");
+  return -EPERM;
+}
+
+/* What lies at /proc must be a procfs: whoever trusts a fake is told that a write there did what it did not. */
+static int refuse_false_procfs(struct init *init, const char *destination, int mount) {
+  struct statfs fs;
+  if (strcmp(destination, "/proc") != 0) return 0;
+  long result = sys2(__NR_fstatfs, mount, SYS_PTR(&fs));
+  if (result < 0) return (int)result;
+  if (fs.f_type == PROC_SUPER_MAGIC) return 0;
+  init_set_detail(init, "what is mounted at /proc must be a procfs");
   return -EPERM;
 }
 
@@ -109,7 +120,27 @@ static bool has_long_option(const struct wire_strings *options) {
   return false;
 }
 
-/* mount(2) on a descriptor: all options in one page, then the attributes on what was mounted. */
+/* The attributes of a new mount as flags of mount(2). */
+static unsigned long mount_flags(uint64_t attributes) {
+  static const struct {
+    uint64_t attribute;
+    unsigned long flag;
+  } flags[] = {
+      {MOUNT_ATTR_RDONLY, MS_RDONLY},           {MOUNT_ATTR_NOSUID, MS_NOSUID},
+      {MOUNT_ATTR_NODEV, MS_NODEV},             {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+      {MOUNT_ATTR_NOATIME, MS_NOATIME},         {MOUNT_ATTR_STRICTATIME, MS_STRICTATIME},
+      {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME},   {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW},
+  };
+  unsigned long result = 0;
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    if (attributes & flags[i].attribute) result |= flags[i].flag;
+  return result;
+}
+
+/*
+ * mount(2) on a descriptor, with all options in one page. It says the attributes too: what lies at the destination when
+ * that is looked up once more may be another mount.
+ */
 static int mount_with_long_options(struct init *init, const struct plan_mount_at *op) {
   char data[MOUNT_DATA_MAX] = "", target[32];
   size_t length = 0;
@@ -119,18 +150,17 @@ static int mount_with_long_options(struct init *init, const struct plan_mount_at
     if (written < 0 || (size_t)written >= sizeof data - length) return -E2BIG;
     length += (size_t)written;
   }
+  if (strcmp(op->destination, "/proc") == 0) return -EPERM; /* a procfs has no such options */
   SCOPED_FD destination = path_make_directory(init->root_fd, op->destination);
   if (destination < 0) return destination;
-  int result = refuse_procfs(init, destination);
+  int result = init_refuse_procfs(init, destination);
   if (result < 0) return result;
   snprintf(target, sizeof target, "/proc/self/fd/%d", destination);
-  result = (int)sys5(__NR_mount, SYS_PTR(op->source), SYS_PTR(target), SYS_PTR(op->type), 0, SYS_PTR(data));
-  if (result < 0) return result;
+  result = (int)sys5(__NR_mount, SYS_PTR(op->source), SYS_PTR(target), SYS_PTR(op->type), mount_flags(op->attributes),
+                     SYS_PTR(data));
+  if (result < 0 || op->propagation == 0) return result;
   SCOPED_FD mounted = path_open(init->root_fd, op->destination, true);
-  const struct mount_attr attr = {.attr_set = op->attributes};
-  if (mounted >= 0) result = change_attributes(mounted, &attr, 0);
-  if (mounted >= 0 && result == 0) result = change_propagation(mounted, op->propagation);
-  return mounted < 0 ? mounted : result;
+  return mounted < 0 ? mounted : change_propagation(mounted, op->propagation);
 }
 
 int init_mount_at(struct init *init, const struct plan_mount_at *op) {
@@ -144,7 +174,8 @@ int init_mount_at(struct init *init, const struct plan_mount_at *op) {
     destination = path_make_directory(init->root_fd, op->destination);
   }
   if (destination < 0) return destination;
-  int result = refuse_procfs(init, destination);
+  int result = init_refuse_procfs(init, destination);
+  if (result == 0) result = refuse_false_procfs(init, op->destination, mount);
   if (result == 0 && existed && op->copy_up) result = copy_tree(destination, mount);
   if (result == 0 && existed && strcmp(op->type, "tmpfs") == 0 && !says_mode(&op->options))
     result = inherit_mode(mount, destination);
@@ -175,7 +206,8 @@ int init_bind_at(struct init *init, const struct plan_bind_at *op) {
     destination = S_ISDIR(source.st_mode) ? path_make_directory(init->root_fd, op->destination)
                                           : path_make_file(init->root_fd, op->destination);
   if (destination < 0) return destination;
-  if (op->inside_proc == PLAN_INSIDE_PROC_REFUSE && (result = refuse_procfs(init, destination)) < 0) return result;
+  if (op->inside_proc == PLAN_INSIDE_PROC_REFUSE && (result = init_refuse_procfs(init, destination)) < 0) return result;
+  if ((result = refuse_false_procfs(init, op->destination, tree)) < 0) return result;
   return attach(tree, destination);
 }
 

@@ -17,6 +17,9 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
 
 /* src/sys/ffi.ts reads these structs by offset. */
 _Static_assert(offsetof(struct utsuwa_launch_result, pidfd) == 4, "layout");
@@ -40,7 +43,10 @@ int64_t utsuwa_sealed_memfd(const char *name, const uint8_t *data, uint64_t size
     if (written < 0) return written;
     done += (uint64_t)written;
   }
-  long result = sys3(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  const int content = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  /* The mode too: who gets at init by /proc/PID/exe, as its owner, could make it a file that nobody may execute. */
+  long result = sys3(__NR_fcntl, fd, F_ADD_SEALS, content | F_SEAL_EXEC);
+  if (result == -EINVAL) result = sys3(__NR_fcntl, fd, F_ADD_SEALS, content); /* before Linux 6.3 */
   if (result < 0) return result;
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -114,7 +120,9 @@ int64_t utsuwa_listen(int32_t type, int32_t dir, const char *name) {
   if (length < 0 || (size_t)length >= sizeof address.sun_path) return -ENAMETOOLONG;
   SCOPED_FD fd = (int)sys3(__NR_socket, AF_UNIX, type | SOCK_CLOEXEC, 0);
   if (fd < 0) return fd;
-  long result = sys3(__NR_bind, fd, SYS_PTR(&address), sizeof address);
+  /* bind(2) makes the file with the socket's own mode: nobody else may connect, whatever the umask. */
+  long result = sys2(__NR_fchmod, fd, 0600);
+  if (result == 0) result = sys3(__NR_bind, fd, SYS_PTR(&address), sizeof address);
   if (result == 0 && type != SOCK_DGRAM) result = sys2(__NR_listen, fd, 8);
   return result < 0 ? result : sys_release(&fd);
 }

@@ -103,7 +103,6 @@ int path_make_file(int root, const char *path) {
   const char *name;
   SCOPED_FD parent = path_make_parent(root, path, &name);
   if (parent < 0) return parent;
-  SCOPED_FD made = sys_openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0644);
-  if (made < 0 && made != -EEXIST) return made;
-  return path_open(root, path, true);
+  int made = sys_openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0644);
+  return made == -EEXIST ? path_open(root, path, true) : made;
 }
