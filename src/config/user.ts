@@ -37,8 +37,9 @@ interface GroupEntry {
 
 /**
  * Docker's rules: a user given by name must exist; one given by number need not, and has group 0 then. Additional
- * groups are those that list the user, unless a group is given. What looks like a number is never taken for a name
- * (CVE-2026-46680 of containerd).
+ * groups are those that list the user, unless a group is given, and always the user's own: a setgid program would
+ * otherwise take it away, and with it what the group is denied (CVE-2023-25173 of containerd). What looks like a number
+ * is never taken for a name (CVE-2026-46680 of containerd).
  *
  * @param user `name`, `uid`, `name:group` or `uid:gid`; empty for root
  * @throws UtsuwaError INVALID_ARGUMENT for an unknown name or a number out of range
@@ -47,10 +48,11 @@ export function resolveUser(user: string, readFile: ReadContainerFile): Resolved
   const [userPart = '', groupPart = ''] = splitOnce(user)
   const entry = findUser(userPart === '' ? '0' : userPart, readFile)
   if (groupPart !== '') {
-    return { uid: entry.uid, gid: findGroup(groupPart, readFile), additionalGids: [], home: entry.home }
+    const gid = findGroup(groupPart, readFile)
+    return { uid: entry.uid, gid, additionalGids: [gid], home: entry.home }
   }
   const groups = entry.name === '' ? [] : readGroups(readFile).filter(({ members }) => members.includes(entry.name))
-  const additionalGids = [...new Set(groups.map(({ gid }) => gid))].filter(gid => gid !== entry.gid)
+  const additionalGids = [...new Set([entry.gid, ...groups.map(({ gid }) => gid)])]
   return { uid: entry.uid, gid: entry.gid, additionalGids, home: entry.home }
 }
 

@@ -105,11 +105,11 @@ test('builds the environment from defaults, image and options', () => {
 test('takes user, directory and stop signal from the image unless told otherwise', () => {
   const image = { Cmd: ['x'], User: 'app', WorkingDir: '/srv/', StopSignal: 'SIGQUIT' }
   const fromImage = create({}, image)
-  assert.deepEqual(fromImage.process?.user, { uid: 1000, gid: 1000 })
+  assert.deepEqual(fromImage.process?.user, { uid: 1000, gid: 1000, additionalGids: [1000] })
   assert.equal(fromImage.process?.cwd, '/srv/')
   assert.deepEqual(fromImage.annotations, { 'org.opencontainers.image.stopSignal': 'SIGQUIT' })
   const told = create({ user: '5:6', cwd: '/a/../b', stopSignal: 'SIGINT', annotations: { k: 'v' } }, image)
-  assert.deepEqual(told.process?.user, { uid: 5, gid: 6 })
+  assert.deepEqual(told.process?.user, { uid: 5, gid: 6, additionalGids: [6] })
   assert.equal(told.process?.cwd, '/b')
   assert.deepEqual(told.annotations, { k: 'v', 'org.opencontainers.image.stopSignal': 'SIGINT' })
   assertRefused({ cwd: 'b' }, /^--workdir: b is not an absolute path$/)

@@ -22,20 +22,20 @@ const resolve = (user: string, files = FILES) => resolveUser(user, path => files
 
 test('finds users and groups by name and number', () => {
   const app = { uid: 1000, gid: 1001, home: '/srv/app' }
-  assert.deepEqual(resolve('app'), { ...app, additionalGids: [10, 999] })
-  assert.deepEqual(resolve('1000'), { ...app, additionalGids: [10, 999] })
-  assert.deepEqual(resolve('app:docker'), { ...app, gid: 999, additionalGids: [] })
-  assert.deepEqual(resolve('1000:5'), { ...app, gid: 5, additionalGids: [] })
-  assert.deepEqual(resolve('app:'), { ...app, additionalGids: [10, 999] })
-  assert.deepEqual(resolve('1'), { uid: 1, gid: 0, additionalGids: [], home: '/' })
-  assert.deepEqual(resolve('nohome'), { uid: 7, gid: 7, additionalGids: [], home: '/' })
+  assert.deepEqual(resolve('app'), { ...app, additionalGids: [1001, 10, 999] })
+  assert.deepEqual(resolve('1000'), { ...app, additionalGids: [1001, 10, 999] })
+  assert.deepEqual(resolve('app:docker'), { ...app, gid: 999, additionalGids: [999] })
+  assert.deepEqual(resolve('1000:5'), { ...app, gid: 5, additionalGids: [5] })
+  assert.deepEqual(resolve('app:'), { ...app, additionalGids: [1001, 10, 999] })
+  assert.deepEqual(resolve('1'), { uid: 1, gid: 0, additionalGids: [0], home: '/' })
+  assert.deepEqual(resolve('nohome'), { uid: 7, gid: 7, additionalGids: [7], home: '/' })
 })
 
 test('takes root when nothing is said, with or without files', () => {
-  const root = { uid: 0, gid: 0, additionalGids: [10], home: '/root' }
+  const root = { uid: 0, gid: 0, additionalGids: [0, 10], home: '/root' }
   assert.deepEqual(resolve(''), root)
-  assert.deepEqual(resolve(':docker'), { ...root, gid: 999, additionalGids: [] })
-  assert.deepEqual(resolve('', {}), { uid: 0, gid: 0, additionalGids: [], home: '/' })
+  assert.deepEqual(resolve(':docker'), { ...root, gid: 999, additionalGids: [999] })
+  assert.deepEqual(resolve('', {}), { uid: 0, gid: 0, additionalGids: [0], home: '/' })
 })
 
 test('never takes a number for a name (CVE-2026-46680), nor one out of range (CVE-2024-40635)', () => {
