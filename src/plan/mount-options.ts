@@ -129,12 +129,19 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
   return parsed
 }
 
+/** An option may be called like what every object inherits: `constructor`. */
+function lookUp<T>(table: Readonly<Record<string, T>>, option: string): T | undefined {
+  return Object.hasOwn(table, option) ? table[option] : undefined
+}
+
 function applyOption(parsed: MountOptions, option: string): void {
-  const attributes = attributeOptions[option]
-  const recursive = option.startsWith('r') ? attributeOptions[option.slice(1)] : undefined
+  const attributes = lookUp(attributeOptions, option)
+  const recursive = option.startsWith('r') ? lookUp(attributeOptions, option.slice(1)) : undefined
+  const kind = lookUp(kindOptions, option)
+  const propagation = lookUp(propagationFlags, option)
   if (option === 'remount') parsed.remount = true
-  else if (kindOptions[option] !== undefined) Object.assign(parsed, kindOptions[option])
-  else if (propagationFlags[option] !== undefined) parsed.propagation = propagationFlags[option]
+  else if (kind !== undefined) Object.assign(parsed, kind)
+  else if (propagation !== undefined) parsed.propagation = propagation
   else if (attributes !== undefined) {
     const [set, clear] = attributes
     parsed.set = (parsed.set & ~clear) | set
