@@ -100,7 +100,7 @@ export async function execIn(
   args: readonly string[],
   change: Partial<Process> = {},
 ): Promise<Executed> {
-  const streams = await openStdio('pipe')
+  const streams = await openStdio({ stdio: 'pipe' })
   const process: Process = { args: [...args], cwd: '/', env: ['PATH=/bin'], user: { uid: 0, gid: 0 }, ...change }
   const outputs = Promise.all([text(streams.stdout!), text(streams.stderr!)])
   try {
