@@ -20,7 +20,7 @@ help: ## this list
 
 # --- What people type -------------------------------------------------------------------------------------------------
 
-.PHONY: build check test demo
+.PHONY: build check test demo bench-pull
 build: native dist dist/types/index.d.ts bin/utsuwa ## native programs, dist/, and bin/utsuwa and bin/utsuwa-oci
 
 check: packages-check build sanitized ## format, types, imports, unit, golden and native tests; no root, under a minute
@@ -29,13 +29,16 @@ check: packages-check build sanitized ## format, types, imports, unit, golden an
 test: packages-test build sanitized ## everything; T=test/integration/x.test.ts runs one file
 	@$(NODE) test/run.ts $(if $(T),$(T),all)
 
+bench-pull: packages-bench build ## pulls beside podman, skopeo and umoci, and containerd; A='--rounds 5 tiny'
+	@$(NODE) bench/pull/main.ts $(A)
+
 demo: packages-demo build ## an image from scratch, served, pulled, run under limits, and removed again
 	@tools/demo
 
 # --- Toolchain --------------------------------------------------------------------------------------------------------
 
-.PHONY: packages-build packages-check packages-test packages-demo
-packages-build packages-check packages-test packages-demo: packages-%:
+.PHONY: packages-build packages-check packages-test packages-demo packages-bench
+packages-build packages-check packages-test packages-demo packages-bench: packages-%:
 	@tools/install-packages $*
 
 .PHONY: toolchain
