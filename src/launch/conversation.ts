@@ -69,7 +69,7 @@ export class InitConversation {
       if (report === undefined) throw this.#endedSilently()
       if (report.kind === 'ready') return
       if (report.kind === 'barrier') await this.#answer(report, onBarrier)
-      else if (report.kind === 'failed') throw await this.#failed(report)
+      else if (report.kind === 'failed') throw this.#failure(report)
     }
   }
 
@@ -88,9 +88,8 @@ export class InitConversation {
    */
   async executed(onSeccompListener: SeccompListenerHandler): Promise<void> {
     const report = await this.#next(onSeccompListener)
-    const error = report === undefined ? undefined : await this.#failed(report)
     this.close()
-    if (error !== undefined) throw error
+    if (report !== undefined) throw this.#failure(report)
   }
 
   /** SIGKILL; nothing happens when it has ended and was waited for. */
@@ -156,12 +155,6 @@ export class InitConversation {
   async #answer(report: InitReport, onBarrier: BarrierHandler): Promise<void> {
     const answer = await onBarrier(this.#operations[report.index] as OperationOf<'barrier'>)
     sys.send(this.#socket, answer)
-  }
-
-  /** The child may have failed before its parent told of it: hears them out, so that the child is known and reaped. */
-  async #failed(report: InitReport): Promise<UtsuwaError> {
-    while ((await this.#next()) !== undefined);
-    return this.#failure(report)
   }
 
   #failure({ index, errno, detail }: InitReport): UtsuwaError {
