@@ -62,12 +62,13 @@ async function openRootFileSystem({ id, pid, rootfs, managed }: ContainerRecord,
 /**
  * tar(1) reads it: Node cannot read extended attributes. Nothing of the container is executed or followed: tar is the
  * host's, it opens what it finds without following links, and stays on the file system it began in.
+ * Sorted, so that one tree is one archive.
  */
 async function* readArchive(rootFd: number, operation: string): AsyncGenerator<Buffer> {
   const args = ['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--numeric-owner']
   const child = spawn(
     'tar',
-    [...args, '--xattrs', '--xattrs-include=*', '--one-file-system', '--directory=/proc/self/fd/3', '.'],
+    [...args, '--sort=name', '--xattrs', '--xattrs-include=*', '--one-file-system', '--directory=/proc/self/fd/3', '.'],
     {
       stdio: ['ignore', 'pipe', 'pipe', rootFd],
       env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
