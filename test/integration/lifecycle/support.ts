@@ -25,8 +25,9 @@ export async function runPrinting(
     stdio: 'pipe',
     ...options,
     onStart: container => {
-      printed = collect(container)
+      // First, so that it hears of what is there already: collecting reads at once.
       options.onStart?.(container)
+      printed = collect(container)
     },
   })
   const [stdout, stderr] = await printed!
