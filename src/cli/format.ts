@@ -62,10 +62,13 @@ export function shortId(id: string): string {
   return id.replace(/^sha256:/, '').slice(0, 12)
 }
 
+/** Control and format characters, and separators of lines. */
+export const STEERING_CHARACTERS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+
 /**
  * Names of images come from registries, commands from images: neither may steer the terminal, nor make text look like
  * other text by turning its direction.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD')
+  return text.replace(STEERING_CHARACTERS, '\uFFFD')
 }

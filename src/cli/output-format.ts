@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { stringifyJson } from '../spec/json.ts'
+import { STEERING_CHARACTERS } from './format.ts'
 import { writeAll } from './write.ts'
 
 export interface ListFlags {
@@ -26,7 +27,7 @@ export function printedAsJson({ format, json }: ListFlags, value: unknown): bool
 
 /** JSON that means the same and cannot steer a terminal: JSON itself escapes only the first 32 control characters. */
 export function printableJson(value: unknown): string {
-  return stringifyJson(value, 2).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, character =>
+  return stringifyJson(value, 2).replace(STEERING_CHARACTERS, character =>
     character === '\n' ? character : escapeJson(character),
   )
 }

@@ -213,7 +213,7 @@ function isMismatch(error: unknown): boolean {
 }
 
 /** The network or the caller ended it, and what has arrived is good as far as anyone knows. */
-function isInterruption(error: unknown): boolean {
+export function isInterruption(error: unknown): boolean {
   return isUtsuwaError(error) && (error.code === 'ABORTED' || error.code.startsWith('REGISTRY_'))
 }
 

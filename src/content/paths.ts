@@ -17,8 +17,6 @@ import { type AnyDigest, algorithmOf, type Digest, hexOf } from '../spec/digest.
 import { errnoOf } from '../util/errno.ts'
 import { writeDurably } from './durable.ts'
 
-export const DEFAULT_ROOT = '/var/lib/utsuwa'
-
 export const layoutPath = (root: string) => join(root, 'oci')
 export const indexPath = (root: string) => join(root, 'oci/index.json')
 export const blobPath = (root: string, digest: Digest) => join(root, 'oci/blobs', algorithmOf(digest), hexOf(digest))

@@ -5,11 +5,12 @@
  * its part, hands over the master of a restored terminal, and says which process it has restored.
  */
 import type { ChildProcess, StdioOptions } from 'node:child_process'
-import { accessSync, closeSync, constants as fsConstants, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, readFileSync, writeSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
+import { findProgram } from '../util/find-program.ts'
 import {
   type CriuOptions,
   type CriuRequestType,
@@ -66,19 +67,10 @@ export interface CriuCall {
 /** The environment and path of criu. @throws UtsuwaError UNSUPPORTED when it is not installed */
 function findCriu(operation: string): { program: string; env: NodeJS.ProcessEnv } {
   const directories = [...(process.env.PATH ?? '').split(':'), ...SYSTEM_DIRECTORIES]
-  const program = directories.map(directory => join(directory, 'criu')).find(isExecutable)
+  const program = findProgram('criu', directories.filter(isAbsolute))
   if (program === undefined)
     throw new UtsuwaError('UNSUPPORTED', 'criu is missing', { operation, hint: 'install the package criu' })
   return { program, env: { ...process.env, PATH: directories.join(':') } }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, fsConstants.X_OK)
-    return path.startsWith('/')
-  } catch {
-    return false
-  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { stat, statfs } from 'node:fs/promises'
 import { blobSize, putBlob } from '../content/blobs.ts'
 import { REF_NAME, updateIndex } from '../content/index-file.ts'
+import { isInterruption } from '../content/ingest.ts'
 import { acquireLock } from '../content/lock.ts'
 import { layoutPath, makeStore, partialPath, storeLockPath } from '../content/paths.ts'
 import { collectLeftovers } from '../content/work-directory.ts'
@@ -48,7 +49,8 @@ export async function addingTo<T>(
     await collectGarbageIfIdle(root)
     return result
   } catch (error) {
-    if (!isWorthResuming(error)) await collectGarbageIfIdle(root)
+    // The layers that are finished save time when the network is back; the rest of a bad image is only in the way.
+    if (!isInterruption(error)) await collectGarbageIfIdle(root)
     throw error
   }
 }
@@ -63,11 +65,6 @@ async function addLocked<T>(
   const stop = new AbortController()
   const combined = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   return await add({ signal: combined, stop: () => stop.abort() })
-}
-
-/** The layers that are finished save time when the network is back; the rest of a bad image is only in the way. */
-function isWorthResuming(error: unknown): boolean {
-  return error instanceof UtsuwaError && (error.code === 'ABORTED' || error.code.startsWith('REGISTRY_'))
 }
 
 export interface ImageToAdd {

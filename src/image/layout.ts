@@ -5,6 +5,7 @@ import { formatReference, parseReference } from '../reference/reference.ts'
 import {
   algorithmOf,
   type Descriptor,
+  type Digest,
   digestOf,
   hexOf,
   MAX_CONFIG_SIZE,
@@ -74,14 +75,15 @@ async function readImage(files: ArchiveFiles, named: Descriptor, platform: Platf
     manifest,
     manifestBytes,
     configBytes: await readBlobFile(files, manifest.config, MAX_CONFIG_SIZE),
-    readLayer: layer => files.read(blobName(layer)),
+    readLayer: layer => files.read(blobName(layer.digest)),
   }
 }
 
-const blobName = ({ digest }: Pick<Descriptor, 'digest'>) => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`
+/** Path of a blob in a layout. */
+export const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`
 
 async function readBlobFile(files: ArchiveFiles, { digest, size }: Descriptor, limit: number): Promise<Buffer> {
-  const bytes = await readDocument(files, blobName({ digest }), limit)
+  const bytes = await readDocument(files, blobName(digest), limit)
   const operation = `read blob ${digest}`
   if (bytes.length !== size) {
     throw new UtsuwaError('SIZE_MISMATCH', `${bytes.length} bytes, its descriptor says ${size}`, { operation })

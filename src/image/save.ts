@@ -8,10 +8,10 @@ import { acquireLock } from '../content/lock.ts'
 import { storeLockPath } from '../content/paths.ts'
 import { UtsuwaError } from '../errors.ts'
 import { type ArchiveFile, writeArchive } from '../layer/tar-write.ts'
-import { algorithmOf, type Descriptor, type Digest, hexOf } from '../spec/image.ts'
+import type { Descriptor, Digest } from '../spec/image.ts'
 import { outputError, writeOutput } from '../util/output.ts'
 import { loadImage, loadManifest, nameOf, resolveEntries } from './image.ts'
-import { CONTAINERD_NAME } from './layout.ts'
+import { blobName, CONTAINERD_NAME } from './layout.ts'
 
 /**
  * `docker-archive` is read by docker, podman and, being an image layout as well, by everything that reads `oci-archive`;
@@ -76,8 +76,6 @@ async function collect(root: string, namesOrIds: readonly string[]): Promise<Sav
   }
   return [...images.values()]
 }
-
-const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`
 
 /** What leads to the blobs, first in the archive, so that a reader of the stream knows what comes. */
 function documents(images: readonly SavedImage[], forDocker: boolean): ArchiveFile[] {

@@ -1,5 +1,6 @@
 /** The launcher's part at the `cgroup` barrier. */
 import { encodeCgroup } from '../plan/encode.ts'
+import type { Operation } from '../plan/ops.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import { sys } from '../sys/index.ts'
 import { operationError } from './failure.ts'
@@ -15,7 +16,12 @@ export async function enterScope({ unit, properties }: ScopePlan, pid: number): 
 }
 
 /** What the scope's cgroup needs beyond what systemd does. @throws UtsuwaError for the operation that failed */
-export function finishScope(scope: ScopePlan): void {
-  const failure = sys.setUpCgroup(encodeCgroup(scope.operations))
-  if (failure !== undefined) throw operationError(scope.operations[failure.index]!, failure.errno, failure.detail)
+export function finishScope({ operations }: ScopePlan): void {
+  setUpCgroup(operations)
+}
+
+/** Carries out operations of a host stage that concern a cgroup. @throws UtsuwaError for the one that failed */
+export function setUpCgroup(operations: readonly Operation[]): void {
+  const failure = sys.setUpCgroup(encodeCgroup(operations))
+  if (failure !== undefined) throw operationError(operations[failure.index]!, failure.errno, failure.detail)
 }

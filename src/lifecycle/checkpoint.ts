@@ -4,10 +4,11 @@ import { isAbsolute, join } from 'node:path'
 import { externalMounts, externalNamespaces } from '../criu/external.ts'
 import type { CriuFlags } from '../criu/messages.ts'
 import { callCriu } from '../criu/session.ts'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { UtsuwaError } from '../errors.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { constants, sys } from '../sys/index.ts'
-import { errnoOf, errnos } from '../util/errno.ts'
+import { constants } from '../sys/index.ts'
+import { errnoOf } from '../util/errno.ts'
+import { openPathInRoot } from './container-files.ts'
 import { deleteContainer } from './delete.ts'
 import { type ContainerRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { containerStatus } from './status.ts'
@@ -100,8 +101,8 @@ function mountsToDump(spec: RuntimeSpec, { pid, bundle }: ContainerRecord): [str
   const rootFd = openSync(`/proc/${pid}/root`, constants.O_PATH | constants.O_DIRECTORY)
   try {
     return externalMounts(spec, bundle).flatMap(({ name, containerPath, onlyFiles }): [string, string][] => {
-      const fd = openInRoot(rootFd, containerPath)
-      if (fd === undefined) return []
+      const fd = openPathInRoot(rootFd, containerPath)
+      if (fd === undefined) return [] // a path to mask that the kernel does not have
       try {
         return onlyFiles && fstatSync(fd).isDirectory() ? [] : [[readlinkSync(`/proc/self/fd/${fd}`), name]]
       } finally {
@@ -110,15 +111,5 @@ function mountsToDump(spec: RuntimeSpec, { pid, bundle }: ContainerRecord): [str
     })
   } finally {
     closeSync(rootFd)
-  }
-}
-
-/** Undefined when nothing is there: a path to mask that the kernel does not have. */
-function openInRoot(rootFd: number, path: string): number | undefined {
-  try {
-    return sys.openat2(rootFd, path, constants.O_PATH, 0, constants.RESOLVE_IN_ROOT | constants.RESOLVE_NO_MAGICLINKS)
-  } catch (error) {
-    if (isUtsuwaError(error) && error.errno === errnos.ENOENT) return undefined
-    throw error
   }
 }

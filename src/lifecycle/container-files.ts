@@ -1,4 +1,4 @@
-/** Reading files of a container's root file system before there is a container. */
+/** Files of a container's root file system, reached without leaving it. */
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import type { ReadContainerFile } from '../config/user.ts'
 import { isUtsuwaError } from '../errors.ts'
@@ -50,5 +50,15 @@ function readFileOf(rootFd: number, containerPath: string): string | null | unde
     return buffer.toString('utf8', 0, readSync(fd, buffer))
   } finally {
     closeSync(fd)
+  }
+}
+
+/** An O_PATH descriptor, links resolved inside the root; undefined when nothing is there. */
+export function openPathInRoot(rootFd: number, containerPath: string): number | undefined {
+  try {
+    return sys.openat2(rootFd, containerPath, constants.O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+  } catch (error) {
+    if (isUtsuwaError(error) && error.errno === errnos.ENOENT) return undefined
+    throw error
   }
 }

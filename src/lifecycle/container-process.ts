@@ -1,18 +1,16 @@
 /** One more process in a container, in the hands of a program. */
-import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { capabilitySets } from '../config/runtime-spec.ts'
-import { resolveUser } from '../config/user.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
-import { constants } from '../sys/index.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type CapturedText, tellLater } from './capture.ts'
-import { containerFileReader } from './container-files.ts'
 import { execInContainer } from './exec.ts'
 import { completeProcess } from './exec-process.ts'
+import { exitStatus } from './exit-status.ts'
+import { resolveUserIn } from './home.ts'
 import { parseSignal } from './kill.ts'
 import { signalName } from './outcome.ts'
 import { readRecord, readSpec } from './record.ts'
@@ -101,13 +99,8 @@ function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOp
 }
 
 function userOf(user: string, pid: number): Process['user'] {
-  const rootFd = openSync(`/proc/${pid}/root`, constants.O_DIRECTORY)
-  try {
-    const { uid, gid, additionalGids } = resolveUser(user, containerFileReader(rootFd))
-    return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) }
-  } finally {
-    closeSync(rootFd)
-  }
+  const { uid, gid, additionalGids } = resolveUserIn(user, `/proc/${pid}/root`)
+  return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) }
 }
 
 export class ContainerProcess {
@@ -166,7 +159,7 @@ export class ContainerProcess {
     const captured = await this.#streams.captured()
     throwIfAborted(this.#signal)
     return {
-      exitCode: exit.exitCode ?? 128 + exit.signal!,
+      exitCode: exitStatus(exit),
       signal: exit.signal === undefined ? undefined : signalName(exit.signal),
       timedOut: this.#timeouts.expired,
       ...captured,

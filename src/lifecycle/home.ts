@@ -1,6 +1,6 @@
 /** HOME for processes that a bundle does not give one: what passwd says of the user, as runc has it. */
 import { closeSync, openSync } from 'node:fs'
-import { resolveUser } from '../config/user.ts'
+import { type ResolvedUser, resolveUser } from '../config/user.ts'
 import type { Process } from '../spec/runtime.ts'
 import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
@@ -14,16 +14,20 @@ export function withHome(process: Process, rootHostPath: string): Process {
 }
 
 function homeOf(uid: number, rootHostPath: string): string {
-  let rootFd: number
   try {
-    rootFd = openSync(rootHostPath, constants.O_DIRECTORY)
+    return resolveUserIn(String(uid), rootHostPath).home
   } catch (error) {
     // The plan will say that there is no root file system, and why.
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return '/'
     throw error
   }
+}
+
+/** `resolveUser` by the files of a root file system. @param rootHostPath its directory, or /proc/PID/root */
+export function resolveUserIn(user: string, rootHostPath: string): ResolvedUser {
+  const rootFd = openSync(rootHostPath, constants.O_DIRECTORY)
   try {
-    return resolveUser(String(uid), containerFileReader(rootFd)).home
+    return resolveUser(user, containerFileReader(rootFd))
   } finally {
     closeSync(rootFd)
   }

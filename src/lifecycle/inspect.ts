@@ -1,8 +1,9 @@
 /** `inspect`: all that is known of one container. */
+import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
-import { readRecord, readSpec } from './record.ts'
+import { containerDirectory, readRecord, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
@@ -38,7 +39,7 @@ export async function inspectContainer(
     finished: managed?.exit?.finished,
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
     rootfs,
-    cgroup: cgroup === undefined ? undefined : `${cgroup.mount}${cgroup.path.startsWith('/') ? '' : '/'}${cgroup.path}`,
-    directory: `${stateRoot}/${record.id}`,
+    cgroup: cgroup && join(cgroup.mount, cgroup.path),
+    directory: containerDirectory(stateRoot, record.id),
   }
 }

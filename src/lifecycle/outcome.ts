@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
 import type { CapturedText } from './capture.ts'
+import { exitStatus } from './exit-status.ts'
 import type { ContainerRecord } from './record.ts'
 import type { TimedOut } from './timeouts.ts'
 
@@ -59,7 +60,7 @@ export interface RunResult extends Outcome, CapturedText {
 export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit, phases: Phases): Outcome {
   const stats = cgroup === undefined ? undefined : readCgroupStats(join(cgroup.mount, cgroup.path))
   return {
-    exitCode: exit.exitCode ?? 128 + exit.signal!,
+    exitCode: exitStatus(exit),
     signal: exit.signal === undefined ? undefined : signalName(exit.signal),
     oom: oomOf(stats),
     usage: usageOf(stats, exit),

@@ -4,14 +4,13 @@ import { join } from 'node:path'
 import { externalMounts, mountPointsInRoot, namespacesToRestoreInto } from '../criu/external.ts'
 import type { CriuFlags } from '../criu/messages.ts'
 import { callCriu, FIRST_INHERITED_FD } from '../criu/session.ts'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { operationError } from '../launch/failure.ts'
-import { enterScope, finishScope } from '../launch/scope.ts'
-import { encodeCgroup } from '../plan/encode.ts'
+import { UtsuwaError } from '../errors.ts'
+import { enterScope, finishScope, setUpCgroup } from '../launch/scope.ts'
 import { parseJson } from '../spec/json.ts'
 import { constants, sys } from '../sys/index.ts'
-import { errnos, isErrno } from '../util/errno.ts'
+import { isErrno } from '../util/errno.ts'
 import { DESCRIPTORS_FILE, openDirectory } from './checkpoint.ts'
+import { openPathInRoot } from './container-files.ts'
 import { type CreateOptions, type PlannedCreation, planCreation, takeDirectory } from './creation.ts'
 import { removeCgroupOf } from './delete.ts'
 import { runHooks } from './hooks.ts'
@@ -20,7 +19,7 @@ import { formatState } from './state.ts'
 import { readProcessStat } from './status.ts'
 import { isHostFile, isPipe } from './stream-names.ts'
 
-const { O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } = constants
+const { O_DIRECTORY, O_PATH } = constants
 
 export interface RestoreOptions extends CriuFlags {
   /** Host path of the directory that the checkpoint is in. */
@@ -113,9 +112,7 @@ async function placeInCgroup({ plan, record }: PlannedCreation, pid: number): Pr
     return
   }
   if (record.cgroup === undefined) return
-  const operations = plan.host.filter(({ op }) => op !== 'clone' && op !== 'write_id_map')
-  const failure = sys.setUpCgroup(encodeCgroup(operations))
-  if (failure !== undefined) throw operationError(operations[failure.index]!, failure.errno, failure.detail)
+  setUpCgroup(plan.host.filter(({ op }) => op !== 'clone' && op !== 'write_id_map'))
   writeFileSync(join(record.cgroup.mount, record.cgroup.path, 'cgroup.procs'), String(pid))
 }
 
@@ -164,30 +161,21 @@ function makeMountPoints({ options: { spec, bundlePath }, record }: PlannedCreat
 /** By descriptor from one name to the next, so that no link leads out of the root. */
 function makeMountPoint(rootFd: number, path: string, isDirectory: boolean): void {
   const parts = path.split('/').filter(Boolean)
-  let parent = openBelow(rootFd, '/')!
+  let parent = openPathInRoot(rootFd, '/')!
   try {
     for (const [index, name] of parts.entries()) {
       const prefix = parts.slice(0, index + 1).join('/')
-      let next = openBelow(rootFd, prefix)
+      let next = openPathInRoot(rootFd, prefix)
       if (next === undefined) {
         const link = `/proc/self/fd/${parent}/${name}`
         if (isDirectory || index < parts.length - 1) mkdirSync(link, { mode: 0o755 })
         else writeFileSync(link, '', { flag: 'wx', mode: 0o644 })
-        next = openBelow(rootFd, prefix)!
+        next = openPathInRoot(rootFd, prefix)!
       }
       closeSync(parent)
       parent = next
     }
   } finally {
     closeSync(parent)
-  }
-}
-
-function openBelow(rootFd: number, path: string): number | undefined {
-  try {
-    return sys.openat2(rootFd, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-  } catch (error) {
-    if (isUtsuwaError(error) && error.errno === errnos.ENOENT) return undefined
-    throw error
   }
 }

@@ -37,7 +37,8 @@ export class Connections {
   /** Honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY, but for hosts that are this machine. */
   to(url: URL, { tls, ledThere }: Purpose): Dispatcher {
     const proxied = hasProxy() && !isLoopback(url.hostname)
-    const key = `${proxied} ${ledThere && !isLoopback(url.hostname)}`
+    const guarded = ledThere && !isLoopback(url.hostname)
+    const key = `${proxied} ${guarded}`
     let group = this.#dispatchers.get(tls)
     if (group === undefined) {
       group = new Map()
@@ -45,7 +46,7 @@ export class Connections {
     }
     let dispatcher = group.get(key)
     if (dispatcher === undefined) {
-      dispatcher = this.#make(tls, proxied, ledThere && !isLoopback(url.hostname))
+      dispatcher = this.#make(tls, proxied, guarded)
       group.set(key, dispatcher)
     }
     return dispatcher

@@ -1,6 +1,7 @@
 import { createContainer } from '../../lifecycle/create.ts'
 import { deleteContainer } from '../../lifecycle/delete.ts'
 import { sys } from '../../sys/index.ts'
+import type { Console } from '../terminal.ts'
 import { defineCommand } from './command.ts'
 import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
@@ -33,4 +34,14 @@ export function connectConsole(path: string | undefined, terminal: boolean): { c
   if (!terminal && path !== undefined)
     throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
   return path === undefined ? {} : { consoleSocketFd: sys.connect('stream', path) }
+}
+
+/** For a container that may end with this command, which then has its terminal. */
+export function consoleOf(
+  console: Console | undefined,
+  flags: { detach: boolean; 'console-socket': string | undefined },
+  terminal: boolean,
+): { consoleSocketFd?: number } {
+  if (console !== undefined) return { consoleSocketFd: console.socketFd }
+  return flags.detach ? connectConsole(flags['console-socket'], terminal) : {}
 }

@@ -1,6 +1,7 @@
 /** Flags that `checkpoint` and `restore` have in common, under runc's names. */
 import { resolve } from 'node:path'
 import { type CgroupMode, type CriuFlags, cgroupModes } from '../../criu/messages.ts'
+import { cloneFlags } from '../../plan/namespaces.ts'
 import { type FlagValues, usageError } from './flags.ts'
 
 export const criuFlags = {
@@ -19,7 +20,6 @@ export const criuFlags = {
 } as const
 
 const DEFAULT_IMAGE_PATH = 'checkpoint'
-const CLONE_NEWNET = 0x40000000
 
 /** @throws UtsuwaError INVALID_ARGUMENT */
 export function criuOptions(
@@ -47,5 +47,5 @@ function cgroupModeOf(name: string): CgroupMode {
 function emptyNamespaces(names: readonly string[]): number {
   for (const name of names)
     if (name !== 'network') throw usageError(`namespace ${JSON.stringify(name)} is not supported for empty-ns`)
-  return names.length > 0 ? CLONE_NEWNET : 0
+  return names.length > 0 ? cloneFlags.network : 0
 }

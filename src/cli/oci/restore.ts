@@ -2,13 +2,13 @@ import { closeSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { waitReadable } from '../../launch/readable.ts'
 import { deleteContainer } from '../../lifecycle/delete.ts'
+import { exitStatus } from '../../lifecycle/exit-status.ts'
 import { restoreContainer } from '../../lifecycle/restore.ts'
 import { sys } from '../../sys/index.ts'
-import { exitStatus } from '../exit-status.ts'
 import { forwardSignals } from '../signals.ts'
 import { openConsole } from '../terminal.ts'
 import { defineCommand } from './command.ts'
-import { connectConsole } from './create.ts'
+import { consoleOf } from './create.ts'
 import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'
@@ -47,14 +47,8 @@ export const restore = defineCommand({
       deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(describeError(error)) })
 
     using console = detach || !terminal ? undefined : openConsole()
-    const socket =
-      console === undefined
-        ? detach
-          ? connectConsole(consoleSocket, terminal)
-          : {}
-        : { consoleSocketFd: console.socketFd }
     const { pid } = await restoreContainer(
-      { ...creation, ...socket },
+      { ...creation, ...consoleOf(console, flags, terminal) },
       {
         ...criuOptions(flags),
         ...(lsmProfile === undefined ? {} : { lsmProfile }),

@@ -1,13 +1,13 @@
 import { constants as osConstants } from 'node:os'
 import { createContainer } from '../../lifecycle/create.ts'
 import { deleteContainer } from '../../lifecycle/delete.ts'
+import { exitStatus } from '../../lifecycle/exit-status.ts'
 import { startContainer } from '../../lifecycle/start.ts'
 import { sys } from '../../sys/index.ts'
-import { exitStatus } from '../exit-status.ts'
 import { forwardSignals } from '../signals.ts'
-import { type Console, openConsole } from '../terminal.ts'
+import { openConsole } from '../terminal.ts'
 import { defineCommand } from './command.ts'
-import { connectConsole } from './create.ts'
+import { consoleOf } from './create.ts'
 import { creationFlags, creationOptions, notifySocket, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
@@ -59,12 +59,3 @@ export const run = defineCommand({
     }
   },
 })
-
-function consoleOf(
-  console: Console | undefined,
-  flags: { detach: boolean; 'console-socket': string | undefined },
-  terminal: boolean,
-): { consoleSocketFd?: number } {
-  if (console !== undefined) return { consoleSocketFd: console.socketFd }
-  return flags.detach ? connectConsole(flags['console-socket'], terminal) : {}
-}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
-import { exitStatus } from '../../../src/cli/exit-status.ts'
 import { FORWARDED_SIGNALS, forwardSignals } from '../../../src/cli/signals.ts'
+import { exitStatus } from '../../../src/lifecycle/exit-status.ts'
 import { parseSignal } from '../../../src/lifecycle/kill.ts'
 
 test('signals have names, short names and numbers', () => {
