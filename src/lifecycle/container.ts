@@ -1,11 +1,11 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
+import { cgroupDirectory } from './cgroup-directory.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 import { removeCgroupOf } from './delete.ts'
 import { type ContainerStats, containerStats } from './events.ts'
@@ -85,17 +85,18 @@ export class Container implements AsyncDisposable {
 
   /**
    * Resolves when the command runs. Its timeouts run from here on.
-   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or what else keeps it from running
+   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or what else keeps it from running; UNSUPPORTED for a
+   *   `cpuTimeout` without a cgroup, which alone knows the CPU time
    */
   async start(): Promise<void> {
     const { marks, options, spec } = this.#context
     throwIfAborted(options.signal)
     refuseWithoutProcess(this.#record)
+    const cgroup = options.cpuTimeout === undefined ? undefined : cgroupDirectory(this.#record)
     marks.starting = performance.now()
     await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
-    const { cgroup } = this.#record
-    this.#timeouts = new Timeouts(options, cgroup && join(cgroup.mount, cgroup.path), this.#kill)
+    this.#timeouts = new Timeouts(options, cgroup, this.#kill)
     await runPoststartHooks(this.#record)
   }
 

@@ -64,7 +64,7 @@ export class Timeouts implements Disposable {
   }
 }
 
-/** @throws UtsuwaError INVALID_ARGUMENT for what is no duration, UNSUPPORTED for CPU time without a cgroup */
+/** @throws UtsuwaError INVALID_ARGUMENT for what is no duration */
 export function checkTimeouts({ timeout, cpuTimeout }: CpuTimeoutOptions): void {
   for (const [option, value] of Object.entries({ timeout, cpuTimeout }))
     if (value !== undefined && !(value > 0))
