@@ -5,7 +5,7 @@
  * whoever is killed at any moment leaves either nothing or a record that names what there is to remove. A lock (flock,
  * which the kernel frees with its holder) on the directory is held while a container is created, started or deleted.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
@@ -130,21 +130,31 @@ export class LockedContainer implements Disposable {
 export function addRecord(stateRoot: string, record: ContainerRecord): LockedContainer {
   mkdirSync(stateRoot, { recursive: true, mode: 0o711 })
   collectLeftovers(stateRoot)
-  const temporary = temporaryPath(stateRoot)
   const directory = containerDirectory(stateRoot, record.id)
-  mkdirSync(temporary, { mode: 0o711 })
-  const fd = openSync(temporary, constants.O_DIRECTORY)
-  sys.flock(fd, constants.LOCK_EX)
+  const temporary = makeTemporary(stateRoot)
   try {
-    new LockedContainer(temporary, fd).write(record)
-    renameSync(temporary, directory)
+    temporary.write(record)
+    renameSync(temporary.directory, directory)
   } catch (cause) {
-    closeSync(fd)
-    rmSync(temporary, { recursive: true, force: true })
+    temporary[Symbol.dispose]()
+    rmSync(temporary.directory, { recursive: true, force: true })
     if (!isErrno(cause, 'ENOTEMPTY') && !isErrno(cause, 'EEXIST')) throw cause
     throw containerExists(stateRoot, record.id)
   }
-  return new LockedContainer(directory, fd)
+  return new LockedContainer(directory, temporary.fd)
+}
+
+/** Another caller may take a new directory for a leftover before it is locked; once locked, it stays. */
+function makeTemporary(stateRoot: string): LockedContainer {
+  for (;;) {
+    const path = temporaryPath(stateRoot)
+    mkdirSync(path, { mode: 0o711 })
+    const fd = openDirectory(path)
+    if (fd === undefined) continue
+    sys.flock(fd, constants.LOCK_EX)
+    if (existsSync(path)) return new LockedContainer(path, fd)
+    closeSync(fd)
+  }
 }
 
 /** Used by nobody else: no two processes are at one number at one nanosecond. */

@@ -68,6 +68,16 @@ test('of two processes that want the same id one gets it', async () => {
   }
 })
 
+test('nobody takes the new directory of another for a leftover', async () => {
+  using root = temporaryDirectory()
+  const program = join(import.meta.dirname, 'add-and-remove.ts')
+  const callers = Array.from({ length: 3 }, (_, caller) =>
+    spawn(process.execPath, [program, root.path, `box-${caller}`, '400'], { stdio: ['ignore', 'ignore', 'inherit'] }),
+  )
+  for (const [status] of await Promise.all(callers.map(child => once(child, 'exit')))) assert.equal(status, 0)
+  assert.deepEqual(readdirSync(root.path), [])
+})
+
 test('a creator that was killed leaves a record that has stopped, and no lock', async () => {
   using root = temporaryDirectory()
   const { child, said } = await addInChild(root.path, 'box')
