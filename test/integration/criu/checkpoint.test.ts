@@ -1,7 +1,15 @@
 /** `checkpoint` and `restore`, with criu: in a kernel that Debian's criu knows (test/runner/kernel.ts). */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,9 +17,17 @@ import type { RuntimeSpec } from '../../../src/spec/runtime.ts'
 import { listenForConsole, readTerminal } from '../oci/console-socket.ts'
 import { Playground } from '../oci/runtime.ts'
 
-/** Counts in its memory, says in a file of the host how far it is, and ends with a status of its own when told to. */
-const COUNTING =
-  'i=0; while [ ! -e /out/stop ]; do i=$((i+1)); echo $i >/out/new; mv /out/new /out/count; sleep 0.1; done; echo counted; exit 7'
+/**
+ * Counts in its memory, says in a file of the host how far it is, and ends with a status of its own when told to. While
+ * it is held it has no file open: criu restores an open file only where it is as it was.
+ */
+const COUNTING = `i=0
+while [ ! -e /out/stop ]; do
+  i=$((i+1)); echo $i >/out/new; mv /out/new /out/count
+  if [ -e /out/hold ]; then mkdir /out/held; while [ -e /out/hold ]; do sleep 0.1; done; fi
+  sleep 0.1
+done
+echo counted; exit 7`
 
 class Counter {
   readonly ground: Playground
@@ -20,7 +36,7 @@ class Counter {
   constructor(t: TestContext, edit: (spec: RuntimeSpec) => void = () => undefined) {
     this.ground = new Playground(t)
     this.images = join(this.ground.directory, 'images')
-    execFileSync('ln', ['-s', 'busybox', join(this.ground.bundle, 'rootfs/bin/mv')])
+    for (const name of ['mkdir', 'mv']) symlinkSync('busybox', join(this.ground.bundle, 'rootfs/bin', name))
     this.ground.configure(['sh', '-c', COUNTING], spec => {
       spec.mounts!.push({ destination: '/out', type: 'bind', source: this.ground.directory, options: ['bind', 'rw'] })
       spec.linux!.resources = { ...spec.linux!.resources, pids: { limit: 33 } }
@@ -47,13 +63,29 @@ class Counter {
     }
     assert.fail(`it did not count to ${goal} within 60 s`)
   }
+
+  /** Returns when it counts no more. */
+  async hold(): Promise<void> {
+    mkdirSync(join(this.ground.directory, 'hold'))
+    for (let attempt = 0; attempt < 1200; attempt++) {
+      if (existsSync(join(this.ground.directory, 'held'))) return
+      await sleep(50)
+    }
+    assert.fail('it counted on for 60 s')
+  }
+
+  release(): void {
+    for (const name of ['held', 'hold']) rmdirSync(join(this.ground.directory, name))
+  }
 }
 
 test('a container is checkpointed, gone, and goes on where it was when it is restored', async t => {
   const counter = new Counter(t)
   const { ground, images } = counter
   const id = await counter.start()
+  await counter.hold()
   await ground.succeed(['checkpoint', '--image-path', images, id])
+  counter.release()
   const reached = counter.count
   assert.equal((await ground.call(['state', id])).status, 1)
 
@@ -79,16 +111,20 @@ test('--pre-dump and --leave-running let it run; what follows names its parent, 
   const id = await counter.start()
   const earlier = join(ground.directory, 'earlier')
   await ground.succeed(['checkpoint', '--pre-dump', '--image-path', earlier, id])
+  await counter.reach(counter.count + 2)
+  await counter.hold()
   assert.equal((await ground.state(id)).status, 'running')
   const flags = ['--parent-path', '../earlier', '--image-path', images, '--work-path', ground.directory]
   await ground.succeed(['checkpoint', '--leave-running', ...flags, id])
   assert.ok(existsSync(join(images, 'parent')) && existsSync(join(ground.directory, 'dump.log')))
   const reached = counter.count
+  counter.release()
   await counter.reach(reached + 2)
   await ground.succeed(['delete', '--force', id])
 
   // In the foreground, under another name, with streams of its own and a root file system that has run nothing yet.
-  execFileSync('rmdir', [join(ground.bundle, 'rootfs/out')])
+  rmdirSync(join(ground.bundle, 'rootfs/out'))
+  writeFileSync(join(ground.directory, 'count'), '0\n')
   const restored = ground.call(['restore', '--image-path', images, '-b', ground.bundle, ground.newId()])
   await counter.reach(reached + 3)
   writeFileSync(join(ground.directory, 'stop'), '')
