@@ -13,6 +13,7 @@ import { fuzzSteps, nativeTestSteps, runSteps, staticSteps } from './runner/comm
 import { runKernelTests } from './runner/kernel.ts'
 import { runNodeTests } from './runner/node-tests.ts'
 import { printSummary, type Result } from './runner/result.ts'
+import { withSecondTry } from './runner/second-try.ts'
 
 const root = join(import.meta.dirname, '..')
 const kernelFolders = ['integration', 'security', 'conformance']
@@ -64,7 +65,7 @@ const outcome =
   what === 'check'
     ? await check()
     : what === 'all'
-      ? [...(await check()), ...(await runKernelTests(testFiles(kernelFolders)))]
+      ? [...(await check()), ...(await withSecondTry(testFiles(kernelFolders)))]
       : await runFiles(positionals.map(file => join(root, file)))
 
 if (results !== undefined) writeFileSync(results, JSON.stringify(outcome))

@@ -9,6 +9,8 @@ export interface Result {
   /** Why it failed, or why it could not run. */
   reason?: string
   milliseconds: number
+  /** It failed, and passed when it was run once more. */
+  secondTry?: true
 }
 
 const root = `${import.meta.dirname}/../..`
@@ -31,13 +33,18 @@ export function printGroup(group: string, results: readonly Result[], millisecon
   for (const { name, reason } of failed) console.log(`    FAIL  ${name}\n${indent(reason ?? 'no reason given')}`)
 }
 
-/** The end of a run: what could not run, what failed, and the counts on the closing line. True when nothing failed. */
+/** The end of a run: what could not run, what passed late, what failed, and the counts on the closing line. True when nothing failed. */
 export function printSummary(results: readonly Result[], milliseconds: number): boolean {
   const skipped = results.filter(result => result.status === 'skipped')
   const failed = results.filter(result => result.status === 'failed')
   if (skipped.length > 0) {
     console.log('\nCOULD NOT RUN HERE:')
     for (const { group, name, reason } of skipped) console.log(`  ${group}: ${name}: ${reason ?? 'no reason given'}`)
+  }
+  const late = results.filter(({ secondTry }) => secondTry)
+  if (late.length > 0) {
+    console.log('\nPASSED ONLY WHEN RUN AGAIN (above is why they failed):')
+    for (const { group, name } of late) console.log(`  ${group}: ${name}`)
   }
   if (failed.length > 0) {
     console.log('\nFAILED:')
