@@ -67,6 +67,7 @@ static int perform(struct init *init, const struct plan_record *r) {
   case PLAN_BARRIER: return init_barrier(init, &r->barrier);
   case PLAN_RUN_HOOK: return init_run_hook(init, &r->run_hook);
   case PLAN_WAIT_FOR_START: return init_wait_for_start(init, &r->wait_for_start);
+  case PLAN_ANNOUNCE: return init_announce(init);
   case PLAN_SET_USER: return init_set_user(init, &r->set_user);
   case PLAN_SET_BOUNDING_CAPABILITIES: return init_set_bounding_capabilities(init, &r->set_bounding_capabilities);
   case PLAN_SET_CAPABILITIES: return init_set_capabilities(init, &r->set_capabilities);

@@ -89,5 +89,6 @@ int init_exec(struct init *init, const struct plan_exec *op);
 int init_barrier(struct init *init, const struct plan_barrier *op);
 int init_run_hook(struct init *init, const struct plan_run_hook *op);
 int init_wait_for_start(struct init *init, const struct plan_wait_for_start *op);
+int init_announce(struct init *init);
 
 #endif

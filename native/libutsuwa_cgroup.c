@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 #include "sys.h"
 #include "text.h"
@@ -59,6 +60,17 @@ static int refuse_populated(struct cgroup *cgroup, int directory, const char *pa
   return -EBUSY;
 }
 
+/*
+ * Of several callers that create containers in one cgroup at once, only the first finds nobody in it: the lock holds
+ * until its descriptor is closed, when the clone is in the cgroup, or the caller gone.
+ */
+static int take_alone(struct cgroup *cgroup, int directory, const char *path) {
+  long result;
+  do result = sys2(__NR_flock, directory, LOCK_EX);
+  while (result == -EINTR);
+  return result < 0 ? (int)result : refuse_populated(cgroup, directory, path);
+}
+
 static int create_cgroup(struct cgroup *cgroup, const struct plan_create_cgroup *op) {
   char path[PATH_MAX];
   if (text_copy(path, sizeof path, op->path) < 0) return -ENAMETOOLONG;
@@ -85,8 +97,8 @@ static int create_cgroup(struct cgroup *cgroup, const struct plan_create_cgroup 
     if (next < 0) return next;
     sys_close(dir);
     dir = next;
+    if (last && op->processes == PLAN_PROCESSES_REFUSE && (result = take_alone(cgroup, dir, path)) < 0) return result;
     if (last && made == 0) cgroup->result->cgroup_created = 1;
-    if (last && made != 0 && op->processes == PLAN_PROCESSES_REFUSE && (result = refuse_populated(cgroup, dir, path)) < 0) return result;
     *end = saved;
     at = end;
   }

@@ -1,7 +1,7 @@
 /**
  * What the launcher and native init say to each other, from the clone to the exec.
  *
- *     init → launcher   forked, barrier, ready, seccomp_listener, failed      (native/report.h)
+ *     init → launcher   forked, barrier, ready, executing, seccomp_listener, failed      (native/report.h)
  *     launcher → init   the answer to a barrier, the start
  *
  * The socket ends when init executes the container's command, or dies.
@@ -47,6 +47,7 @@ export class InitConversation {
   readonly #operations: readonly Operation[]
   readonly #socket: number
   #open = true
+  #announced = false
   #ended = false
   #exit: Promise<ProcessExit> | undefined
 
@@ -90,6 +91,7 @@ export class InitConversation {
     const report = await this.#next(onSeccompListener)
     this.close()
     if (report !== undefined) throw this.#failure(report)
+    if (!this.#announced) throw killedBeforeExec()
   }
 
   /** SIGKILL; nothing happens when it has ended and was waited for. */
@@ -137,7 +139,8 @@ export class InitConversation {
       if (message === undefined) continue
       if (message.data.length === 0) return undefined
       const report = parseReport(message.data)
-      if (report.kind === 'forked') await this.#follow(message.fd!)
+      if (report.kind === 'executing') this.#announced = true
+      else if (report.kind === 'forked') await this.#follow(message.fd!)
       else if (report.kind === 'seccomp_listener') onSeccompListener?.(message.fd!, this.pid)
       else return report
     }
@@ -166,6 +169,11 @@ export class InitConversation {
   #endedSilently(): UtsuwaError {
     return new UtsuwaError('INIT_FAILED', 'init was killed before the container was ready')
   }
+}
+
+/** The socket has ended, and not by an exec. */
+export function killedBeforeExec(): UtsuwaError {
+  return new UtsuwaError('INIT_FAILED', 'init was killed before it could execute the command')
 }
 
 /** The PID in our own namespace: the one in init's message would be of another. */

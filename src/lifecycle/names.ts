@@ -22,19 +22,36 @@ export function takeName(runRoot: string, name: string, id: string): void {
     })
   const path = join(namesDirectory(runRoot), name)
   mkdirSync(dirname(path), { recursive: true, mode: 0o711 })
-  try {
-    symlinkSync(id, path)
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error
-    const holder = readlinkSync(path)
-    if (findRecord(containersDirectory(runRoot), holder) !== undefined)
+  while (!tryTake(path, id)) {
+    const holder = holderOf(path)
+    if (holder !== undefined && findRecord(containersDirectory(runRoot), holder) !== undefined)
       throw new UtsuwaError('CONTAINER_EXISTS', `the name is used by container ${holder.slice(0, 12)}`, {
         operation: `set name ${name}`,
         hint: `utsuwa rm ${name}, or take another name`,
       })
-    // Its container is gone, and whoever removed it was killed before it came to the name.
-    freeName(runRoot, name, holder)
+    // Its container is gone, and whoever removed it was killed before it came to the name, or frees it just now.
+    if (holder !== undefined) freeName(runRoot, name, holder)
+  }
+}
+
+/** False when somebody has the name. */
+function tryTake(path: string, id: string): boolean {
+  try {
     symlinkSync(id, path)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+/** Undefined when the name has been freed meanwhile. */
+function holderOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
   }
 }
 

@@ -1,10 +1,11 @@
 /** `start`: tells a created container's init to execute its command, from whichever process. */
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
-import { type InitReport, parseReport } from '../launch/conversation.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { type InitReport, killedBeforeExec, parseReport } from '../launch/conversation.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
+import { errnos } from '../util/errno.ts'
 import { runHooks } from './hooks.ts'
 import { openInit, signalInit } from './kill.ts'
 import { NotifyRelay } from './notify.ts'
@@ -70,9 +71,8 @@ async function relayReadiness(relay: NotifyRelay, record: ContainerRecord): Prom
 
 async function execute(stateRoot: string, record: ContainerRecord): Promise<void> {
   const { id } = record
-  const socket = sys.connect('seqpacket', join(containerDirectory(stateRoot, id), startSocketName))
+  const socket = tellToStart(join(containerDirectory(stateRoot, id), startSocketName))
   try {
-    sys.send(socket, Buffer.of(1))
     const report = await nextReport(socket, listener =>
       sendSeccompListener(readSpec(stateRoot, id), record, record.pid, listener),
     )
@@ -98,19 +98,51 @@ export async function runPoststartHooks(record: ContainerRecord): Promise<void> 
   }
 }
 
-/** Undefined when the socket ends: the command was executed. */
+/** @returns the socket that init reports over; @throws UtsuwaError INIT_FAILED when nobody is there any more */
+function tellToStart(path: string): number {
+  let socket: number | undefined
+  try {
+    socket = sys.connect('seqpacket', path)
+    sys.send(socket, Buffer.of(1))
+    return socket
+  } catch (error) {
+    if (socket !== undefined) closeSync(socket)
+    const errno = isUtsuwaError(error) ? error.errno : undefined
+    throw errno === errnos.ECONNREFUSED || errno === errnos.EPIPE || errno === errnos.ECONNRESET
+      ? killedBeforeExec()
+      : error
+  }
+}
+
+/**
+ * Undefined when the socket ends by the exec of the command.
+ * @throws UtsuwaError INIT_FAILED when it ends before
+ */
 async function nextReport(
   socket: number,
   onSeccompListener: (listenerFd: number) => void,
 ): Promise<InitReport | undefined> {
-  for (;;) {
+  for (let announced = false; ; ) {
     await waitReadable(socket)
-    const message = sys.receive(socket)
+    const message = receive(socket)
     if (message === undefined) continue
-    if (message.data.length === 0) return undefined
+    if (message.data.length === 0) {
+      if (announced) return undefined
+      throw killedBeforeExec()
+    }
     const report = parseReport(message.data)
-    if (report.kind !== 'seccomp_listener') return report
-    onSeccompListener(message.fd!)
+    if (report.kind === 'executing') announced = true
+    else if (report.kind === 'seccomp_listener') onSeccompListener(message.fd!)
+    else return report
+  }
+}
+
+/** An end with a word unread on the other side is a reset: init was killed before it accepted. */
+function receive(socket: number): ReturnType<typeof sys.receive> {
+  try {
+    return sys.receive(socket)
+  } catch (error) {
+    throw isUtsuwaError(error) && error.errno === errnos.ECONNRESET ? killedBeforeExec() : error
   }
 }
 

@@ -54,6 +54,7 @@ export function compileExec(input: CompileExecInput): CompiledPlan {
       { op: 'change_directory', path: process.cwd, pointer: '/process/cwd' },
       ...compileIdentity(process),
       compileLookup(process),
+      { op: 'announce', pointer: '' },
       ...compilePrivileges(process, spec.linux?.seccomp),
       { op: 'exec', args: process.args, env: process.env ?? [], preserveFds, pointer: '/process/args' },
     ],

@@ -116,6 +116,8 @@ export function compile(input: CompileInput): CompiledPlan {
       ...(spec.process === undefined ? [] : [compileLookup(spec.process)]),
       { op: 'wait_for_start', gateFd: input.gate === 'socket' ? fd('gate') : -1, pointer: '' },
       ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
+      // While nothing is filtered: a seccomp program may refuse to send.
+      { op: 'announce', pointer: '' },
       ...compilePrivileges(process, spec.linux?.seccomp),
       {
         op: 'exec',

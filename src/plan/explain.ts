@@ -83,6 +83,7 @@ const describers: Describers = {
   barrier: ({ name }) => `wait for the launcher at barrier ${name}`,
   run_hook: ({ path }) => `run hook ${path}`,
   wait_for_start: () => 'wait for start',
+  announce: () => 'announce the command',
   set_user: ({ uid, gid, groups }) => `set user ${uid}:${gid}${groupList(groups)}`,
   set_bounding_capabilities: ({ bounding }) => `set bounding capabilities ${describeCapabilities(BigInt(bounding))}`,
   set_capabilities: ({ permitted }) => `set capabilities ${describeCapabilities(BigInt(permitted))}`,

@@ -20,7 +20,7 @@ const insideProc = choice('inside_proc', ['refuse', 'allow'])
 const namespaceKind = choice('namespace_kind', ['user', 'cgroup', 'ipc', 'uts', 'network', 'pid', 'time', 'mount'])
 
 /** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail text. */
-export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'seccomp_listener'])
+export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'executing', 'seccomp_listener'])
 
 export const planVocabulary = {
   name: 'plan',
@@ -168,6 +168,8 @@ export const planVocabulary = {
     /** Ready: all but what follows is done. The start comes over the first connection to the listening socket `gateFd`,
      *  or, where that is −1, over the report socket. */
     wait_for_start: { gateFd: 'i32' },
+    /** Tells whoever started it that the command is next: a socket that ends before was not ended by an exec. */
+    announce: {},
     /** setgroups(2), setgid(2), setuid(2), umask(2); capabilities are kept for set_capabilities. `groups`: u32[]. */
     set_user: { uid: 'u32', gid: 'u32', groups: 'bytes', umask: 'u32' },
     /** Drops the bounding set. Before the user changes: PR_CAPBSET_DROP wants CAP_SETPCAP. */

@@ -55,6 +55,7 @@ async function launch(native: ForeignFunctions, plan: CompiledPlan): Promise<num
     const first = await nextReport(native, report)
     assert.equal(first?.kind, 'ready', JSON.stringify(first))
     assert.equal(native.send(report, Buffer.of(1), -1), 0)
+    assert.equal((await nextReport(native, report))?.kind, 'executing')
     assert.equal(await nextReport(native, report), undefined, 'the end of the socket says that the command runs')
     return await reap(native, result.readInt32LE(layout.pidfd))
   } finally {

@@ -145,3 +145,22 @@ test('an id map that the kernel refuses is an error, and nobody waits for it', a
   })
   assertFailed(await ground.call(['run', '-b', ground.bundle, ground.newId()]), isOurs ? /write uid_map .*EINVAL/ : /./)
 })
+
+test('start finds init killed, while it waits and while a hook runs: an error each time', async t => {
+  const ground = new Playground(t)
+  ground.configure(['true'])
+  const waiting = await ground.create()
+  process.kill((await ground.state(waiting)).pid, 'SIGKILL')
+  assertFailed(await ground.call(['start', waiting]), /stopped|init was killed/)
+
+  ground.configure(['true'], spec => {
+    spec.hooks = { startContainer: [{ path: '/bin/sh', args: ['sh', '-c', ': >/tmp/hooked; sleep 1000'] }] }
+    spec.root!.readonly = false
+  })
+  const hooked = await ground.create()
+  const { pid } = await ground.state(hooked)
+  const start = ground.call(['start', hooked])
+  await ground.waitForFile('rootfs/tmp/hooked')
+  process.kill(pid, 'SIGKILL')
+  assertFailed(await start, isOurs ? /init was killed before it could execute the command/ : /./)
+})

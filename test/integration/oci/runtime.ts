@@ -124,6 +124,15 @@ export class Playground {
     throw new Error(`container ${id} did not become ${status}`)
   }
 
+  /** Waits, for at most 30 s, until a file is in the bundle. */
+  async waitForFile(path: string): Promise<void> {
+    for (let attempt = 0; attempt < 600; attempt++) {
+      if (existsSync(join(this.bundle, path))) return
+      await sleep(50)
+    }
+    throw new Error(`${path} did not appear in the bundle`)
+  }
+
   async #cleanUp(): Promise<void> {
     for (const id of this.#ids) if (existsSync(join(this.stateRoot, id))) await this.call(['delete', '--force', id])
     rmSync(this.directory, { recursive: true, force: true })

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { isUtsuwaError, type UtsuwaErrorCode } from '../../../src/errors.ts'
 import {
   containersDirectory,
@@ -63,4 +66,29 @@ test('a container is found by name, id, or the beginning of its id; a name goes 
   assert.throws(() => resolveContainer(root.path, 'ab'), withCode('INVALID_ARGUMENT'))
   assert.throws(() => resolveContainer(root.path, 'x'), withCode('CONTAINER_NOT_FOUND'))
   assert.throws(() => resolveContainer(root.path, ''), isUtsuwaError)
+})
+
+test('a name that is freed and taken by others meanwhile is taken or refused, never an error of the file system', async () => {
+  using root = temporaryDirectory()
+  const directory = namesDirectory(root.path)
+  takeName(root.path, 'web', 'gone')
+  // Frees and takes the name as fast as it can, as other commands do.
+  const script = `const { rmSync, symlinkSync } = require('node:fs')
+    const end = Date.now() + 500
+    while (Date.now() < end) {
+      rmSync('${directory}/web', { force: true })
+      try { symlinkSync('gone', '${directory}/web') } catch {}
+    }`
+  const other = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
+  const ended = once(other, 'exit')
+  let running = true
+  void ended.then(() => {
+    running = false
+  })
+  for (let round = 0; running; round++) {
+    takeName(root.path, 'web', `mine-${round}`)
+    freeName(root.path, 'web', `mine-${round}`)
+    if (round % 50 === 0) await setImmediate()
+  }
+  await ended
 })

@@ -54,6 +54,7 @@ test('the order in which a container comes to life', () => {
     'find_executable',
     'wait_for_start',
     'run_hook',
+    'announce',
     'set_capabilities',
     'set_no_new_privs',
     'load_seccomp',

@@ -63,10 +63,10 @@ test('with no_new_privs the filter is loaded last; without, while CAP_SYS_ADMIN 
     minimalSpec({ process: { noNewPrivileges }, linux: { namespaces: [{ type: 'mount' }], seccomp } })
   const last = (noNewPrivileges: boolean) => {
     const operations = names(planOf(spec(noNewPrivileges)).init)
-    return operations.slice(operations.indexOf('wait_for_start'))
+    return operations.slice(operations.indexOf('announce') + 1)
   }
-  assert.deepEqual(last(true), ['wait_for_start', 'set_capabilities', 'set_no_new_privs', 'load_seccomp', 'exec'])
-  assert.deepEqual(last(false), ['wait_for_start', 'load_seccomp', 'set_capabilities', 'exec'])
+  assert.deepEqual(last(true), ['set_capabilities', 'set_no_new_privs', 'load_seccomp', 'exec'])
+  assert.deepEqual(last(false), ['load_seccomp', 'set_capabilities', 'exec'])
 })
 
 test('the bounding set goes before the user, who may not have CAP_SETPCAP', () => {
