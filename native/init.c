@@ -135,6 +135,8 @@ int main(int argc, char **argv) {
   init.plan_fd = (int)strtol(argv[1], NULL, 10);
   init.host_uts = strtoull(argv[2], NULL, 10);
   int result = run(&init);
-  if (init.report_fd >= 0) report_send(init.report_fd, PLAN_REPORT_FAILED, init.index, -result, init.detail, -1);
+  if (init.report_fd < 0) return 1;
+  report_send(init.report_fd, PLAN_REPORT_FAILED, init.index, -result, init.detail, -1);
+  if (init.exec_failed) init_describe_executable(&init);
   return 1;
 }

@@ -24,6 +24,7 @@ struct init {
   const uint8_t *hook_state; /* the container's states, as hooks read them on stdin: see state_file */
   size_t hook_state_size;
   char executable[PATH_MAX];
+  bool exec_failed;
   char detail[REPORT_DETAIL_MAX];
 };
 
@@ -84,6 +85,10 @@ int init_set_exec_label(struct init *init, const struct plan_set_exec_label *op)
 int init_set_no_new_privs(struct init *init);
 int init_load_seccomp(struct init *init, const struct plan_load_seccomp *op);
 int init_exec(struct init *init, const struct plan_exec *op);
+int init_check_executable(const char *path); /* 0 when this process may execute it, a regular file */
+
+/* init_describe.c: why a command was not executed */
+void init_describe_executable(struct init *init);
 
 /* init_wait.c: the parent's turns, and the hooks that run between them */
 int init_barrier(struct init *init, const struct plan_barrier *op);

@@ -47,8 +47,7 @@ int init_change_directory(struct init *init, const struct plan_change_directory 
   return -ENOENT;
 }
 
-/* 0 when `path` is a regular file that this process may execute. */
-static int check_executable(const char *path) {
+int init_check_executable(const char *path) {
   struct stat info;
   if (stat(path, &info) < 0) return -errno;
   if (S_ISDIR(info.st_mode)) return -EISDIR;
@@ -60,7 +59,7 @@ static int check_executable(const char *path) {
 int init_find_executable(struct init *init, const struct plan_find_executable *op) {
   if (strchr(op->file, '/') != NULL) {
     int result = text_copy(init->executable, sizeof init->executable, op->file);
-    return result < 0 ? result : check_executable(op->file);
+    return result < 0 ? result : init_check_executable(op->file);
   }
   int failure = -ENOENT;
   for (const char *at = op->search_path;; at++) {
@@ -68,7 +67,7 @@ int init_find_executable(struct init *init, const struct plan_find_executable *o
     /* An empty element means the working directory, as execvp(3) has it. */
     int written = snprintf(init->executable, sizeof init->executable, "%.*s%s%s", (int)length, at, length == 0 ? "./" : "/", op->file);
     if (written > 0 && (size_t)written < sizeof init->executable) {
-      int result = check_executable(init->executable);
+      int result = init_check_executable(init->executable);
       if (result == 0) return 0;
       if (result == -EACCES) failure = result;
     }
@@ -191,5 +190,7 @@ int init_exec(struct init *init, const struct plan_exec *op) {
   result = (int)sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&none), 0, sizeof none);
   if (result < 0) return result;
   init_set_detail(init, init->executable);
-  return (int)sys3(__NR_execve, SYS_PTR(init->executable), SYS_PTR(args), SYS_PTR(env));
+  result = (int)sys3(__NR_execve, SYS_PTR(init->executable), SYS_PTR(args), SYS_PTR(env));
+  init->exec_failed = true;
+  return result;
 }

@@ -5,7 +5,7 @@
 
 #include "sys.h"
 
-#define PARTS_MAX 2
+#define PARTS_MAX 3
 
 int socket_send(int socket, const struct wire_bytes *parts, size_t count, int fd) {
   struct iovec vector[PARTS_MAX];
@@ -30,16 +30,20 @@ int socket_send(int socket, const struct wire_bytes *parts, size_t count, int fd
   return result < 0 ? (int)result : 0;
 }
 
-int report_send(int socket, enum plan_report kind, uint32_t index, int error, const char *detail, int fd) {
+int report_send_bytes(int socket, enum plan_report kind, uint32_t index, int error, const struct wire_bytes *detail,
+                      size_t count, int fd) {
   const struct {
     uint32_t kind, index;
     int32_t error;
   } head = {kind, index, error};
-  const struct wire_bytes parts[] = {
-      {(const uint8_t *)&head, sizeof head},
-      {(const uint8_t *)detail, (uint32_t)strnlen(detail, REPORT_DETAIL_MAX)},
-  };
-  return socket_send(socket, parts, 2, fd);
+  struct wire_bytes parts[PARTS_MAX] = {{(const uint8_t *)&head, sizeof head}};
+  for (size_t i = 0; i < count && i + 1 < PARTS_MAX; i++) parts[i + 1] = detail[i];
+  return socket_send(socket, parts, count + 1, fd);
+}
+
+int report_send(int socket, enum plan_report kind, uint32_t index, int error, const char *detail, int fd) {
+  const struct wire_bytes text = {(const uint8_t *)detail, (uint32_t)strnlen(detail, REPORT_DETAIL_MAX)};
+  return report_send_bytes(socket, kind, index, error, &text, 1, fd);
 }
 
 ssize_t report_receive(int socket, void *buffer, size_t size) { return sys_read(socket, buffer, size); }

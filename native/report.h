@@ -17,6 +17,10 @@
 /* Sends a report; `fd` ≥ 0 travels with it (SCM_RIGHTS). 0 or a negative errno; EPIPE when the parent is gone. */
 int report_send(int socket, enum plan_report kind, uint32_t index, int error, const char *detail, int fd);
 
+/* The same with a detail that is bytes, in at most two parts. */
+int report_send_bytes(int socket, enum plan_report kind, uint32_t index, int error, const struct wire_bytes *detail,
+                      size_t count, int fd);
+
 /* Sends bytes and, where `fd` ≥ 0, a descriptor over any Unix socket. 0 or a negative errno. */
 int socket_send(int socket, const struct wire_bytes *parts, size_t count, int fd);
 

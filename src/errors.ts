@@ -48,6 +48,21 @@ export type UtsuwaErrorCode =
   | 'ABORTED' // an AbortSignal fired
   | 'TIMEOUT'
 
+/** Why a command could not be executed, for COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE. */
+export type CommandFailure =
+  // COMMAND_NOT_FOUND
+  | 'not_in_path' // a name without a slash that is in no directory of PATH
+  | 'missing_file'
+  | 'missing_interpreter' // what the #! line names is not there
+  | 'crlf' // the #! line ends in a carriage return, which the kernel takes for a part of the name
+  | 'missing_loader' // the dynamic loader of an ELF file is not there: often glibc's, in an image with musl
+  // COMMAND_NOT_EXECUTABLE
+  | 'not_executable' // no permission, for this user
+  | 'directory'
+  | 'interpreter_not_executable'
+  | 'wrong_architecture'
+  | 'not_a_program' // neither an ELF file that the kernel executes nor a text with a #! line
+
 export interface UtsuwaErrorDetails {
   /** What was being done, lower case, starting with a verb: `mount proc at /proc`. */
   operation?: string
@@ -57,6 +72,8 @@ export interface UtsuwaErrorDetails {
   errno?: number
   /** JSON pointer (RFC 6901) into the runtime spec that asked for the operation. */
   configPointer?: string
+  /** Why a command could not be executed, where that is known. */
+  failure?: CommandFailure
   /** What a person can type or change to get further. One line. */
   hint?: string
   cause?: unknown
@@ -69,6 +86,7 @@ export class UtsuwaError extends Error {
   readonly path: string | undefined
   readonly errno: number | undefined
   readonly configPointer: string | undefined
+  readonly failure: CommandFailure | undefined
   readonly hint: string | undefined
 
   /**
@@ -81,6 +99,7 @@ export class UtsuwaError extends Error {
     this.path = details.path
     this.errno = details.errno
     this.configPointer = details.configPointer
+    this.failure = details.failure
     this.hint = details.hint
   }
 }

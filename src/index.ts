@@ -25,7 +25,7 @@ import type { Login, LoginOptions } from './registry/login.ts'
 import type { Descriptor } from './spec/image.ts'
 
 export type { ContainerOptions } from './config/options.ts'
-export { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
+export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
 export type { Input } from './image/input.ts'
 export type { HistoryEntry, ImageDetails, ImageLayer } from './image/inspect.ts'

@@ -1,7 +1,7 @@
 /**
  * What the launcher and native init say to each other, from the clone to the exec.
  *
- *     init → launcher   forked, barrier, ready, executing, seccomp_listener, failed      (native/report.h)
+ *     init → launcher   forked, barrier, ready, executing, seccomp_listener, failed, executable      (native/report.h)
  *     launcher → init   the answer to a barrier, the start
  *
  * The socket ends when init executes the container's command, or dies.
@@ -11,6 +11,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { type Operation, type OperationOf, reportKind } from '../plan/ops.ts'
 import { type Launched, type ProcessExit, sys } from '../sys/index.ts'
+import { type ExecutableFile, parseExecutable } from './executable.ts'
 import { operationError } from './failure.ts'
 import { waitReadable } from './readable.ts'
 
@@ -23,6 +24,8 @@ export interface InitReport {
   readonly index: number
   readonly errno: number
   readonly detail: string
+  /** The detail as it came, for what is no text. */
+  readonly bytes: Buffer
 }
 
 export function parseReport(data: Buffer): InitReport {
@@ -31,6 +34,7 @@ export function parseReport(data: Buffer): InitReport {
     index: data.readUInt32LE(4),
     errno: data.readInt32LE(8),
     detail: data.toString('utf8', REPORT_HEADER_SIZE),
+    bytes: data.subarray(REPORT_HEADER_SIZE),
   }
 }
 
@@ -89,8 +93,9 @@ export class InitConversation {
    */
   async executed(onSeccompListener: SeccompListenerHandler): Promise<void> {
     const report = await this.#next(onSeccompListener)
+    const files = report === undefined ? [] : await receiveExecutables(this.#socket)
     this.close()
-    if (report !== undefined) throw this.#failure(report)
+    if (report !== undefined) throw this.#failure(report, files)
     if (!this.#announced) throw killedBeforeExec()
   }
 
@@ -160,14 +165,26 @@ export class InitConversation {
     sys.send(this.#socket, answer)
   }
 
-  #failure({ index, errno, detail }: InitReport): UtsuwaError {
+  #failure({ index, errno, detail }: InitReport, files: readonly ExecutableFile[] = []): UtsuwaError {
     const operation = this.#operations[index]
     if (operation === undefined) return new UtsuwaError('INIT_FAILED', 'init could not read its plan', { errno })
-    return operationError(operation, errno, detail)
+    return operationError(operation, errno, detail, files)
   }
 
   #endedSilently(): UtsuwaError {
     return new UtsuwaError('INIT_FAILED', 'init was killed before the container was ready')
+  }
+}
+
+/** What init says after `failed`, up to its end: of a command that was not executed, what the kernel read of it. */
+export async function receiveExecutables(socket: number): Promise<ExecutableFile[]> {
+  for (const files: ExecutableFile[] = []; ; ) {
+    await waitReadable(socket)
+    const message = sys.receive(socket)
+    if (message === undefined) continue
+    if (message.data.length === 0) return files
+    const report = parseReport(message.data)
+    if (report.kind === 'executable') files.push(parseExecutable(report))
   }
 }
 

@@ -1,19 +1,26 @@
 /** From "operation 7 failed with errno 2" to an error that says what, where and why. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
+import { type CommandFailure, UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { Operation, OperationOf } from '../plan/ops.ts'
 import { errnos } from '../util/errno.ts'
+import { diagnose, type ExecutableFile } from './executable.ts'
 import { userNamespaceFix } from './user-namespace.ts'
 
 /**
  * @param errno positive
  * @param detail what C added: a path, an option, or the file system's own message
+ * @param files of `exec`: what the kernel read of the command and its interpreters
  */
-export function operationError(operation: Operation, errno: number, detail: string): UtsuwaError {
+export function operationError(
+  operation: Operation,
+  errno: number,
+  detail: string,
+  files: readonly ExecutableFile[] = [],
+): UtsuwaError {
   if (operation.op === 'find_executable') return lookupError(operation, errno)
-  if (operation.op === 'exec') return execError(operation, errno, detail)
+  if (operation.op === 'exec') return execError(operation.pointer, errno, detail, files)
   if (operation.op === 'run_hook') return hookError(operation, errno, detail)
   if (operation.op === 'create_cgroup') return cgroupError(operation, errno, detail)
   if (operation.op === 'write_id_map') return idMapError(operation, errno, detail)
@@ -64,31 +71,53 @@ function lookupError(operation: OperationOf<'find_executable'>, errno: number): 
   const { file } = operation
   const details = { operation: `exec: ${JSON.stringify(file)}`, path: file, ...pointerOf(operation) }
   if (errno === errnos.ENOENT && !file.includes('/'))
-    return new UtsuwaError('COMMAND_NOT_FOUND', 'executable file not found in $PATH', details)
+    return new UtsuwaError('COMMAND_NOT_FOUND', 'executable file not found in $PATH', {
+      ...details,
+      failure: 'not_in_path',
+    })
   if (errno === errnos.ENOENT || errno === errnos.ENOTDIR) {
     const reason = errno === errnos.ENOENT ? 'no such file or directory' : 'not a directory'
-    return new UtsuwaError('COMMAND_NOT_FOUND', `stat ${file}: ${reason}`, details)
+    return new UtsuwaError('COMMAND_NOT_FOUND', `stat ${file}: ${reason}`, { ...details, failure: 'missing_file' })
   }
-  if (errno === errnos.EACCES) return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied', details)
+  if (errno === errnos.EACCES)
+    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied', { ...details, failure: 'not_executable' })
   if (errno === errnos.EISDIR)
-    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied: is a directory', details)
+    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'permission denied: is a directory', {
+      ...details,
+      failure: 'directory',
+    })
   return new UtsuwaError('COMMAND_NOT_EXECUTABLE', undefined, { ...details, errno })
 }
 
-/** The file was found and may be executed, yet the kernel did not: its interpreter is missing, or it is no program. */
-function execError(operation: OperationOf<'exec'>, errno: number, path: string): UtsuwaError {
-  const details = { operation: `exec ${path}`, path, errno, ...pointerOf(operation) }
+/**
+ * The file was found, yet the kernel did not execute it.
+ * @param pointer of the operation
+ * @param path of the command in the container
+ */
+export function execError(pointer: string, errno: number, path: string, files: readonly ExecutableFile[]): UtsuwaError {
+  const diagnosis = diagnose(errno, files)
+  const details = { operation: `exec ${path}`, path, errno, ...(pointer === '' ? {} : { configPointer: pointer }) }
+  const { reason, ...known } = diagnosis ?? undiagnosed(errno)
+  return new UtsuwaError(isMissing(errno) ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', reason, {
+    ...details,
+    ...known,
+  })
+}
+
+function isMissing(errno: number): boolean {
+  return errno === errnos.ENOENT || errno === errnos.ENOTDIR
+}
+
+/** What the errno alone says, of a file that could not be looked at: it may be executed but not read, or has gone. */
+function undiagnosed(errno: number): { reason?: string; failure?: CommandFailure; hint?: string } {
+  if (errno === errnos.EACCES) return { failure: 'not_executable' }
   if (errno === errnos.ENOEXEC)
-    return new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'exec format error', {
-      ...details,
-      hint: 'the file is no program for this machine: another architecture, or a script without a #! line',
-    })
+    return { hint: 'the file is no program for this machine: another architecture, or a script without a #! line' }
   if (errno === errnos.ENOENT)
-    return new UtsuwaError('COMMAND_NOT_FOUND', 'no such file or directory', {
-      ...details,
+    return {
       hint: 'the file exists: its interpreter or ELF loader does not, or its first line ends in a carriage return',
-    })
-  return new UtsuwaError('COMMAND_NOT_EXECUTABLE', undefined, details)
+    }
+  return {}
 }
 
 function hookError(operation: OperationOf<'run_hook'>, errno: number, detail: string): UtsuwaError {

@@ -2,7 +2,9 @@
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { type InitReport, killedBeforeExec, parseReport } from '../launch/conversation.ts'
+import { type InitReport, killedBeforeExec, parseReport, receiveExecutables } from '../launch/conversation.ts'
+import type { ExecutableFile } from '../launch/executable.ts'
+import { execError } from '../launch/failure.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
@@ -76,7 +78,7 @@ async function execute(stateRoot: string, record: ContainerRecord): Promise<void
     const report = await nextReport(socket, listener =>
       sendSeccompListener(readSpec(stateRoot, id), record, record.pid, listener),
     )
-    if (report !== undefined) throw startError(record, report)
+    if (report !== undefined) throw startError(record, report, await receiveExecutables(socket))
   } finally {
     closeSync(socket)
   }
@@ -158,8 +160,13 @@ function refuseUnlessCreated(stateRoot: string, record: ContainerRecord): void {
   throw new UtsuwaError('CONTAINER_STATE', reason, { operation: `start container ${record.id}` })
 }
 
-function startError({ startOperations }: ContainerRecord, { index, errno, detail }: InitReport): UtsuwaError {
+function startError(
+  { startOperations }: ContainerRecord,
+  { index, errno, detail }: InitReport,
+  files: readonly ExecutableFile[],
+): UtsuwaError {
   const failed = startOperations.find(operation => operation.index === index)
+  if (files.length > 0) return execError(failed?.pointer ?? '', errno, detail, files)
   return new UtsuwaError('KERNEL_OPERATION_FAILED', detail || undefined, {
     operation: failed?.operation ?? 'start container',
     errno,

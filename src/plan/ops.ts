@@ -19,8 +19,16 @@ const insideProc = choice('inside_proc', ['refuse', 'allow'])
 /** namespaces(7), named as in config.json. */
 const namespaceKind = choice('namespace_kind', ['user', 'cgroup', 'ipc', 'uts', 'network', 'pid', 'time', 'mount'])
 
-/** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail text. */
-export const reportKind = choice('report', ['failed', 'forked', 'barrier', 'ready', 'executing', 'seccomp_listener'])
+/** What init tells its parent over the report socket: u32 kind, u32 index of the operation, i32 errno, detail. */
+export const reportKind = choice('report', [
+  'failed',
+  'forked',
+  'barrier',
+  'ready',
+  'executing',
+  'seccomp_listener',
+  'executable',
+])
 
 export const planVocabulary = {
   name: 'plan',

@@ -164,3 +164,13 @@ test('start finds init killed, while it waits and while a hook runs: an error ea
   process.kill(pid, 'SIGKILL')
   assertFailed(await start, isOurs ? /init was killed before it could execute the command/ : /./)
 })
+
+test('a command that is found and cannot be executed: start says why', {
+  skip: !isOurs && 'texts of utsuwa',
+}, async t => {
+  const ground = new Playground(t)
+  writeFileSync(join(ground.bundle, 'rootfs/bin/crlf'), '#!/bin/sh\r\n', { mode: 0o755 })
+  ground.configure(['/bin/crlf'])
+  const id = await ground.create()
+  assertFailed(await ground.call(['start', id]), /exec \/bin\/crlf: .*carriage return.*no such file or directory/)
+})
