@@ -17,16 +17,8 @@ import { removeManaged } from './remove.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { refuseWithoutProcess, runPoststartHooks } from './start.ts'
 import type { Streams } from './stdio.ts'
+import { type Marks, phasesOf, timelineOf } from './timeline.ts'
 import { type CpuTimeoutOptions, Timeouts } from './timeouts.ts'
-
-/** Times on the monotonic clock in milliseconds, where one phase ends and the next begins. */
-export interface Marks {
-  begin: number
-  prepared: number
-  created: number
-  starting: number
-  started: number
-}
 
 export interface ContainerContext {
   readonly spec: RuntimeSpec
@@ -184,14 +176,18 @@ export class Container implements AsyncDisposable {
   async #finish(): Promise<RunResult> {
     const { marks, options } = this.#context
     const exit = await this.#init.wait()
+    marks.ended = performance.now()
     // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
     this.stdin?.destroy()
     this.#stopWatching()
-    const outcome = outcomeOf(this.#record, exit, phasesOf(marks))
+    const outcome = outcomeOf(this.#record, exit)
     if (this.#record.managed?.removeOnExit) await this.delete()
     else if (!this.#deleted) await this.#keep(outcome)
+    marks.removed = performance.now()
+    const captured = await this.#streams.captured()
     throwIfAborted(options.signal)
-    return { ...outcome, timedOut: this.#timeouts?.expired, ...(await this.#streams.captured()) }
+    const timeline = timelineOf(marks)
+    return { ...outcome, timedOut: this.#timeouts?.expired, ...captured, phases: phasesOf(timeline), timeline }
   }
 
   /** The cgroup goes, the record learns how it ended, the root file system stays until the container is removed. */
@@ -201,15 +197,5 @@ export class Container implements AsyncDisposable {
     const finished = new Date().toISOString()
     const exit = { exitCode, oom: oom !== undefined, finished }
     container.write({ ...this.#record, managed: { ...this.#record.managed!, exit } })
-  }
-}
-
-function phasesOf({ begin, prepared, created, starting, started }: Marks): RunResult['phases'] {
-  const microseconds = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 1000))
-  return {
-    prepare: microseconds(begin, prepared),
-    create: microseconds(prepared, created),
-    start: microseconds(starting, started),
-    run: microseconds(started, performance.now()),
   }
 }

@@ -21,6 +21,9 @@ const GO_ON = Buffer.of(1)
 export interface Created {
   readonly record: ContainerRecord
   readonly init: InitConversation
+  /** On the clock of `performance.now()`: the launch begins, init waits for the start. */
+  readonly launching: number
+  readonly ready: number
 }
 
 /**
@@ -46,6 +49,7 @@ async function launchInto(
 ): Promise<Created> {
   using trees = openIdMappedTrees(options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
+  const launching = performance.now()
   let init: InitConversation
   try {
     init = launch({
@@ -74,9 +78,10 @@ async function launchInto(
     await init.ready(({ name }) =>
       name === 'cgroup' ? enter(plan.scope!) : runHooksBeforePivot(withProcess(record, init.pid), options.spec),
     )
+    const ready = performance.now()
     const created: ContainerRecord = { ...withProcess(record, init.pid), phase: 'created' }
     container.write(created)
-    return { record: created, init }
+    return { record: created, init, launching, ready }
   } catch (error) {
     await init.abort()
     if (ownsCgroup) await removeCgroupOf(record)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { throwIfAborted } from './aborted.ts'
-import { Container, type Marks } from './container.ts'
+import { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
 import { containersDirectory, takeName } from './names.ts'
@@ -14,6 +14,7 @@ import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from
 import { removeManaged } from './remove.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { openStdio, type StdioOptions } from './stdio.ts'
+import { fromMonotonic, type Marks, noMarks } from './timeline.ts'
 import { type CpuTimeoutOptions, checkTimeouts } from './timeouts.ts'
 
 export interface CreateOptions extends ContainerSource, ContainerOptions, Roots, StdioOptions, CpuTimeoutOptions {
@@ -37,7 +38,7 @@ export async function create(options: CreateOptions): Promise<Container> {
   const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT, signal } = options
   throwIfAborted(signal)
   checkTimeouts(options)
-  const marks: Marks = { begin: performance.now(), prepared: 0, created: 0, starting: 0, started: 0 }
+  const marks: Marks = { ...noMarks, begin: performance.now() }
   const id = randomBytes(32).toString('hex')
   const stateRoot = containersDirectory(runRoot)
   const managed = describe(options, storeRoot)
@@ -79,7 +80,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
   using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
   marks.prepared = performance.now()
-  const { record, init } = await createContainer({
+  const { record, init, launching, ready } = await createContainer({
     stateRoot,
     id,
     spec: prepared.spec,
@@ -95,7 +96,10 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     streams.abandon()
     throw error
   })
-  marks.created = performance.now()
+  const { cgroupReadyNs, executedNs } = init.launched
+  Object.assign(marks, { launching, ready, created: performance.now() } satisfies Partial<Marks>)
+  marks.cgroupReady = fromMonotonic(cgroupReadyNs)
+  marks.initExecuted = fromMonotonic(executedNs)
   return new Container(record, init, streams, {
     spec: prepared.spec,
     stateRoot,

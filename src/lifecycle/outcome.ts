@@ -6,6 +6,7 @@ import type { ProcessExit } from '../sys/index.ts'
 import type { CapturedText } from './capture.ts'
 import { exitStatus } from './exit-status.ts'
 import type { ContainerRecord } from './record.ts'
+import type { Phases, Span } from './timeline.ts'
 import type { TimedOut } from './timeouts.ts'
 
 export interface OomKill {
@@ -22,21 +23,12 @@ export interface Usage {
   /** Highest use of memory, kernel memory included; undefined without the controller or before Linux 5.19. */
   readonly memoryPeakBytes: number | undefined
   readonly pidsPeak: number | undefined
+  /** Bytes of block devices, of all of them together; undefined without the controller. */
+  readonly ioReadBytes: number | undefined
+  readonly ioWrittenBytes: number | undefined
   /** Periods in which cpu.max held the container back, and for how long. */
   readonly cpuThrottledPeriods: number | undefined
   readonly cpuThrottledMicroseconds: number | undefined
-}
-
-/** Microseconds that each phase of a run took. */
-export interface Phases {
-  /** Image or bundle to runtime spec, snapshot and root file system. */
-  readonly prepare: number
-  /** The cgroup, its limits, the clone, and everything init does before the start. */
-  readonly create: number
-  /** From the word to start to the exec of the command. */
-  readonly start: number
-  /** From the exec to the end. */
-  readonly run: number
 }
 
 /** How the first process ended. */
@@ -48,23 +40,24 @@ export interface Outcome {
   /** Undefined when the kernel killed no process for lack of memory. */
   readonly oom: OomKill | undefined
   readonly usage: Usage
-  readonly phases: Phases
 }
 
 export interface RunResult extends Outcome, CapturedText {
   /** Undefined when it ended before its timeouts. */
   readonly timedOut: TimedOut | undefined
+  readonly phases: Phases
+  /** The phases with their times, in the order in which they began; see `chromeTrace`. */
+  readonly timeline: readonly Span[]
 }
 
 /** To be called after the end and before the cgroup is removed. */
-export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit, phases: Phases): Outcome {
+export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit): Outcome {
   const stats = cgroup === undefined ? undefined : readCgroupStats(join(cgroup.mount, cgroup.path))
   return {
     exitCode: exitStatus(exit),
     signal: exit.signal === undefined ? undefined : signalName(exit.signal),
     oom: oomOf(stats),
     usage: usageOf(stats, exit),
-    phases,
   }
 }
 
@@ -81,9 +74,15 @@ function usageOf(stats: CgroupStats | undefined, exit: ProcessExit): Usage {
     cpuSystemMicroseconds: stats?.cpu?.systemUsec ?? exit.systemMicroseconds,
     memoryPeakBytes: stats?.memory?.peakBytes,
     pidsPeak: stats?.pids?.peak,
+    ioReadBytes: sum(stats?.io?.map(device => device.readBytes)),
+    ioWrittenBytes: sum(stats?.io?.map(device => device.writtenBytes)),
     cpuThrottledPeriods: stats?.cpu?.throttledPeriods,
     cpuThrottledMicroseconds: stats?.cpu?.throttledUsec,
   }
+}
+
+function sum(numbers: readonly number[] | undefined): number | undefined {
+  return numbers?.reduce((total, each) => total + each, 0)
 }
 
 export function signalName(number: number): string {

@@ -1,5 +1,13 @@
 import { type Command, Option } from 'commander'
-import { type Container, type CreateOptions, create, isUtsuwaError, type Roots, UtsuwaError } from '../../index.ts'
+import {
+  type Container,
+  type CreateOptions,
+  create,
+  isUtsuwaError,
+  type Roots,
+  type RunResult,
+  UtsuwaError,
+} from '../../index.ts'
 import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
 import { describeOom } from '../oom.ts'
 import { rootsOf } from '../roots.ts'
@@ -13,6 +21,8 @@ interface RunFlags extends ContainerFlags {
   readonly pull: 'missing' | 'always' | 'never'
   readonly rm?: boolean
   readonly rootfs?: boolean
+  readonly timeline?: boolean
+  readonly trace?: string
 }
 
 export function define(command: Command): void {
@@ -24,6 +34,8 @@ export function define(command: Command): void {
     .option('--rm', 'remove the container when it has ended')
     .option('-i, --interactive', 'pass on standard input')
     .addOption(new Option('--pull <WHEN>', 'pull the image').choices(['missing', 'always', 'never']).default('missing'))
+    .option('--timeline', 'print how long each phase took, on standard error')
+    .option('--trace <FILE>', 'write the phases as a Chrome trace, for Perfetto and chrome://tracing')
     .option('-d, --detach', 'not supported yet')
     .action(async (source: string, args: string[], flags: RunFlags) => {
       process.exitCode = await runContainer(source, args, flags, rootsOf(command))
@@ -46,7 +58,7 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
   return await runToEnd(await createPulling(options, flags), console, flags)
 }
 
-async function runToEnd(container: Container, console: Console | undefined, { memory }: RunFlags): Promise<number> {
+async function runToEnd(container: Container, console: Console | undefined, flags: RunFlags): Promise<number> {
   try {
     await console?.attach()
     using _signals = forwardSignals(signal => kill(container, signal))
@@ -54,7 +66,8 @@ async function runToEnd(container: Container, console: Console | undefined, { me
     const result = await container.wait()
     await console?.drained()
     console?.[Symbol.dispose]()
-    if (result.oom !== undefined) writeAll(2, `utsuwa: ${describeOom(container, result, memory)}\n`)
+    if (result.oom !== undefined) writeAll(2, `utsuwa: ${describeOom(container, result, flags.memory)}\n`)
+    if (flags.timeline || flags.trace !== undefined) await report(result, flags)
     return result.exitCode
   } catch (error) {
     await container.delete()
@@ -86,6 +99,13 @@ async function createPulling(options: CreateOptions, { pull: when }: RunFlags): 
     await pull()
     return create(options)
   }
+}
+
+/** Loaded when needed. */
+async function report(result: RunResult, { timeline, trace }: RunFlags): Promise<void> {
+  const { formatTimeline, writeTrace } = await import('../timeline.ts')
+  if (timeline) writeAll(2, formatTimeline(result.timeline))
+  if (trace !== undefined) writeTrace(trace, result.timeline)
 }
 
 function kill(container: Container, signal: NodeJS.Signals): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeBusyboxRoot, openWorkplace, utsuwaPath, type Workplace } from '../../support/command-line.ts'
@@ -112,4 +112,24 @@ test('a container stays until it is removed, unless --rm says otherwise', async 
   )
   assert.equal((await workplace.utsuwa('rm', 'kept')).stdout, 'kept\n')
   assert.equal((await workplace.utsuwa('ps', '-aq')).stdout, '')
+})
+
+test('--timeline prints each phase behind what the command prints, --trace writes them for programs', async () => {
+  using workplace = openWorkplace()
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  const trace = join(workplace.directory, 'trace.json')
+  const run = await workplace.utsuwa('run', '--rm', '--timeline', '--trace', trace, '--rootfs', rootfs, 'echo', 'hi')
+  assert.equal(run.stdout, 'hi\n')
+  const lines = run.stderr.trimEnd().split('\n')
+  const phases = 'program prepare create plan cgroup clone init record start run remove'.split(' ')
+  assert.deepEqual(
+    lines.slice(1).map(line => /^ *\d+ +\d+ +(\w+)$/.exec(line)?.[1]),
+    phases,
+    run.stderr,
+  )
+  const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8')) as { traceEvents: { name: string; ph: string }[] }
+  assert.deepEqual(
+    traceEvents.map(({ name, ph }) => `${ph} ${name}`),
+    phases.map(name => `X ${name}`),
+  )
 })

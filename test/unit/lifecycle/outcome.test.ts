@@ -5,18 +5,17 @@ import { test } from 'node:test'
 import { outcomeOf } from '../../../src/lifecycle/outcome.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
 
-const phases = { prepare: 1, create: 2, start: 3, run: 4 }
 const exit = { exitCode: 0, signal: undefined, userMicroseconds: 5, systemMicroseconds: 6 } as const
 
 function inCgroup(files: Record<string, string>, check: (outcome: ReturnType<typeof outcomeOf>) => void): void {
   using root = temporaryDirectory()
   mkdirSync(join(root.path, 'box'))
   for (const [file, text] of Object.entries(files)) writeFileSync(join(root.path, 'box', file), text)
-  check(outcomeOf(recordOf('box', { cgroup: { mount: root.path, path: 'box' } }), exit, phases))
+  check(outcomeOf(recordOf('box', { cgroup: { mount: root.path, path: 'box' } }), exit))
 }
 
 test('without a cgroup: the exit, and what the kernel counted for the process', () => {
-  assert.deepEqual(outcomeOf(recordOf('box'), exit, phases), {
+  assert.deepEqual(outcomeOf(recordOf('box'), exit), {
     exitCode: 0,
     signal: undefined,
     oom: undefined,
@@ -25,16 +24,17 @@ test('without a cgroup: the exit, and what the kernel counted for the process', 
       cpuSystemMicroseconds: 6,
       memoryPeakBytes: undefined,
       pidsPeak: undefined,
+      ioReadBytes: undefined,
+      ioWrittenBytes: undefined,
       cpuThrottledPeriods: undefined,
       cpuThrottledMicroseconds: undefined,
     },
-    phases,
   })
 })
 
 test('a signal is 128 more, as a shell has it, and has its name', () => {
   const ended = (signal: number) => {
-    const outcome = outcomeOf(recordOf('box'), { ...exit, exitCode: undefined, signal }, phases)
+    const outcome = outcomeOf(recordOf('box'), { ...exit, exitCode: undefined, signal })
     return [outcome.exitCode, outcome.signal]
   }
   assert.deepEqual(ended(9), [137, 'SIGKILL'])
@@ -46,13 +46,21 @@ test('a signal is 128 more, as a shell has it, and has its name', () => {
 test('use is read from the cgroup', () => {
   const cpu = 'usage_usec 30\nuser_usec 10\nsystem_usec 20\nnr_periods 9\nnr_throttled 4\nthrottled_usec 700\n'
   inCgroup(
-    { 'cpu.stat': cpu, 'memory.peak': '4096\n', 'memory.current': '0\n', 'memory.events': 'oom 0\noom_kill 0\n' },
+    {
+      'cpu.stat': cpu,
+      'io.stat': '8:0 rbytes=1 wbytes=20\n8:16 rbytes=2 wbytes=50\n',
+      'memory.peak': '4096\n',
+      'memory.current': '0\n',
+      'memory.events': 'oom 0\noom_kill 0\n',
+    },
     outcome => {
       assert.deepEqual(outcome.usage, {
         cpuUserMicroseconds: 10,
         cpuSystemMicroseconds: 20,
         memoryPeakBytes: 4096,
         pidsPeak: undefined,
+        ioReadBytes: 3,
+        ioWrittenBytes: 70,
         cpuThrottledPeriods: 4,
         cpuThrottledMicroseconds: 700,
       })
