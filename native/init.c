@@ -42,6 +42,7 @@ static int perform(struct init *init, const struct plan_record *r) {
   case PLAN_ATTACH_ROOTFS: return init_attach_rootfs(init, &r->attach_rootfs);
   case PLAN_MOUNT_AT: return init_mount_at(init, &r->mount_at);
   case PLAN_BIND_AT: return init_bind_at(init, &r->bind_at);
+  case PLAN_REMOUNT_AT: return init_remount_at(init, &r->remount_at);
   case PLAN_MAKE_DEVICE: return init_make_device(init, &r->make_device);
   case PLAN_BIND_DEVICE: return init_bind_device(init, &r->bind_device);
   case PLAN_MAKE_SYMLINK: return init_make_symlink(init, &r->make_symlink);

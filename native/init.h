@@ -49,6 +49,7 @@ int init_readonly_rootfs(struct init *init);
 /* init_mount.c: file systems and binds at container paths */
 int init_mount_at(struct init *init, const struct plan_mount_at *op);
 int init_bind_at(struct init *init, const struct plan_bind_at *op);
+int init_remount_at(struct init *init, const struct plan_remount_at *op);
 int init_mask_path(struct init *init, const struct plan_mask_path *op);
 int init_readonly_path(struct init *init, const struct plan_readonly_path *op);
 int init_refuse_procfs(struct init *init, int destination); /* −EPERM where it lies in one */

@@ -22,6 +22,7 @@ static bool needs_root(enum plan_op op) {
   switch (op) {
   case PLAN_MOUNT_AT:
   case PLAN_BIND_AT:
+  case PLAN_REMOUNT_AT:
   case PLAN_MAKE_DEVICE:
   case PLAN_BIND_DEVICE:
   case PLAN_MAKE_SYMLINK:
@@ -47,6 +48,7 @@ static bool follows_the_rules(struct progress *p, enum plan_op op) {
     return p->rooted = true;
   case PLAN_MOUNT_AT: /* by path of the container, so only while its root lies below the host's */
   case PLAN_BIND_AT:
+  case PLAN_REMOUNT_AT:
   case PLAN_BIND_DEVICE:
     return !p->pivoted;
   case PLAN_PIVOT_ROOT:
@@ -96,8 +98,6 @@ int init_check_plan(const uint8_t *data, size_t size, struct plan_stages *stages
     if (!belongs_to_join(record.op)) return -EINVAL;
     /* Without its mounts the root is still the host's. */
     if (record.op == PLAN_JOIN_PROCESS && record.join_process.flags & CLONE_NEWNS)
-      progress.joined_mounts = progress.pivoted = true;
-    if (record.op == PLAN_JOIN_NAMESPACE && record.join_namespace.kind == PLAN_NAMESPACE_KIND_MOUNT)
       progress.joined_mounts = progress.pivoted = true;
   }
   for (const uint8_t *at = stages->init; at < stages->end; ++*index) {

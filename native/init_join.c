@@ -2,10 +2,11 @@
  * Entering namespaces that exist.
  *
  * Assumes: a single thread, as native init is. Guarantees: every namespace file is opened before the first is entered,
- * since entering a mount namespace changes what a path means.
+ * since entering a mount namespace changes what a path means; paths of the init stage are those of the joined one.
  */
 #include <linux/nsfs.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "init.h"
 #include "sys.h"
@@ -21,6 +22,23 @@ static uint64_t clone_flag(enum plan_namespace_kind kind) {
 }
 
 #define NAMESPACES_MAX 8
+
+static bool is_namespace(const struct stat *info, const char *path) {
+  struct stat other;
+  return stat(path, &other) == 0 && info->st_dev == other.st_dev && info->st_ino == other.st_ino;
+}
+
+/*
+ * The container's root becomes that of everybody in the mount namespace whose root is the old one (pivot_root(2)). In
+ * that of the launcher, or of the host's first process, it would be taken from under the machine.
+ */
+static int refuse_host_mounts(struct init *init, int namespace) {
+  struct stat info;
+  if (fstat(namespace, &info) < 0) return -errno;
+  if (!is_namespace(&info, "/proc/self/ns/mnt") && !is_namespace(&info, "/proc/1/ns/mnt")) return 0;
+  init_set_detail(init, "the mount namespace is the host's own");
+  return -EPERM;
+}
 
 int init_join_namespaces(struct init *init, const uint8_t *stage, const uint8_t *end) {
   struct plan_record record;
@@ -43,6 +61,7 @@ int init_join_namespaces(struct init *init, const uint8_t *stage, const uint8_t 
     opened[count].fd = fd;
     opened[count].index = index;
     opened[count++].flag = clone_flag(record.join_namespace.kind);
+    if (record.join_namespace.kind == PLAN_NAMESPACE_KIND_MOUNT) result = refuse_host_mounts(init, fd);
   }
   /* Processes of the namespaces may try to look into this one, which still has the host's root (CVE-2016-9962). */
   if (result == 0 && count > 0) result = (int)sys2(__NR_prctl, PR_SET_DUMPABLE, 0);

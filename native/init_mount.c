@@ -165,7 +165,9 @@ static int mount_with_long_options(struct init *init, const struct plan_mount_at
 
 int init_mount_at(struct init *init, const struct plan_mount_at *op) {
   if (has_long_option(&op->options)) return mount_with_long_options(init, op);
-  SCOPED_FD mount = make_fs(init, op->type, op->source, &op->options, op->attributes);
+  /* Read-only when all is in it that belongs there. */
+  const struct mount_attr readonly = {.attr_set = op->attributes & MOUNT_ATTR_RDONLY};
+  SCOPED_FD mount = make_fs(init, op->type, op->source, &op->options, op->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY);
   if (mount < 0) return mount;
   bool existed = true;
   SCOPED_FD destination = path_open(init->root_fd, op->destination, op->symlinks == PLAN_SYMLINKS_FOLLOW);
@@ -179,6 +181,7 @@ int init_mount_at(struct init *init, const struct plan_mount_at *op) {
   if (result == 0 && existed && op->copy_up) result = copy_tree(destination, mount);
   if (result == 0 && existed && strcmp(op->type, "tmpfs") == 0 && !says_mode(&op->options))
     result = inherit_mode(mount, destination);
+  if (result == 0) result = change_attributes(mount, &readonly, 0);
   if (result == 0) result = attach(mount, destination);
   if (result == 0) result = change_propagation(mount, op->propagation);
   return result;
@@ -209,6 +212,35 @@ int init_bind_at(struct init *init, const struct plan_bind_at *op) {
   if (op->inside_proc == PLAN_INSIDE_PROC_REFUSE && (result = init_refuse_procfs(init, destination)) < 0) return result;
   if ((result = refuse_false_procfs(init, op->destination, tree)) < 0) return result;
   return attach(tree, destination);
+}
+
+/* As mount(2) with MS_REMOUNT and without MS_BIND: what the options do not say goes back to what it is by default. */
+static int reconfigure_fs(struct init *init, int mounted, const struct plan_remount_at *op) {
+  SCOPED_FD fs = sys_fspick(mounted);
+  if (fs < 0) return fs;
+  const char *option = op->options.first;
+  int result = 0;
+  for (uint32_t i = 0; result == 0 && i < op->options.count; i++, option = wire_next(option)) {
+    result = configure_fs(fs, option);
+    if (result < 0) init_set_detail(init, option);
+  }
+  if (result == 0) result = sys_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+  if (result < 0) keep_fs_message(init, fs);
+  return result;
+}
+
+int init_remount_at(struct init *init, const struct plan_remount_at *op) {
+  SCOPED_FD mounted = path_open(init->root_fd, op->destination, true);
+  if (mounted < 0) return mounted;
+  /* First of all, since it tells whether something is mounted just here: EINVAL where it is not. */
+  const struct mount_attr top = {.attr_set = op->set_attributes, .attr_clr = op->clear_attributes};
+  int result = change_attributes(mounted, &top, 0);
+  if (result == -EINVAL) init_set_detail(init, "nothing is mounted there");
+  if (result == 0 && op->file_system) result = reconfigure_fs(init, mounted, op);
+  const struct mount_attr recursive = {.attr_set = op->set_recursive_attributes, .attr_clr = op->clear_recursive_attributes};
+  if (result == 0) result = change_attributes(mounted, &recursive, AT_RECURSIVE);
+  if (result == 0) result = change_propagation(mounted, op->propagation);
+  return result;
 }
 
 /* The host's /dev/null, proven to be it: a container's may be anything (CVE-2025-31133). */

@@ -121,6 +121,11 @@ static inline int sys_move_mount(int from, const char *from_path, int to, const 
 
 static inline int sys_fsopen(const char *type) { return (int)sys2(__NR_fsopen, SYS_PTR(type), FSOPEN_CLOEXEC); }
 
+/* The file system that is mounted at `mounted`, to be reconfigured. */
+static inline int sys_fspick(int mounted) {
+  return (int)sys3(__NR_fspick, mounted, SYS_PTR(""), FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+}
+
 static inline int sys_fsconfig(int fs, unsigned command, const char *key, const void *value, int aux) {
   return (int)sys5(__NR_fsconfig, fs, command, SYS_PTR(key), SYS_PTR(value), aux);
 }

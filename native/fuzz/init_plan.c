@@ -30,6 +30,7 @@ static void touch(const struct plan_record *r) {
     sum += strlen(r->mount_at.type) + strlen(r->mount_at.source) + strlen(r->mount_at.destination);
     touch_list(r->mount_at.options);
     break;
+  case PLAN_REMOUNT_AT: sum += strlen(r->remount_at.destination) + r->remount_at.options.count; break;
   case PLAN_BIND_AT: sum += strlen(r->bind_at.source) + strlen(r->bind_at.destination); break;
   case PLAN_RUN_HOOK:
     touch_list(r->run_hook.args);

@@ -55,6 +55,8 @@ const describers: Describers = {
     `mount ${type} at ${destination}${details([...attributeList(attributes), ...options, ...propagationList(flags), ...(copyUp ? ['tmpcopyup'] : [])])}`,
   bind_at: operation =>
     `${operation.recursive ? 'bind recursively' : 'bind'} ${operation.source} at ${operation.destination}${details(bindDetails(operation))}`,
+  remount_at: operation =>
+    `remount ${operation.destination}${details([...attributeChanges(operation), ...operation.options, ...propagationList(operation.propagation)])}`,
   make_device: ({ path, mode, major, minor, uid, gid }) =>
     `make device ${path} ${deviceType(mode)} ${major}:${minor} mode ${octal(mode & 0o7777)} owner ${uid}:${gid}`,
   bind_device: ({ source, path, type, major, minor }) =>
@@ -170,11 +172,17 @@ function propagation(flags: number | bigint): string {
 function bindDetails(operation: OperationOf<'bind_at'>): string[] {
   return [
     ...(operation.treeFd >= 0 ? ['id-mapped'] : []),
+    ...attributeChanges(operation),
+    ...propagationList(operation.propagation),
+  ]
+}
+
+function attributeChanges(operation: OperationOf<'bind_at' | 'remount_at'>): string[] {
+  return [
     ...attributeList(operation.setAttributes),
     ...attributeList(operation.setRecursiveAttributes).map(name => `r${name}`),
     ...attributeList(operation.clearAttributes).map(name => `not ${name}`),
     ...attributeList(operation.clearRecursiveAttributes).map(name => `not r${name}`),
-    ...propagationList(operation.propagation),
   ]
 }
 

@@ -87,9 +87,21 @@ export interface MountOptions {
 const kindOptions: Record<string, Partial<MountOptions>> = {
   bind: { bind: true },
   rbind: { bind: true, recursiveBind: true },
+  remount: { remount: true },
   tmpcopyup: { copyUp: true },
   idmap: { idmap: 'top' },
   ridmap: { idmap: 'recursive' },
+}
+
+/**
+ * What `remount` clears, as mount(2) does: every attribute that the options do not set; of access times and `nodiratime`
+ * none, unless the options say something on them.
+ */
+export function clearedByRemount({ set, clear }: MountOptions): number {
+  const times = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME
+  const others = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW
+  const saysTimes = ((set | clear) & times) !== 0
+  return (others & ~set) | (saysTimes ? MOUNT_ATTR__ATIME | (MOUNT_ATTR_NODIRATIME & ~set) : 0)
 }
 
 /** What the kernel understands for any file system (vfs_parse_sb_flag), and gets as it is. */
@@ -139,8 +151,7 @@ function applyOption(parsed: MountOptions, option: string): void {
   const recursive = option.startsWith('r') ? lookUp(attributeOptions, option.slice(1)) : undefined
   const kind = lookUp(kindOptions, option)
   const propagation = lookUp(propagationFlags, option)
-  if (option === 'remount') parsed.remount = true
-  else if (kind !== undefined) Object.assign(parsed, kind)
+  if (kind !== undefined) Object.assign(parsed, kind)
   else if (propagation !== undefined) parsed.propagation = propagation
   else if (attributes !== undefined) {
     const [set, clear] = attributes

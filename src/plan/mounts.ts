@@ -3,7 +3,7 @@ import { resolve } from 'node:path/posix'
 import { UtsuwaError } from '../errors.ts'
 import type { Mount } from '../spec/runtime.ts'
 import type { CompileInput, DescriptorName } from './compile.ts'
-import { type MountOptions, parseMountOptions } from './mount-options.ts'
+import { clearedByRemount, type MountOptions, mountAttributes, parseMountOptions } from './mount-options.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Operation, OperationOf } from './ops.ts'
 
@@ -45,8 +45,7 @@ function compileMount(
 ): Operation {
   const options = parseMountOptions(mount.options)
   const destination = resolve('/', mount.destination)
-  if (options.remount)
-    throw unsupported('remount: a mount of the container is set up once, with all its options', pointer)
+  if (options.remount) return remount(destination, options, pointer)
   if (options.bind || mount.type === 'bind') return compileBind(mount, destination, options, pointer, input, treeFd)
   if (treeFd >= 0) throw unsupported('an id-mapped mount that is no bind', pointer)
   if (mount.type === 'cgroup' || mount.type === 'cgroup2')
@@ -129,6 +128,23 @@ function bind(
     treeFd,
     symlinks: 'follow',
     insideProc: harmlessInProc.has(destination) ? 'allow' : 'refuse',
+    pointer,
+  }
+}
+
+/** mount(8), "remount": with `bind` of the mount alone, otherwise of its file system too. Source and type mean nothing. */
+function remount(destination: string, options: MountOptions, pointer: string): OperationOf<'remount_at'> {
+  const readonly = (options.set & mountAttributes.MOUNT_ATTR_RDONLY) !== 0
+  return {
+    op: 'remount_at',
+    destination,
+    fileSystem: options.bind ? 0 : 1,
+    options: options.bind ? [] : [readonly ? 'ro' : 'rw', 'async', 'nolazytime', ...options.data],
+    setAttributes: options.set,
+    clearAttributes: clearedByRemount(options),
+    setRecursiveAttributes: options.setRecursive,
+    clearRecursiveAttributes: options.clearRecursive,
+    propagation: options.propagation,
     pointer,
   }
 }

@@ -30,11 +30,6 @@ export class Namespaces {
       throw new UtsuwaError('INVALID_SPEC', 'a container needs a mount namespace of its own, or one to join', {
         configPointer: '/linux/namespaces',
       })
-    // pivot_root(2) moves everybody in the namespace whose root is the old one: it would pull it from under the others.
-    if (this.pathOf('mount') !== undefined)
-      throw new UtsuwaError('UNSUPPORTED', 'joining a mount namespace is not supported', {
-        configPointer: `${this.#pointerOf('mount')}/path`,
-      })
   }
 
   /** New or joined. */

@@ -117,6 +117,20 @@ export const planVocabulary = {
       symlinks,
       insideProc,
     },
+    /**
+     * Changes what is mounted at a container path: its attributes (all that change, as by mount(2): see `remount`), and,
+     * where `fileSystem` is 1, the file system itself, by `options`.
+     */
+    remount_at: {
+      destination: 'string',
+      fileSystem: 'u32',
+      options: 'strings',
+      setAttributes: 'u64',
+      clearAttributes: 'u64',
+      setRecursiveAttributes: 'u64',
+      clearRecursiveAttributes: 'u64',
+      propagation: 'u64',
+    },
     /** mknod(2) of a device, with its owner and its mode whatever the umask. */
     make_device: { path: 'string', mode: 'u32', major: 'u32', minor: 'u32', uid: 'u32', gid: 'u32' },
     /** The host's node, where mknod(2) is not allowed (user namespaces), if it is the device of `type` (S_IFMT) and number. */

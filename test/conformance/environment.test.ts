@@ -1,10 +1,12 @@
 /** config.md, config-linux.md and runtime-linux.md: root, mounts, namespaces and devices as the container sees them. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RuntimeSpec } from '../../src/spec/runtime.ts'
 import { isOurs, type Outcome, Playground } from '../integration/oci/runtime.ts'
 
@@ -53,6 +55,39 @@ test('mounts are made in the listed order: a later one covers an earlier one', a
   assert.equal(stdout, 'b')
 })
 
+test('remount: with bind the mount changes, without the file system too', async t => {
+  const ground = new Playground(t)
+  const source = join(ground.directory, 'shared')
+  mkdirSync(source)
+  const { stdout, stderr } = await run(ground, 'cat /proc/mounts; : >/mnt/x', spec => {
+    spec.mounts!.push(
+      { destination: '/mnt', source, type: 'bind', options: ['bind', 'nodev'] },
+      { destination: '/mnt', source, type: 'bind', options: ['bind', 'remount', 'ro', 'nosuid'] },
+      { destination: '/tmp', source: 'tmpfs', type: 'tmpfs', options: ['nosuid', 'noexec', 'size=64k', 'ro'] },
+      { destination: '/tmp', source: 'tmpfs', type: 'tmpfs', options: ['remount', 'nodev', 'size=128k'] },
+    )
+  })
+  const options = (place: string) => new RegExp(`^\\S+ ${place} \\S+ (\\S+)`, 'm').exec(stdout)?.[1] ?? ''
+  const [bind, tmpfs] = [`,${options('/mnt')},`, `,${options('/tmp')},`]
+  assert.match(bind, /^,ro,nosuid,/, stdout + stderr)
+  assert.doesNotMatch(bind, /,nodev,/)
+  assert.match(tmpfs, /^,rw,nodev,.*,size=128k,/)
+  assert.doesNotMatch(tmpfs, /,(nosuid|noexec),/)
+  assert.match(stderr, /Read-only file system/)
+})
+
+test('a read-only tmpfs: with the mode of what it covers, and with a copy of it', async t => {
+  const ground = new Playground(t)
+  const { stdout, stderr } = await run(ground, 'stat -c %a /tmp; cat /etc/name; : >/etc/x', spec => {
+    chmodSync(join(ground.bundle, 'rootfs/tmp'), 0o1770)
+    writeFileSync(join(ground.bundle, 'rootfs/etc/name'), 'copied\n')
+    spec.mounts!.push({ destination: '/tmp', source: 'tmpfs', type: 'tmpfs', options: ['ro'] })
+    spec.mounts!.push({ destination: '/etc', source: 'tmpfs', type: 'tmpfs', options: ['ro', 'tmpcopyup'] })
+  })
+  assert.equal(stdout, '1770\ncopied\n', stderr)
+  assert.match(stderr, /Read-only file system/)
+})
+
 test('unknown members and annotations are ignored', async t => {
   const ground = new Playground(t)
   const { status, stdout } = await run(ground, 'echo fine', spec => {
@@ -83,6 +118,19 @@ test('a namespace that is listed is new, one with a path is joined, one that is 
   const seen = stdout.trim().split('\n')
   assert.deepEqual(seen.slice(0, 2), [uts, net])
   assert.notEqual(seen[2], ipc)
+})
+
+test('a mount namespace is joined by path, and the root file system is made in it', async t => {
+  const ground = new Playground(t)
+  const own = readlinkSync('/proc/self/ns/mnt')
+  const holder = spawn('unshare', ['--mount', 'sleep', '1000'], { stdio: 'ignore' })
+  t.after(() => holder.kill('SIGKILL'))
+  const path = `/proc/${holder.pid}/ns/mnt`
+  while (readlinkSync(path) === own) await sleep(20)
+  const { stdout, stderr } = await run(ground, 'busybox readlink /proc/self/ns/mnt; ls -d /bin/busybox', spec => {
+    spec.linux!.namespaces!.find(({ type }) => type === 'mount')!.path = path
+  })
+  assert.equal(stdout, `${readlinkSync(path)}\n/bin/busybox\n`, stderr)
 })
 
 test('a path to a namespace of another type is an error', async t => {

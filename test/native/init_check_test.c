@@ -110,7 +110,7 @@ static void accepts_what_is_in_order(void) {
 static void nothing_comes_before_the_root(void) {
   static const enum plan_op needs_root[] = {
       PLAN_MOUNT_AT,  PLAN_BIND_AT,       PLAN_MAKE_DEVICE,  PLAN_BIND_DEVICE, PLAN_MAKE_SYMLINK,
-      PLAN_MASK_PATH, PLAN_READONLY_PATH, PLAN_OPEN_CONSOLE, PLAN_PIVOT_ROOT,  PLAN_MOVE_ROOT,
+      PLAN_REMOUNT_AT, PLAN_MASK_PATH, PLAN_READONLY_PATH, PLAN_OPEN_CONSOLE, PLAN_PIVOT_ROOT,  PLAN_MOVE_ROOT,
       PLAN_SET_ROOT_PROPAGATION, PLAN_READONLY_ROOTFS,
   };
   for (size_t i = 0; i < sizeof needs_root / sizeof *needs_root; i++)
@@ -127,6 +127,7 @@ static void there_is_one_root_and_one_pivot(void) {
 static void mounts_by_host_path_end_with_the_pivot(void) {
   REFUSED(2, ROOT, PLAN_MOUNT_AT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC);
   REFUSED(2, ROOT, PLAN_BIND_AT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC);
+  REFUSED(2, ROOT, PLAN_REMOUNT_AT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC);
   REFUSED(2, ROOT, PLAN_BIND_DEVICE, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC);
 }
 
@@ -173,6 +174,29 @@ static void every_stage_has_its_own_operations(void) {
   /* a barrier belongs to both: the process is moved to its cgroup between joining and unsharing namespaces */
   expect(__LINE__, OPS(PLAN_FORK, PLAN_BARRIER, PLAN_UNSHARE),
          OPS(PLAN_BARRIER, ROOT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), 0, 0);
+}
+
+/* A mount namespace given by path has a root, but not the container's. */
+static void a_joined_mount_namespace_gets_the_root(void) {
+  const uint32_t kind = PLAN_NAMESPACE_KIND_MOUNT;
+  uint32_t index = 0;
+  const struct {
+    const enum plan_op *init;
+    int result;
+  } cases[] = {
+      {OPS(PLAN_BIND_ROOTFS, PLAN_MOUNT_AT, PLAN_PIVOT_ROOT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), 0},
+      {OPS(PLAN_MOUNT_AT, IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), -EINVAL},
+      {OPS(IDENTITY, PLAN_SET_CAPABILITIES, PLAN_EXEC), -EINVAL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct plan plan;
+    begin(&plan);
+    add(&plan, PLAN_JOIN_NAMESPACE);
+    memcpy(plan.bytes + plan.record + 8, &kind, sizeof kind); /* size, number, kind */
+    plan.in_init = true;
+    for (const enum plan_op *op = cases[i].init; *op != 0; op++) add(&plan, *op);
+    CHECK_EQUAL(check(plan.bytes, plan.size, &index), cases[i].result);
+  }
 }
 
 /* join_process with CLONE_NEW* `flags`, then init's operations. */
@@ -283,6 +307,7 @@ int main(void) {
   privileges_go_in_order();
   exec_is_last_and_needs_all();
   every_stage_has_its_own_operations();
+  a_joined_mount_namespace_gets_the_root();
   joining_a_container_gives_its_root();
   another_builds_plan_is_refused();
   struct plan plan;

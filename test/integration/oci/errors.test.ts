@@ -174,3 +174,18 @@ test('a command that is found and cannot be executed: start says why', {
   const id = await ground.create()
   assertFailed(await ground.call(['start', id]), /exec \/bin\/crlf: .*carriage return.*no such file or directory/)
 })
+
+test('the mount namespace of the host is not joined, whose root would become the container’s', {
+  skip: !isOurs && 'runc joins it',
+}, async t => {
+  // One of its own for the caller, whose loss would harm nobody.
+  const ground = new Playground(t, ['unshare', '--mount'])
+  ground.configure(['true'], spec => {
+    spec.linux!.namespaces!.find(({ type }) => type === 'mount')!.path = '/proc/self/ns/mnt'
+  })
+  const outcome = await ground.call(['run', '-b', ground.bundle, ground.newId()])
+  assertFailed(
+    outcome,
+    /join mount namespace .*the mount namespace is the host's own.*\[\/linux\/namespaces\/\d\/path\]/,
+  )
+})

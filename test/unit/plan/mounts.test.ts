@@ -66,6 +66,32 @@ test('a bind: relative to the bundle, recursive only when the options say so', (
   }
 })
 
+test('remount: all attributes become what the options say, but access times that they do not speak of', () => {
+  const remounted = (mount: Mount) => only(planOf(minimalSpec({ mounts: [mount] })), 'remount_at')[0]
+  assert.deepEqual(remounted({ destination: '/x', type: 'tmpfs', options: ['remount', 'ro', 'nodev', 'size=1m'] }), {
+    op: 'remount_at',
+    destination: '/x',
+    fileSystem: 1,
+    options: ['ro', 'async', 'nolazytime', 'size=1m'],
+    setAttributes: 0x5,
+    clearAttributes: 0x20000a,
+    setRecursiveAttributes: 0,
+    clearRecursiveAttributes: 0,
+    propagation: 0,
+    pointer: '/mounts/0',
+  })
+  assert.partialDeepStrictEqual(
+    remounted({ destination: '/x', source: '/y', options: ['bind', 'remount', 'noatime'] }),
+    {
+      fileSystem: 0,
+      options: [],
+      setAttributes: 0x10,
+      clearAttributes: (0x2000ff & ~0x10) | 0x70,
+    },
+  )
+  assert.deepEqual(remounted({ destination: '/x', options: ['remount'] })?.options.slice(0, 1), ['rw'])
+})
+
 test('only harmless files of procfs may be covered', () => {
   const insideProc = (destination: string) => {
     const operation = compiled({ destination, source: '/x', options: ['bind'] })
@@ -95,7 +121,7 @@ test('what cannot be mounted is refused with its place', () => {
   const refused: [Mount, 'INVALID_SPEC' | 'UNSUPPORTED', RegExp][] = [
     [{ destination: '/x' }, 'INVALID_SPEC', /type must be given/],
     [{ destination: '/x', type: 'bind' }, 'INVALID_SPEC', /source must be given/],
-    [{ destination: '/x', type: 'tmpfs', options: ['remount'] }, 'UNSUPPORTED', /remount/],
+    [{ destination: '/x', type: 'tmpfs', options: ['idmap'] }, 'UNSUPPORTED', /id-mapped mount that is no bind/],
   ]
   for (const [mount, code, message] of refused)
     assertRefused(minimalSpec({ mounts: [proc, mount] }), { code, pointer: '/mounts/1', message })

@@ -117,10 +117,12 @@ test('without a mount namespace there is no container', () => {
   })
 })
 
-test('one to join is refused: pivot_root would move the root of everybody in it', () => {
-  assertRefused(withLinux({ namespaces: [{ type: 'pid' }, { type: 'mount', path: '/proc/1/ns/mnt' }] }), {
-    code: 'UNSUPPORTED',
-    pointer: '/linux/namespaces/1/path',
-    message: /joining a mount namespace/,
-  })
+test('a mount namespace is joined last, and the root is made in it', () => {
+  const plan = planWith(['pid', ['mount', '/m'], ['uts', '/u']])
+  assert.equal(only(plan, 'clone')[0]?.flags, pid)
+  assert.deepEqual(
+    only(plan, 'join_namespace').map(({ kind }) => kind),
+    ['uts', 'mount'],
+  )
+  assert.deepEqual(names(plan.init).slice(2, 5), ['new_keyring', 'set_propagation', 'bind_rootfs'])
 })
