@@ -98,14 +98,18 @@ export class Ingest {
     }
   }
 
-  /** The bytes as they arrive. Ends without an error only when all of them are verified and stored. */
+  /**
+   * The bytes as they arrive; each piece is there until the next one is asked for. Ends without an error only when all of
+   * them are verified and stored.
+   */
   async *follow(): AsyncGenerator<Buffer> {
     await using handle = await open(this.#path, 'r').catch(() => open(blobPath(this.#root, this.#expected.digest), 'r'))
+    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, this.#expected.size))
     for (let at = 0; ; ) {
       if (typeof this.#outcome === 'object') throw this.#outcome.failure
       const available = Math.min(this.#readable - at, READ_SIZE)
       if (available > 0) {
-        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(available), 0, available, at)
+        const { bytesRead } = await handle.read(buffer, 0, available, at)
         at += bytesRead
         yield buffer.subarray(0, bytesRead)
       } else if (this.#outcome === 'committed') return

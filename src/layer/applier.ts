@@ -20,8 +20,6 @@ export class Applier implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #input: Writable
   readonly #ended: Promise<Buffer>
-  /** Wakes the writer that waits for room, or for the end. */
-  #proceed: () => void = () => undefined
 
   /**
    * @param directory the layer's root, an existing empty directory
@@ -44,29 +42,25 @@ export class Applier implements AsyncDisposable {
     // Awaited in finish(); a failure before that shows in a broken pipe first.
     this.#ended.catch(() => undefined)
     this.#input.on('error', () => undefined)
-    this.#input.on('drain', () => this.#proceed())
-    this.#input.on('close', () => this.#proceed())
     const writer = new RecordWriter(applierVocabulary)
     writer.write({ op: 'begin', hash: vocabularyHash(applierVocabulary) })
     this.#input.write(writer.take())
   }
 
   /**
-   * Hands records on, in one write. Resolves when there is room for more.
+   * Hands records on, in one write. Resolves when nobody looks at these buffers any more.
    *
    * @throws UtsuwaError what the applier failed with, when it is gone
    */
   async write(parts: readonly Buffer[]): Promise<void> {
-    if (!this.#input.writable) return this.#fail()
-    let hasRoom = true
+    const last = parts.at(-1)
+    if (last === undefined) return
+    const { promise: written, resolve } = Promise.withResolvers<boolean>()
     this.#input.cork()
-    for (const part of parts) hasRoom = this.#input.write(part)
+    for (const part of parts.slice(0, -1)) this.#input.write(part)
+    this.#input.write(last, error => resolve(!error))
     this.#input.uncork()
-    if (hasRoom) return
-    await new Promise<void>(resolve => {
-      this.#proceed = resolve
-    })
-    if (!this.#input.writable) return this.#fail()
+    if (!(await written)) return this.#fail()
   }
 
   /** Writes everything to disk and waits for the verdict. */

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type DiffId } from '../spec/image.ts'
 import { Applier } from './applier.ts'
-import { decompressorFor } from './decompress.ts'
+import { decompressorFor, discardChunk } from './decompress.ts'
 import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
 import { corrupt } from './path.ts'
 import { TarReader } from './tar.ts'
@@ -38,7 +38,7 @@ export interface AppliedLayer {
  * Resolves after everything is on disk and the diff id is known to hold. On an error the directory holds a part of the
  * layer and must be thrown away.
  *
- * @param source the layer as stored: gzip, zstd or plain tar
+ * @param source the layer as stored: gzip, zstd or plain tar; a chunk is used up when the next one is asked for
  * @throws UtsuwaError DIGEST_MISMATCH, CORRUPT_LAYER, UNSAFE_LAYER, LIMIT_EXCEEDED, NO_SPACE, NOT_ROOT, ABORTED
  */
 export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOptions): Promise<AppliedLayer> {
@@ -55,6 +55,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
     hash.update(chunk)
     reader.write(chunk)
     await applier.write(translator.take())
+    translator.rewind()
   })
   reader.end()
   const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`
@@ -86,13 +87,19 @@ async function decompressed(
   async function sink(chunks: AsyncIterable<Buffer>): Promise<void> {
     for await (const chunk of chunks) await take(chunk)
   }
+  async function sinkAndDiscard(chunks: AsyncIterable<Buffer>): Promise<void> {
+    for await (const chunk of chunks) {
+      await take(chunk)
+      discardChunk(chunk)
+    }
+  }
   const counter = count()
   const options = signal === undefined ? {} : { signal }
   try {
     const { start, all } = await peek(counter, 4)
     const decompressor = decompressorFor(start)
     if (decompressor === undefined) await pipeline(all, sink, options)
-    else await pipeline(all, decompressor, sink, options)
+    else await pipeline(all, decompressor, sinkAndDiscard, options)
   } catch (error) {
     if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
     throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
@@ -112,7 +119,8 @@ async function peek(
   while (start.length < length) {
     const next = await source.next()
     if (next.done) break
-    start = start.length === 0 ? next.value : Buffer.concat([start, next.value])
+    // A copy of a small one: its memory may be used again.
+    start = start.length === 0 && next.value.length >= length ? next.value : Buffer.concat([start, next.value])
   }
   async function* all(): AsyncGenerator<Buffer> {
     if (start.length > 0) yield start

@@ -3,8 +3,11 @@ import type { Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { UtsuwaError } from '../errors.ts'
 
-/** Node's default of 16 KiB makes gunzip twice as slow: every chunk is a trip to the thread pool and back. */
+/** Bytes. Node's default of 16 KiB makes gunzip twice as slow: every chunk is a trip to the thread pool and back. */
 const CHUNK_SIZE = 512 * 1024
+/** For layers whose first piece is all there is: most images have many of them, and memory must first be had. */
+const SMALL_CHUNK_SIZE = 64 * 1024
+const SMALL = 16 * 1024
 
 const LAYER_MEDIA_TYPES = new Set([
   'application/vnd.oci.image.layer.v1.tar',
@@ -34,16 +37,31 @@ export function compressionOf(start: Buffer): 'gzip' | 'zstd' | 'none' {
   return start.length >= 4 && start.readUInt32LE(0) === 0xfd2f_b528 ? 'zstd' : 'none'
 }
 
-/** The transformation that undoes the compression, or undefined where there is none. `start` is the first 4 bytes or more. */
+/**
+ * The transformation that undoes the compression, or undefined where there is none. `start` is the first 4 bytes or more.
+ *
+ * A write is answered with backpressure until its bytes are used up, so a source that `pipeline` reads from may use its
+ * memory again when it is asked for more.
+ */
 export function decompressorFor(start: Buffer): Transform | undefined {
+  const chunkSize = start.length < SMALL ? SMALL_CHUNK_SIZE : CHUNK_SIZE
+  const options = { chunkSize, writableHighWaterMark: 1 }
   switch (compressionOf(start)) {
     case 'gzip':
-      return createGunzip({ chunkSize: CHUNK_SIZE })
+      return createGunzip(options)
     case 'zstd':
-      return createZstdDecompress({ chunkSize: CHUNK_SIZE })
+      return createZstdDecompress(options)
     case 'none':
       return undefined
   }
+}
+
+/**
+ * Gives back the memory of a chunk of a decompressor that nobody needs any more, and with the last chunk in it that of
+ * its whole buffer. The garbage collector would do the same, after marking the heap once for every 64 MiB.
+ */
+export function discardChunk({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && byteOffset + byteLength === buffer.byteLength) buffer.transfer(0)
 }
 
 /** The media type of a layer whose bytes begin so. */

@@ -70,11 +70,19 @@ export class LayerTranslator implements TarHandler {
     else this.#parts.push(...this.#records(), chunk)
   }
 
-  /** What was written since the last call, in order. Large pieces of content are views of the chunks they came in. */
+  /**
+   * What was written since the last call, in order. Large pieces of content are views of the chunks they came in; the
+   * rest stays as it is until `rewind()`.
+   */
   take(): Buffer[] {
     const parts = [...this.#parts, ...this.#records()]
     this.#parts = []
     return parts
+  }
+
+  /** Uses the memory of what was taken again. */
+  rewind(): void {
+    this.#writer.rewind()
   }
 
   #records(): Buffer[] {

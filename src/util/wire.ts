@@ -100,6 +100,7 @@ export class RecordWriter<V extends Vocabulary> {
   readonly #numbers: Map<string, number>
   #buffer: Buffer
   #length = 0
+  #taken = 0
 
   constructor(vocabulary: V, capacity = INITIAL_CAPACITY) {
     this.#layouts = new Map(Object.entries(vocabulary.types).map(([op, fields]) => [op, Object.entries(fields)]))
@@ -109,7 +110,7 @@ export class RecordWriter<V extends Vocabulary> {
 
   /** Bytes written since the last `take()`. */
   get length(): number {
-    return this.#length
+    return this.#length - this.#taken
   }
 
   write(record: RecordOf<V>): void {
@@ -135,12 +136,17 @@ export class RecordWriter<V extends Vocabulary> {
     this.#length += bytes.length
   }
 
-  /** Returns what was written, as a view the writer will not touch again, and starts anew. */
+  /** Returns what was written since the last call, as a view that stays as it is until `rewind()`. */
   take(): Buffer {
-    const taken = this.#buffer.subarray(0, this.#length)
-    this.#buffer = Buffer.allocUnsafe(Math.max(INITIAL_CAPACITY, this.#buffer.length))
-    this.#length = 0
+    const taken = this.#buffer.subarray(this.#taken, this.#length)
+    this.#taken = this.#length
     return taken
+  }
+
+  /** Starts anew in the same memory: nobody looks any more at what was taken. */
+  rewind(): void {
+    this.#length = 0
+    this.#taken = 0
   }
 
   #writeField(name: string, field: Field, value: unknown): void {

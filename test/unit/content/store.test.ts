@@ -37,7 +37,7 @@ async function ingest(source: AsyncIterable<Buffer>, wanted = expected): Promise
 async function ingestFrom(read: (offset: number) => AsyncIterable<Buffer>, wanted = expected, resumable = true) {
   const blob = await Ingest.open(root, wanted, { resumable })
   try {
-    const followed = Array.fromAsync(blob.follow())
+    const followed = Array.fromAsync(blob.follow(), chunk => Buffer.from(chunk))
     followed.catch(() => undefined)
     await blob.take(read)
     return Buffer.concat(await followed)
@@ -124,7 +124,7 @@ describe('Ingest', () => {
 
   it('fails its followers with what its source failed with', async () => {
     const blob = await Ingest.open(root, expected)
-    const followed = Array.fromAsync(blob.follow())
+    const followed = Array.fromAsync(blob.follow(), chunk => Buffer.from(chunk))
     followed.catch(() => undefined)
     async function* broken(): AsyncGenerator<Buffer> {
       yield bytes.subarray(0, 2_000_000)
