@@ -1,8 +1,9 @@
 /*
  * The Node-API face of libutsuwa: converts arguments, calls one function, gives back its number.
  *
- * Assumes: nothing is decided here; every rule lives in libutsuwa or in TypeScript. The one thing of its own is
- * watch(): a libuv poll handle on a descriptor, which costs no thread and survives any number of them.
+ * Assumes: nothing is decided here; every rule lives in libutsuwa or in TypeScript. Two things are its own: watch(), a
+ * libuv poll handle on a descriptor, which costs no thread and survives any number of them; and that syncfs(), which
+ * waits for a disk, does so in the thread pool.
  * An argument of the wrong type is a bug of src/sys/ffi.ts and becomes −EINVAL.
  */
 #include <errno.h>
@@ -240,6 +241,45 @@ static napi_value call_ref(napi_env env, napi_callback_info info) {
   return give(env, 0);
 }
 
+/* ── syncfs ── */
+
+struct sync {
+  int32_t fd;
+  int64_t result;
+  napi_deferred deferred;
+  napi_async_work work;
+};
+
+static void sync_execute(napi_env env, void *data) {
+  (void)env;
+  struct sync *sync = data;
+  sync->result = utsuwa_syncfs(sync->fd);
+}
+
+static void sync_complete(napi_env env, napi_status status, void *data) {
+  struct sync *sync = data;
+  napi_resolve_deferred(env, sync->deferred, give(env, status == napi_ok ? sync->result : -ECANCELED));
+  napi_delete_async_work(env, sync->work);
+  free(sync);
+}
+
+/* syncfs(fd): a promise of the number. */
+static napi_value call_syncfs(napi_env env, napi_callback_info info) {
+  struct args args = read_args(env, info);
+  int32_t fd = integer(&args, 0);
+  napi_value name, promise;
+  struct sync *sync = args.wrong ? NULL : calloc(1, sizeof *sync);
+  if (sync == NULL) return give(env, -EINVAL);
+  sync->fd = fd;
+  napi_create_string_utf8(env, "UTSUWA_SYNCFS", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_promise(env, &sync->deferred, &promise) == napi_ok &&
+      napi_create_async_work(env, NULL, name, sync_execute, sync_complete, sync, &sync->work) == napi_ok &&
+      napi_queue_async_work(env, sync->work) == napi_ok)
+    return promise;
+  free(sync);
+  return give(env, -ENOMEM);
+}
+
 static napi_value call_plan_hash(napi_env env, napi_callback_info info) {
   (void)info;
   napi_value result = NULL;
@@ -274,6 +314,7 @@ NAPI_MODULE_INIT() {
       EXPORT("receive", receive),
       EXPORT("send", send),
       EXPORT("setTerminalSize", set_terminal_size),
+      EXPORT("syncfs", syncfs),
       EXPORT("watch", watch),
       EXPORT("unwatch", unwatch),
       EXPORT("ref", ref),

@@ -1,5 +1,6 @@
 /*
- * applier: reads records from standard input, makes a layer of them in the directory open as descriptor 3.
+ * applier: makes layers of records. For each one, applier_serve.c starts a process; what follows is what that does: it
+ * reads records from standard input and carries them out in the directory open as descriptor 3.
  *
  * On standard output it says how it ended, once: u32 record type (`end` for success), u32 step, u32 errno, and the path
  * it was about, up to the end of the stream. Prose is for those who read reports.
@@ -135,9 +136,7 @@ static int apply(struct tree *tree, struct input *in, const struct applier_recor
   case APPLIER_ATTRIBUTE: return tree_attribute(tree, r->attribute.path, r->attribute.name, r->attribute.value);
   case APPLIER_TIMES:
     return tree_times(tree, r->times.path, time_of(r->times.mtime_seconds, r->times.mtime_nanoseconds));
-  case APPLIER_END:
-    tree->step = APPLIER_STEP_SYNC;
-    return syncfs(tree->root) < 0 ? -errno : 0;
+  case APPLIER_END: return 0;
   }
   return -EPROTO;
 }
@@ -152,6 +151,9 @@ static int report(uint32_t op, enum applier_step step, int error, struct wire_by
 int main(void) {
   const struct wire_bytes none = {NULL, 0};
   umask(0);
+  applier_serve();
+  /* From here on, this is the process of one layer. As much room as a pipe may have keeps both its ends busy. */
+  (void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, INPUT_SIZE);
   struct input in = {.buffer = malloc(INPUT_SIZE)};
   in.at = in.end = in.buffer;
   int error = in.buffer == NULL ? -ENOMEM : applier_confine(LAYER_FD);

@@ -33,8 +33,8 @@ static const int allowed_calls[] = {
     __NR_read,       __NR_write,      __NR_close,      __NR_openat,     __NR_openat2,  __NR_newfstatat, __NR_fstat,
     __NR_fcntl,      __NR_mkdirat,    __NR_mknodat,    __NR_symlinkat,  __NR_linkat,   __NR_unlinkat,   __NR_fchownat,
     __NR_fchown,     __NR_fchmodat,   __NR_fchmod,     __NR_utimensat,  __NR_fsetxattr, __NR_lsetxattr, __NR_fchdir,
-    __NR_getdents64, __NR_lseek,      __NR_syncfs,     __NR_mmap,       __NR_munmap,   __NR_brk,        __NR_mprotect,
-    __NR_exit,       __NR_exit_group,
+    __NR_getdents64, __NR_lseek,      __NR_mmap,       __NR_munmap,     __NR_brk,      __NR_mprotect,   __NR_exit,
+    __NR_exit_group,
 };
 #define ALLOWED_COUNT (sizeof allowed_calls / sizeof *allowed_calls)
 

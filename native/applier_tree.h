@@ -35,6 +35,9 @@ struct ownership {
   uint32_t mode, uid, gid;
 };
 
+/* applier_serve.c: returns in the process of a layer, with its input, report and directory as descriptors 0, 1 and 3. */
+void applier_serve(void);
+
 /* applier_confine.c: from here on, "/" is the directory `layer_fd` and only the system calls of the functions below work. */
 int applier_confine(int layer_fd);
 

@@ -112,6 +112,8 @@ int64_t utsuwa_socketpair(int32_t type, int32_t fds[2]) {
   return sys4(__NR_socketpair, AF_UNIX, type | SOCK_CLOEXEC, 0, SYS_PTR(fds));
 }
 
+int64_t utsuwa_syncfs(int32_t fd) { return sys1(__NR_syncfs, fd); }
+
 int64_t utsuwa_pipe(int32_t fds[2]) { return sys2(__NR_pipe2, SYS_PTR(fds), O_CLOEXEC); }
 
 int64_t utsuwa_listen(int32_t type, int32_t dir, const char *name) {

@@ -81,6 +81,9 @@ int64_t utsuwa_receive(int32_t socket, uint8_t *buffer, uint64_t size, int32_t *
 /* Sends one message, and `fd` with it if ≥ 0. */
 int64_t utsuwa_send(int32_t socket, const uint8_t *data, uint64_t size, int32_t fd);
 
+/* syncfs(2): blocks until all of the file system is on disk; fails with what failed since the descriptor was opened. */
+int64_t utsuwa_syncfs(int32_t fd);
+
 int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows);
 
 /* Hash of the plan vocabulary this build speaks. */

@@ -1,10 +1,11 @@
 /** Blobs of the store: present, read, added. */
 import { createReadStream } from 'node:fs'
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest, digestOf } from '../spec/digest.ts'
 import { isErrno } from '../util/errno.ts'
-import { writeDurably } from './durable.ts'
+import { temporaryPath } from './durable.ts'
+import type { Flush } from './flush.ts'
 import { blobPath, storeError, tmpPath } from './paths.ts'
 
 const READ_SIZE = 512 * 1024
@@ -45,13 +46,25 @@ export function streamBlob(root: string, digest: Digest): AsyncIterable<Buffer> 
   return createReadStream(blobPath(root, digest), { highWaterMark: READ_SIZE })
 }
 
-/** Stores a document whose digest the caller has verified; one that is there and damaged is replaced. */
-export async function putBlob(root: string, digest: Digest, bytes: Buffer): Promise<void> {
+/**
+ * Stores documents whose digests the caller has verified; what is there and damaged is replaced.
+ *
+ * @throws UtsuwaError NO_SPACE, STORE_CORRUPT
+ */
+export async function putBlobs(root: string, blobs: ReadonlyMap<Digest, Buffer>, flush: Flush): Promise<void> {
+  const written = new Map<Digest, string>()
   try {
-    if (await isStored(root, digest, bytes)) return
-    await writeDurably(blobPath(root, digest), bytes, { temporaryDirectory: tmpPath(root), mode: 0o644 })
+    for (const [digest, bytes] of blobs) {
+      if (await isStored(root, digest, bytes)) continue
+      const temporary = temporaryPath(tmpPath(root))
+      written.set(digest, temporary)
+      await writeFile(temporary, bytes, { flag: 'wx', mode: 0o644 })
+    }
+    if (written.size > 0) await flush.flush()
+    for (const [digest, temporary] of written) await rename(temporary, blobPath(root, digest))
   } catch (cause) {
-    throw storeError(cause, `store blob ${digest}`)
+    for (const temporary of written.values()) await rm(temporary, { force: true })
+    throw storeError(cause, 'store documents of an image')
   }
 }
 

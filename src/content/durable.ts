@@ -15,8 +15,13 @@ export interface DurableOptions {
   mode?: number
 }
 
+/** A new name in a directory for files that are renamed when they are whole. */
+export function temporaryPath(directory: string): string {
+  return join(directory, `file-${randomBytes(12).toString('hex')}`)
+}
+
 export async function writeDurably(path: string, content: Uint8Array | string, options: DurableOptions): Promise<void> {
-  const temporary = join(options.temporaryDirectory, `file-${randomBytes(12).toString('hex')}`)
+  const temporary = temporaryPath(options.temporaryDirectory)
   try {
     await using handle = await open(temporary, 'wx', options.mode ?? 0o644)
     await handle.writeFile(content)

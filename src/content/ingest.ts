@@ -14,7 +14,7 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest } from '../spec/digest.ts'
-import { syncDirectory } from './durable.ts'
+import type { Flush } from './flush.ts'
 import { blobPath, partialPath, storeError } from './paths.ts'
 
 /** Bytes gathered before they are written: each write is a trip to the thread pool. */
@@ -32,6 +32,7 @@ export interface Expected {
 export type ReadFrom = (offset: number) => AsyncIterable<Buffer>
 
 export interface IngestOptions {
+  flush: Flush
   /** The source can leave out what is here from an earlier attempt. Default false: then nothing is kept either. */
   resumable?: boolean
 }
@@ -41,6 +42,7 @@ export class Ingest {
   readonly #expected: Expected
   readonly #path: string
   readonly #handle: FileHandle
+  readonly #flushing: Flush
   readonly #resumable: boolean
   #hash: ReturnType<typeof createHash>
   #pending: Buffer[] = []
@@ -49,33 +51,39 @@ export class Ingest {
   #written = 0
   /** Bytes that followers may read; those of an earlier attempt only when all are verified. */
   #readable = 0
-  #outcome: 'open' | 'committed' | { failure: unknown } = 'open'
+  #outcome: 'open' | 'complete' | { failure: unknown } = 'open'
   #wake: (() => void)[] = []
 
-  private constructor(root: string, expected: Expected, handle: FileHandle, resumable: boolean) {
+  private constructor(
+    root: string,
+    expected: Expected,
+    handle: FileHandle,
+    { flush, resumable = false }: IngestOptions,
+  ) {
     this.#root = root
     this.#expected = expected
     this.#path = partialPath(root, expected.digest)
     this.#handle = handle
+    this.#flushing = flush
     this.#resumable = resumable
     this.#hash = createHash(algorithmOf(expected.digest))
   }
 
   /** The caller holds the lock of the blob's work directory, so that nobody else writes it. */
-  static async open(root: string, expected: Expected, { resumable = false }: IngestOptions = {}): Promise<Ingest> {
+  static async open(root: string, expected: Expected, options: IngestOptions): Promise<Ingest> {
     const path = partialPath(root, expected.digest)
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      const handle = await open(path, OPEN_FLAGS | (resumable ? 0 : constants.O_TRUNC), 0o600)
-      return new Ingest(root, expected, handle, resumable)
+      const handle = await open(path, OPEN_FLAGS | (options.resumable ? 0 : constants.O_TRUNC), 0o600)
+      return new Ingest(root, expected, handle, options)
     } catch (cause) {
       throw storeError(cause, `store blob ${expected.digest}`)
     }
   }
 
   /**
-   * Takes all bytes of the blob, verifies them and gives it its name. Followers see a failure too. Where what is here
-   * from an earlier attempt turns out to be wrong, all is taken anew, once.
+   * Takes all bytes of the blob and verifies them; `commit()` then gives it its name. Followers see a failure too. Where
+   * what is here from an earlier attempt turns out to be wrong, all is taken anew, once.
    *
    * @throws UtsuwaError DIGEST_MISMATCH, SIZE_MISMATCH, NO_SPACE, and what reading throws
    */
@@ -88,8 +96,7 @@ export class Ingest {
         await this.#startAgain()
         await this.#receive(read, onProgress)
       })
-      await this.#commit()
-      this.#settle('committed')
+      this.#settle('complete')
     } catch (error) {
       const failure = storeErrorUnlessKnown(error, operation)
       this.#settle({ failure })
@@ -98,9 +105,21 @@ export class Ingest {
     }
   }
 
+  /** After take(): has it written to disk, and gives it its name. @throws UtsuwaError NO_SPACE, STORE_CORRUPT */
+  async commit(): Promise<void> {
+    try {
+      await this.#flushing.flush()
+      await rename(this.#path, blobPath(this.#root, this.#expected.digest))
+    } catch (cause) {
+      const failure = storeError(cause, `store blob ${this.#expected.digest}`)
+      await this.#keepOrRemove(failure)
+      throw failure
+    }
+  }
+
   /**
    * The bytes as they arrive; each piece is there until the next one is asked for. Ends without an error only when all of
-   * them are verified and stored.
+   * them are verified.
    */
   async *follow(): AsyncGenerator<Buffer> {
     await using handle = await open(this.#path, 'r').catch(() => open(blobPath(this.#root, this.#expected.digest), 'r'))
@@ -112,7 +131,7 @@ export class Ingest {
         const { bytesRead } = await handle.read(buffer, 0, available, at)
         at += bytesRead
         yield buffer.subarray(0, bytesRead)
-      } else if (this.#outcome === 'committed') return
+      } else if (this.#outcome === 'complete') return
       else await new Promise<void>(resolve => this.#wake.push(resolve))
     }
   }
@@ -177,17 +196,11 @@ export class Ingest {
       const { bytesWritten } = await this.#handle.writev(chunks, this.#written)
       if (bytesWritten !== size) throw new UtsuwaError('NO_SPACE', `${bytesWritten} of ${size} bytes written`)
       this.#written += size
+      this.#flushing.wrote(size)
     }
     if (!following) return
     this.#readable = this.#written
     this.#notify()
-  }
-
-  async #commit(): Promise<void> {
-    await this.#handle.sync()
-    const path = blobPath(this.#root, this.#expected.digest)
-    await rename(this.#path, path)
-    await syncDirectory(dirname(path))
   }
 
   /** Bytes that are wrong, or in the way on a full disk, help no later attempt. */
@@ -200,7 +213,7 @@ export class Ingest {
     }
   }
 
-  #settle(outcome: 'committed' | { failure: unknown }): void {
+  #settle(outcome: 'complete' | { failure: unknown }): void {
     this.#outcome = outcome
     this.#notify()
   }

@@ -1,12 +1,14 @@
 /** What pull, load and import have in common: an image whose documents are at hand goes into the store, layers and all. */
 import { stat, statfs } from 'node:fs/promises'
-import { blobSize, putBlob } from '../content/blobs.ts'
+import { blobSize, putBlobs } from '../content/blobs.ts'
+import { Flush } from '../content/flush.ts'
 import { REF_NAME, updateIndex } from '../content/index-file.ts'
 import { isInterruption } from '../content/ingest.ts'
 import { acquireLock } from '../content/lock.ts'
 import { layoutPath, makeStore, partialPath, storeLockPath } from '../content/paths.ts'
 import { collectLeftovers } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
+import { Appliers } from '../layer/applier.ts'
 import { checkLayerMediaType } from '../layer/decompress.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import {
@@ -25,8 +27,10 @@ import { LayerTransfer, type PullProgress, type ReadLayer } from './transfer.ts'
 
 const CONFIG_MEDIA_TYPES = new Set<string>([MEDIA_TYPE.ociConfig, 'application/vnd.docker.container.image.v1+json'])
 
-/** Stops what works on an image together. */
+/** What works on an image together, and what stops it. */
 export interface Work {
+  readonly appliers: Appliers
+  readonly flush: Flush
   /** Fires when one part fails, or when the caller wants no more. */
   readonly signal: AbortSignal
   stop(): void
@@ -62,9 +66,11 @@ async function addLocked<T>(
 ): Promise<T> {
   await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
   await collectLeftovers(root)
+  await using appliers = new Appliers()
+  await using flush = new Flush(root)
   const stop = new AbortController()
   const combined = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
-  return await add({ signal: combined, stop: () => stop.abort() })
+  return await add({ appliers, flush, signal: combined, stop: () => stop.abort() })
 }
 
 export interface ImageToAdd {
@@ -93,7 +99,7 @@ export interface AddOptions extends Work {
 /** Stores and unpacks the layers, then the documents, and gives the image its name last: it is there entirely or not at all. */
 export async function addImage(root: string, image: ImageToAdd, options: AddOptions): Promise<Image> {
   const { name, descriptor, manifest, manifestBytes, configBytes, readLayer } = image
-  const { operation, platform, onProgress } = options
+  const { operation, platform, onProgress, flush } = options
   const config = parseImageConfig(configBytes)
   checkConfig(operation, config, manifest, platform)
   onProgress({
@@ -107,8 +113,13 @@ export async function addImage(root: string, image: ImageToAdd, options: AddOpti
   const transfer = new LayerTransfer(root, readLayer, options)
   await transfer.run(manifest.layers.map((layer, index) => ({ layer, diffId: config.rootfs.diff_ids[index]! })))
 
-  await putBlob(root, manifest.config.digest, configBytes)
-  await putBlob(root, descriptor.digest, manifestBytes)
+  const documents = new Map([
+    [manifest.config.digest, configBytes],
+    [descriptor.digest, manifestBytes],
+  ])
+  await putBlobs(root, documents, flush)
+  // All that has its name now must keep it when the name of the image, which leads to it, is on disk.
+  await flush.flush()
   const { os, architecture, variant } = config
   const entry: Descriptor = {
     mediaType: descriptor.mediaType,

@@ -6,9 +6,11 @@
  */
 import { availableParallelism } from 'node:os'
 import { blobSize, streamBlob } from '../content/blobs.ts'
+import type { Flush } from '../content/flush.ts'
 import { Ingest } from '../content/ingest.ts'
 import { workName } from '../content/paths.ts'
 import { acquireWorkDirectory } from '../content/work-directory.ts'
+import type { Appliers } from '../layer/applier.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import type { RateLimit } from '../registry/rate-limit.ts'
 import { commitLayer, readLayer } from '../snapshot/layers.ts'
@@ -44,6 +46,8 @@ export interface LayerToPull {
 export type ReadLayer = (layer: Descriptor, offset: number) => AsyncIterable<Buffer>
 
 export interface TransferOptions {
+  appliers: Appliers
+  flush: Flush
   onProgress: (progress: PullProgress) => void
   /** Called at the first failure; what `readLayer` returns must listen to it as well. */
   stop: () => void
@@ -108,19 +112,24 @@ export class LayerTransfer {
       if (diffId !== undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
       return
     }
-    const ingest = await Ingest.open(this.#root, layer, { resumable: this.#options.resumable ?? false })
+    const { flush, resumable = false } = this.#options
+    const ingest = await Ingest.open(this.#root, layer, { flush, resumable })
     try {
       const started = Promise.withResolvers<void>()
-      const download = this.#downloads.run(() => {
-        started.resolve()
-        return this.#fetch(ingest, layer)
-      })
+      const download = async () => {
+        await this.#downloads.run(() => {
+          started.resolve()
+          return this.#fetch(ingest, layer)
+        })
+        await ingest.commit()
+        this.#options.onProgress({ kind: 'downloaded', digest: layer.digest })
+      }
       // An unpack must not occupy a slot while its download waits for one.
       const unpack = async () => {
         await started.promise
         if (diffId !== undefined) await this.#unpack(layer, diffId, () => ingest.follow())
       }
-      await Promise.all([this.#guard(download), this.#guard(unpack())])
+      await Promise.all([this.#guard(download()), this.#guard(unpack())])
     } finally {
       await ingest.close()
     }
@@ -134,18 +143,21 @@ export class LayerTransfer {
       onProgress({ kind: 'downloading', digest, current, total: size })
       if (current === size) onProgress({ kind: 'verifying', digest })
     })
-    onProgress({ kind: 'downloaded', digest })
   }
 
   async #unpack({ digest }: Descriptor, diffId: DiffId, source: () => AsyncIterable<Buffer>): Promise<void> {
-    const { onProgress, limits, signal } = this.#options
-    await this.#unpacks.run(async () => {
-      onProgress({ kind: 'unpacking', digest })
-      await commitLayer(this.#root, diffId, source, {
-        signal,
-        ...(limits === undefined ? {} : { limits }),
-      })
-      onProgress({ kind: 'unpacked', digest })
+    const { appliers, flush, onProgress, limits, signal } = this.#options
+    await commitLayer(this.#root, diffId, source, {
+      appliers,
+      flush,
+      signal,
+      inTurn: apply =>
+        this.#unpacks.run(() => {
+          onProgress({ kind: 'unpacking', digest })
+          return apply()
+        }),
+      ...(limits === undefined ? {} : { limits }),
     })
+    onProgress({ kind: 'unpacked', digest })
   }
 }

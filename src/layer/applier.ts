@@ -1,10 +1,11 @@
-/** The applier process: its start, its input, its verdict. */
+/** The applier processes: their start, their input, their verdict. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { constants as os } from 'node:os'
-import type { Writable } from 'node:stream'
 import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
+import { sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import { displayPath } from './path.ts'
@@ -14,34 +15,79 @@ const OPS = Object.keys(applierVocabulary.types)
 const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
 /** Record type, step and errno; a path follows. */
 const REPORT_HEAD = 12
+/** What a message carries beside a descriptor: nothing, but it must have a byte. */
+const BYTE = Buffer.alloc(1)
 
-/** One applier, for one layer. Dispose of it whatever happens; what it wrote is then complete or abandoned. */
-export class Applier implements AsyncDisposable {
+/** One applier for each layer, all children of a small program, which has them sooner than Node would. Dispose of it. */
+export class Appliers implements AsyncDisposable {
   readonly #child: ChildProcess
-  readonly #input: Writable
-  readonly #ended: Promise<Buffer>
+  readonly #ended: Promise<unknown>
+  readonly #controlFd: number
 
-  /**
-   * @param directory the layer's root, an existing empty directory
-   * @throws UtsuwaError NOT_ROOT, KERNEL_OPERATION_FAILED
-   */
-  constructor(directory: string) {
-    const directoryFd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  /** @throws UtsuwaError KERNEL_OPERATION_FAILED */
+  constructor() {
+    const [own, theirs] = sys.socketpair('seqpacket')
+    this.#controlFd = own
     try {
-      // Not detached and with no environment: it lives and dies with its input.
+      // Not detached and with no environment: it ends with this socket.
       this.#child = spawn(nativePath('applier'), [], {
-        stdio: ['pipe', 'pipe', 'ignore', directoryFd],
+        stdio: ['ignore', 'ignore', 'ignore', theirs],
         env: {},
         cwd: '/',
       })
+    } catch (error) {
+      closeSync(own)
+      throw error
     } finally {
-      closeSync(directoryFd)
+      closeSync(theirs)
     }
-    this.#input = this.#child.stdin!
-    this.#ended = outputOf(this.#child)
-    // Awaited in finish(); a failure before that shows in a broken pipe first.
-    this.#ended.catch(() => undefined)
+    // Where it could not be started, the first layer notices.
+    this.#ended = once(this.#child, 'exit').catch(() => undefined)
+  }
+
+  /**
+   * An applier for one layer.
+   *
+   * @param directory the layer's root, an existing empty directory
+   * @throws UtsuwaError KERNEL_OPERATION_FAILED
+   */
+  start(directory: string): Applier {
+    const theirs = [openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)]
+    const own: number[] = []
+    try {
+      const [input, toApplier] = sys.pipe()
+      theirs.push(input)
+      own.push(toApplier)
+      const [fromApplier, report] = sys.pipe()
+      theirs.push(report)
+      own.push(fromApplier)
+      for (const fd of theirs) sys.send(this.#controlFd, BYTE, fd)
+      return new Applier(toApplier, fromApplier)
+    } catch (error) {
+      for (const fd of own) closeSync(fd)
+      throw error
+    } finally {
+      for (const fd of theirs) closeSync(fd)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    closeSync(this.#controlFd)
+    await this.#ended
+  }
+}
+
+/** Writes one layer. Dispose of it whatever happens; what it wrote is then complete or abandoned. */
+export class Applier implements AsyncDisposable {
+  readonly #input: Socket
+  readonly #report: Promise<Buffer>
+
+  /** Pipes: where its records go, and where its verdict comes from. */
+  constructor(inputFd: number, reportFd: number) {
+    this.#input = new Socket({ fd: inputFd, readable: false, writable: true })
+    // A failure shows in the report.
     this.#input.on('error', () => undefined)
+    this.#report = contentOf(new Socket({ fd: reportFd, readable: true, writable: false }))
     const writer = new RecordWriter(applierVocabulary)
     writer.write({ op: 'begin', hash: vocabularyHash(applierVocabulary) })
     this.#input.write(writer.take())
@@ -63,48 +109,50 @@ export class Applier implements AsyncDisposable {
     if (!(await written)) return this.#fail()
   }
 
-  /** Writes everything to disk and waits for the verdict. */
+  /** Waits for the verdict. The files are there then, on disk when somebody has asked for it. */
   async finish(): Promise<void> {
     const writer = new RecordWriter(applierVocabulary)
     writer.write({ op: 'end' })
     this.#input.end(writer.take())
-    const failure = failureIn(await this.#ended, this.#child)
+    const failure = failureIn(await this.#report)
     if (failure !== undefined) throw failure
   }
 
+  /** Without the end of its input it ends as well. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
-    await this.#ended.catch(() => undefined)
+    this.#input.destroy()
+    await this.#report
   }
 
   async #fail(): Promise<never> {
-    const failure = failureIn(await this.#ended, this.#child)
+    const failure = failureIn(await this.#report)
     throw (
       failure ?? new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier ended early', { operation: 'unpack layer' })
     )
   }
 }
 
-async function outputOf(child: ChildProcess): Promise<Buffer> {
+async function contentOf(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
-  child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk))
-  try {
-    await once(child, 'close')
-  } catch (cause) {
-    throw new UtsuwaError('KERNEL_OPERATION_FAILED', String(cause), { operation: 'start the applier', cause })
-  }
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.on('error', () => undefined)
+  await once(socket, 'close')
   return Buffer.concat(chunks)
 }
 
-function failureIn(report: Buffer, child: ChildProcess): UtsuwaError | undefined {
+function failureIn(report: Buffer): UtsuwaError | undefined {
   if (report.length < REPORT_HEAD) {
-    const how = child.signalCode === null ? `exit code ${child.exitCode}` : child.signalCode
-    return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier died (${how})`, { operation: 'unpack layer' })
+    return new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier died', { operation: 'unpack layer' })
   }
   const op = OPS[report.readUInt32LE(0) - 1] ?? 'unknown'
   const step = STEPS[report.readUInt32LE(4)] ?? 'read'
   const errno = report.readUInt32LE(8)
   if (op === 'end' && errno === 0) return undefined
+  if (step === 'died') {
+    return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier died of signal ${errno}`, {
+      operation: 'unpack layer',
+    })
+  }
   const path = displayPath(report.toString('latin1', REPORT_HEAD))
   return new UtsuwaError(codeOf(step, errno), undefined, {
     operation: step === 'confine' || step === 'read' ? `unpack layer: ${step}` : `unpack ${path}: ${op} (${step})`,

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type DiffId } from '../spec/image.ts'
-import { Applier } from './applier.ts'
+import type { Appliers } from './applier.ts'
 import { decompressorFor, discardChunk } from './decompress.ts'
 import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
 import { corrupt } from './path.ts'
@@ -16,12 +16,15 @@ import { TarReader } from './tar.ts'
 import { LayerTranslator, type RootDirectory } from './translate.ts'
 
 export interface ApplyOptions {
+  appliers: Appliers
   /** The layer's root: an empty directory, on the file system where the layer is to stay. */
   directory: string
   /** What the uncompressed bytes must hash to. */
   diffId: DiffId
   limits?: Partial<LayerLimits>
   signal?: AbortSignal | undefined
+  /** Called with the bytes of each piece of the archive that was handed on to be written. */
+  onWritten?: (bytes: number) => void
 }
 
 export interface AppliedLayer {
@@ -35,8 +38,8 @@ export interface AppliedLayer {
 }
 
 /**
- * Resolves after everything is on disk and the diff id is known to hold. On an error the directory holds a part of the
- * layer and must be thrown away.
+ * Resolves when the diff id is known to hold; the files are there then, not yet on disk. On an error the directory holds a
+ * part of the layer and must be thrown away.
  *
  * @param source the layer as stored: gzip, zstd or plain tar; a chunk is used up when the next one is asked for
  * @throws UtsuwaError DIGEST_MISMATCH, CORRUPT_LAYER, UNSAFE_LAYER, LIMIT_EXCEEDED, NO_SPACE, NOT_ROOT, ABORTED
@@ -47,7 +50,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
   const reader = new TarReader(translator, limits)
   const hash = createHash(algorithmOf(options.diffId))
   const counted = { compressed: 0, uncompressed: 0 }
-  await using applier = new Applier(options.directory)
+  await using applier = options.appliers.start(options.directory)
 
   await decompressed(source, counted, options.signal, async chunk => {
     counted.uncompressed += chunk.length
@@ -56,6 +59,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
     reader.write(chunk)
     await applier.write(translator.take())
     translator.rewind()
+    options.onWritten?.(chunk.length)
   })
   reader.end()
   const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`

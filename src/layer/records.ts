@@ -25,7 +25,8 @@ export const applierVocabulary = {
       'mode',
       'attribute',
       'times',
-      'sync',
+      /** A signal ended it; errno is the signal's number. */
+      'died',
     ]),
   ],
   types: {
@@ -54,7 +55,7 @@ export const applierVocabulary = {
     attribute: { path: 'bytes', name: 'string', value: 'bytes' },
     /** Times of directories come last, because every entry made in a directory changes them. */
     times: { path: 'bytes', ...mtime },
-    /** Last of all: everything is written to disk, then success is reported. */
+    /** Last of all: success is reported. To have everything on disk is up to whoever wanted it. */
     end: {},
   },
 } as const satisfies Vocabulary

@@ -1,17 +1,22 @@
 /** Committed layers: each unpacked once, by diff id, whatever images and containers use it. */
-import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectory, writeDurably } from '../content/durable.ts'
+import type { Flush } from '../content/flush.ts'
 import { layersPath, storeError, workName } from '../content/paths.ts'
 import type { Remove } from '../content/remove-tree.ts'
 import { acquireWorkDirectory } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
+import type { Appliers } from '../layer/applier.ts'
 import { type AppliedLayer, applyLayer } from '../layer/apply.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import { type DiffId, hexOf } from '../spec/image.ts'
 import { isErrno } from '../util/errno.ts'
 
 export interface UnpackOptions {
+  appliers: Appliers
+  flush: Flush
+  /** Lets the layer have its turn when not too many are being unpacked; not used for what waits for the disk. */
+  inTurn: (task: () => Promise<AppliedLayer>) => Promise<AppliedLayer>
   limits?: Partial<LayerLimits>
   signal?: AbortSignal | undefined
 }
@@ -51,7 +56,7 @@ export async function commitLayer(
   root: string,
   diffId: DiffId,
   source: () => AsyncIterable<Buffer>,
-  { limits, signal }: UnpackOptions = {},
+  { appliers, flush, inTurn, limits, signal }: UnpackOptions,
 ): Promise<AppliedLayer> {
   await using work = await acquireWorkDirectory(root, workName('layer', diffId), signal)
   const present = await readLayer(root, diffId)
@@ -60,15 +65,12 @@ export async function commitLayer(
     const layer = join(work.path, 'layer')
     const directory = join(layer, 'fs')
     await mkdir(directory, { recursive: true, mode: 0o755 })
-    const applied = await applyLayer(source(), {
-      directory,
-      diffId,
-      signal,
-      ...(limits === undefined ? {} : { limits }),
-    })
-    await writeDurably(join(layer, 'layer.json'), JSON.stringify(applied), { temporaryDirectory: work.path })
+    const onWritten = (bytes: number) => flush.wrote(bytes)
+    const options = { appliers, directory, diffId, signal, onWritten, ...(limits === undefined ? {} : { limits }) }
+    const applied = await inTurn(() => applyLayer(source(), options))
+    await writeFile(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })
+    await flush.flush()
     await rename(layer, layerPath(root, diffId))
-    await syncDirectory(layersPath(root))
     return applied
   } catch (cause) {
     throw cause instanceof UtsuwaError ? cause : storeError(cause, `unpack layer ${diffId}`)

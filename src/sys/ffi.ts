@@ -35,6 +35,7 @@ interface LibUtsuwa {
   receive(socket: number, buffer: Uint8Array, fd: Uint8Array): number
   send(socket: number, data: Uint8Array, fd: number): number
   setTerminalSize(fd: number, columns: number, rows: number): number
+  syncfs(fd: number): Promise<number> | number
   watch(fd: number, callback: () => void): object | number
   unwatch(watch: object): number
   ref(watch: object, keep: number): number
@@ -168,6 +169,9 @@ export function createForeignSys(): Sys {
     },
     setTerminalSize(fd, columns, rows) {
       check('set terminal size', lib().setTerminalSize(fd, columns, rows))
+    },
+    async syncFileSystem(fd) {
+      check('write to disk', await lib().syncfs(fd))
     },
     watch(fd, callback): Watch {
       const handle = lib().watch(fd, callback)

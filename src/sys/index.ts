@@ -86,6 +86,8 @@ export interface Sys {
   receive(socket: number): Message | undefined
   send(socket: number, data: Uint8Array, fd?: number): void
   setTerminalSize(fd: number, columns: number, rows: number): void
+  /** syncfs(2) in another thread: resolves when all of the file system is on disk, fails with what failed since `fd` was opened. */
+  syncFileSystem(fd: number): Promise<void>
   /** Calls back each time `fd` is readable or hung up. */
   watch(fd: number, callback: () => void): Watch
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { Appliers } from '../../src/layer/applier.ts'
 import { applyLayer } from '../../src/layer/apply.ts'
 import { checkExpansion, DEFAULT_LAYER_LIMITS } from '../../src/layer/limits.ts'
 import type { DiffId } from '../../src/spec/image.ts'
@@ -54,7 +55,9 @@ describe('limits of a layer', () => {
     async function* source() {
       yield bomb
     }
+    await using appliers = new Appliers()
     const options = {
+      appliers,
       diffId: sha256(archive) as string as DiffId,
       limits: { bytes: 1024 ** 2 },
       directory: sandbox.root,

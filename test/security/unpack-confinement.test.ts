@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
-import { Applier } from '../../src/layer/applier.ts'
+import { Appliers } from '../../src/layer/applier.ts'
 import { type ApplierRecord, applierVocabulary } from '../../src/layer/records.ts'
 import { RecordWriter } from '../../src/util/wire.ts'
 import { describeTree } from '../support/tree.ts'
@@ -42,7 +42,8 @@ const symlink = (path: string, target: string): ApplierRecord => ({
 async function apply(...records: ApplierRecord[]): Promise<void> {
   const writer = new RecordWriter(applierVocabulary)
   for (const record of records) writer.write(record)
-  await using applier = new Applier(layer)
+  await using appliers = new Appliers()
+  await using applier = appliers.start(layer)
   await applier.write([writer.take()])
   await applier.finish()
 }
@@ -79,13 +80,15 @@ describe('the applier', () => {
 
   it('refuses records of another build, and garbage', async () => {
     await assert.rejects(apply({ op: 'begin', hash: 1n }), { message: /EPROTO/ })
-    const applier = new Applier(layer)
+    await using appliers = new Appliers()
+    await using applier = appliers.start(layer)
     await applier.write([Buffer.alloc(4096, 0xff)])
     await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED' })
   })
 
   it('ends when its input ends, and says so', async () => {
-    const applier = new Applier(layer)
+    await using appliers = new Appliers()
+    const applier = appliers.start(layer)
     await applier.write([Buffer.from([40, 0, 0, 0])])
     await applier[Symbol.asyncDispose]()
   })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Appliers } from '../../src/layer/applier.ts'
 import { applyLayer } from '../../src/layer/apply.ts'
 import type { LayerLimits } from '../../src/layer/limits.ts'
 import type { DiffId } from '../../src/spec/image.ts'
@@ -44,8 +45,10 @@ export function makeSandbox(): Sandbox {
       mkdirSync(root, { recursive: true })
       const archive = Buffer.isBuffer(layer) ? layer : writeTar(layer as readonly TarEntry[])
       const before = describeTree(outside)
+      await using appliers = new Appliers()
       try {
         await applyLayer([archive] as unknown as AsyncIterable<Buffer>, {
+          appliers,
           directory: root,
           diffId: sha256(archive) as string as DiffId,
           limits,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { blobSize, putBlob, readBlob } from '../../../src/content/blobs.ts'
+import { blobSize, putBlobs, readBlob } from '../../../src/content/blobs.ts'
+import { Flush } from '../../../src/content/flush.ts'
 import { readIndex, updateIndex } from '../../../src/content/index-file.ts'
 import { Ingest } from '../../../src/content/ingest.ts'
 import { acquireLock, tryLock } from '../../../src/content/lock.ts'
@@ -35,11 +36,13 @@ async function ingest(source: AsyncIterable<Buffer>, wanted = expected): Promise
 }
 
 async function ingestFrom(read: (offset: number) => AsyncIterable<Buffer>, wanted = expected, resumable = true) {
-  const blob = await Ingest.open(root, wanted, { resumable })
+  await using flush = new Flush(root)
+  const blob = await Ingest.open(root, wanted, { flush, resumable })
   try {
     const followed = Array.fromAsync(blob.follow(), chunk => Buffer.from(chunk))
     followed.catch(() => undefined)
     await blob.take(read)
+    await blob.commit()
     return Buffer.concat(await followed)
   } finally {
     await blob.close()
@@ -123,7 +126,8 @@ describe('Ingest', () => {
   })
 
   it('fails its followers with what its source failed with', async () => {
-    const blob = await Ingest.open(root, expected)
+    await using flush = new Flush(root)
+    const blob = await Ingest.open(root, expected, { flush })
     const followed = Array.fromAsync(blob.follow(), chunk => Buffer.from(chunk))
     followed.catch(() => undefined)
     async function* broken(): AsyncGenerator<Buffer> {
@@ -145,7 +149,8 @@ describe('Ingest', () => {
 
 describe('blobs', () => {
   it('are verified when they are read', async () => {
-    await putBlob(root, expected.digest, bytes)
+    await using flush = new Flush(root)
+    await putBlobs(root, new Map([[expected.digest, bytes]]), flush)
     await assert.rejects(readBlob(root, expected.digest, 10), { code: 'LIMIT_EXCEEDED' })
     writeFileSync(blobPath(root, expected.digest), 'changed')
     await assert.rejects(readBlob(root, expected.digest, 10), { code: 'STORE_CORRUPT' })

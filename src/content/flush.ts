@@ -1,0 +1,72 @@
+/**
+ * Writing to disk what many tasks have made, together.
+ *
+ * What is to get its name must be on disk first. Files one by one cost a commit of the journal each, which takes
+ * milliseconds; syncfs(2) takes all there are with it, and those who ask while it runs share the next one.
+ */
+import { closeSync, constants, openSync } from 'node:fs'
+import { sys } from '../sys/index.ts'
+
+/** Bytes. Those who write more than this begin to have it written, so that little is left to wait for at the end. */
+const EARLY = 64 * 1024 ** 2
+
+export class Flush implements AsyncDisposable {
+  readonly #fd: number
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+  #written = 0
+  /** The kernel tells each failure once. Whatever was to be on disk after it may not be. */
+  #failure: { error: unknown } | undefined
+
+  /** Of the file system of the store. What fails to be written from now on is noticed. */
+  constructor(root: string) {
+    this.#fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
+  }
+
+  /**
+   * Resolves when all that was written before the call is on disk.
+   *
+   * @throws UtsuwaError NO_SPACE, KERNEL_OPERATION_FAILED
+   */
+  flush(): Promise<void> {
+    this.#next ??= this.#afterOthers()
+    return this.#next
+  }
+
+  /** To be told of bytes that were written to files. */
+  wrote(bytes: number): void {
+    this.#written += bytes
+    if (this.#written < EARLY || this.#next !== undefined) return
+    this.#written = 0
+    // Whoever needs it to have worked asks for it.
+    this.flush().catch(() => undefined)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (;;) {
+      const pending = this.#next ?? this.#running
+      if (pending === undefined) break
+      await pending.catch(() => undefined)
+    }
+    closeSync(this.#fd)
+  }
+
+  async #afterOthers(): Promise<void> {
+    await this.#running?.catch(() => undefined)
+    this.#next = undefined
+    this.#running = this.#sync().finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      await sys.syncFileSystem(this.#fd)
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
+  }
+}
