@@ -1,9 +1,10 @@
 /** The applier alone, fed what TypeScript would never send (docs/adr/0004-unpack-confinement.md). */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
 import { Appliers } from '../../src/layer/applier.ts'
@@ -48,6 +49,18 @@ async function apply(...records: ApplierRecord[]): Promise<void> {
   await applier.finish()
 }
 
+/** Processes called `applier` that a process has started. */
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    try {
+      const stat = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/stat`, 'utf8') : ''
+      return new RegExp(`^\\d+ \\(applier\\) . ${parent} `).test(stat) ? [Number(name)] : []
+    } catch {
+      return [] // It has ended.
+    }
+  })
+}
+
 describe('the applier', () => {
   it('makes what it is told', async () => {
     await apply(file('a/b'), symlink('a/l', 'b'))
@@ -84,6 +97,17 @@ describe('the applier', () => {
     await using applier = appliers.start(layer)
     await applier.write([Buffer.alloc(4096, 0xff)])
     await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED' })
+  })
+
+  it('says which signal ended it', async () => {
+    await using appliers = new Appliers()
+    await using applier = appliers.start(layer)
+    await applier.write([Buffer.from([40, 0, 0, 0])])
+    const [program] = childrenOf(process.pid)
+    let children: number[] = []
+    for (; children.length === 0; await sleep(5)) children = childrenOf(program!)
+    process.kill(children[0]!, 'SIGKILL')
+    await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED', message: /died of signal 9/ })
   })
 
   it('ends when its input ends, and says so', async () => {
