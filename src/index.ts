@@ -35,19 +35,24 @@ export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
 export type { CapturedText } from './lifecycle/capture.ts'
-export { Container } from './lifecycle/container.ts'
+export { Container, type UpdateOptions } from './lifecycle/container.ts'
+export type { ContainerEvent } from './lifecycle/container-events.ts'
 export {
   ContainerProcess,
   type ExecOptions,
   type ExecResult,
   type SpawnOptions,
 } from './lifecycle/container-process.ts'
+export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './lifecycle/copy.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
+export type { ContainerStats } from './lifecycle/events.ts'
+export type { FileData, Files } from './lifecycle/files.ts'
 export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
+export type { LinesOptions, WebStreams } from './lifecycle/process-streams.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'

@@ -1,5 +1,4 @@
 /** One more process in a container, in the hands of a program. */
-import type { Socket } from 'node:net'
 import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { capabilitySets } from '../config/runtime-spec.ts'
@@ -13,6 +12,7 @@ import { exitStatus } from './exit-status.ts'
 import { resolveUserIn } from './home.ts'
 import { parseSignal } from './kill.ts'
 import { signalName } from './outcome.ts'
+import { ProcessStreams } from './process-streams.ts'
 import { readRecord, readSpec } from './record.ts'
 import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
@@ -103,13 +103,10 @@ function userOf(user: string, pid: number): Process['user'] {
   return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) }
 }
 
-export class ContainerProcess {
+/** A process in a container, started with `spawn`. */
+export class ContainerProcess extends ProcessStreams {
   /** In this process's PID namespace. */
   readonly pid: number
-  /** Streams of the process with `stdio: 'pipe'`. */
-  readonly stdin: Socket | undefined
-  readonly stdout: Socket | undefined
-  readonly stderr: Socket | undefined
   readonly #process: InitConversation
   readonly #streams: Streams
   readonly #signal: AbortSignal | undefined
@@ -118,15 +115,14 @@ export class ContainerProcess {
 
   /** Use `spawn` of a container. */
   constructor(process: InitConversation, streams: Streams, options: SpawnOptions) {
+    super(streams)
     this.pid = process.pid
-    this.stdin = streams.stdin
-    this.stdout = streams.stdout
-    this.stderr = streams.stderr
     this.#process = process
     this.#streams = streams
     this.#signal = options.signal
     this.#timeouts = new Timeouts(options, undefined, this.#abort)
     options.signal?.addEventListener('abort', this.#abort, { once: true })
+    if (options.signal?.aborted) this.#abort() // while it was being started
     // At once, so that it is reaped although nobody waits.
     this.#result = this.#finish()
     this.#result.catch(tellLater)

@@ -1,17 +1,22 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
-import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
+import { tellLater } from './capture.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
+import { type ContainerEvent, EventFeed } from './container-events.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
+import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './copy.ts'
 import { removeCgroupOf } from './delete.ts'
 import { type ContainerStats, containerStats } from './events.ts'
+import type { Files } from './files.ts'
 import { killContainer, parseSignal } from './kill.ts'
-import { outcomeOf, type RunResult } from './outcome.ts'
+import { type Outcome, outcomeOf, type RunResult } from './outcome.ts'
 import { pauseContainer, resumeContainer } from './pause.ts'
+import { ProcessStreams } from './process-streams.ts'
 import { type ContainerRecord, lockContainer } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
@@ -42,36 +47,40 @@ export type UpdateOptions = Pick<
   | 'unified'
 >
 
-export class Container implements AsyncDisposable {
+/**
+ * A container that this process has created and that ends with it.
+ *
+ * @example
+ * await using box = await create({ image: 'debian:test', args: ['sleep', 'inf'] })
+ * await box.start()
+ */
+export class Container extends ProcessStreams implements AsyncDisposable {
   /** 64 hexadecimal digits. */
   readonly id: string
   readonly name: string | undefined
   /** The first process, in this process's PID namespace. */
   readonly pid: number
-  /** Streams of the container with `stdio: 'pipe'`. */
-  readonly stdin: Socket | undefined
-  readonly stdout: Socket | undefined
-  readonly stderr: Socket | undefined
   readonly #record: ContainerRecord
   readonly #init: InitConversation
   readonly #streams: Streams
   readonly #context: ContainerContext
+  readonly #events: EventFeed
+  #outcome: Promise<Outcome> | undefined
   #timeouts: Timeouts | undefined
   #result: Promise<RunResult> | undefined
   #deleted = false
 
   /** Use `create`. */
   constructor(record: ContainerRecord, init: InitConversation, streams: Streams, context: ContainerContext) {
+    super(streams)
     this.id = record.id
     this.name = record.managed?.name
     this.pid = init.pid
-    this.stdin = streams.stdin
-    this.stdout = streams.stdout
-    this.stderr = streams.stderr
     this.#record = record
     this.#init = init
     this.#streams = streams
     this.#context = context
+    this.#events = new EventFeed(record.cgroup && join(record.cgroup.mount, record.cgroup.path))
     context.options.signal?.addEventListener('abort', this.#kill, { once: true })
   }
 
@@ -89,6 +98,7 @@ export class Container implements AsyncDisposable {
     await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
     this.#timeouts = new Timeouts(options, cgroup, this.#kill)
+    this.#events.started()
     await runPoststartHooks(this.#record)
   }
 
@@ -127,6 +137,62 @@ export class Container implements AsyncDisposable {
   async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
     const { spawnInContainer } = await import('./container-process.ts')
     return spawnInContainer(this.#context.stateRoot, this.id, args, options)
+  }
+
+  /**
+   * What happens to it from now on, up to its end: `start`, `pause`, `resume`, `oom`, and last `exit`. Several may
+   * listen. Of a container that has ended it is the exit alone.
+   *
+   * @param options `signal` ends the iteration with ABORTED
+   * @example for await (const { type } of box.events()) if (type === 'oom') return
+   */
+  events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ContainerEvent, void, undefined> {
+    const events = this.#events.subscribe(signal)
+    this.#ended().catch(tellLater)
+    return events
+  }
+
+  /**
+   * Writes files into it, in place of what has their names; links in the container are followed inside it. Missing
+   * directories are made with mode 0755. Before the start it works as well.
+   *
+   * @example await box.copyIn({ '/etc/app.json': JSON.stringify(settings), '/run.sh': { content, mode: 0o755 } })
+   * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT, NO_SPACE, KERNEL_OPERATION_FAILED, ABORTED
+   */
+  async copyIn(files: Files, options: CopyOptions = {}): Promise<void> {
+    const { copyFilesIn } = await import('./copy.ts')
+    await copyFilesIn(this.#record, files, options)
+  }
+
+  /**
+   * The same for the entries of a tar archive, with their owners, modes and times, but without extended attributes.
+   *
+   * @param archive not compressed
+   * @throws UtsuwaError as `copyIn`; CORRUPT_LAYER and UNSAFE_LAYER for the archive, UNSUPPORTED for devices in it
+   */
+  async copyInArchive(archive: Archive, options: CopyInArchiveOptions = {}): Promise<void> {
+    const { copyArchiveIn } = await import('./copy.ts')
+    await copyArchiveIn(this.#record, archive, options)
+  }
+
+  /**
+   * Reads a file of it; links are followed inside it.
+   *
+   * @example const report = await box.copyOut('/out/report.json')
+   * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT unless it is a regular file, LIMIT_EXCEEDED, ABORTED
+   */
+  async copyOut(path: string, options: CopyOutOptions = {}): Promise<Buffer> {
+    const { copyFileOut } = await import('./copy.ts')
+    return copyFileOut(this.#record, path, options)
+  }
+
+  /**
+   * A directory of it as a tar archive, with names that begin with `./`. What is mounted below it is left out.
+   * @throws UtsuwaError, from the iteration, as `copyOut`; UNSUPPORTED without GNU tar
+   */
+  async *copyOutArchive(path: string, options: CopyOptions = {}): AsyncGenerator<Buffer, void, undefined> {
+    const { copyArchiveOut } = await import('./copy.ts')
+    yield* copyArchiveOut(this.#record, path, options)
   }
 
   /** What it uses now. @throws UtsuwaError CONTAINER_NOT_RUNNING when it has ended */
@@ -173,14 +239,22 @@ export class Container implements AsyncDisposable {
     this.#context.options.signal?.removeEventListener('abort', this.#kill)
   }
 
+  #ended(): Promise<Outcome> {
+    this.#outcome ??= this.#init.wait().then(exit => {
+      this.#context.marks.ended = performance.now()
+      const outcome = outcomeOf(this.#record, exit)
+      this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
+      return outcome
+    })
+    return this.#outcome
+  }
+
   async #finish(): Promise<RunResult> {
     const { marks, options } = this.#context
-    const exit = await this.#init.wait()
-    marks.ended = performance.now()
+    const outcome = await this.#ended()
     // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
     this.stdin?.destroy()
     this.#stopWatching()
-    const outcome = outcomeOf(this.#record, exit)
     if (this.#record.managed?.removeOnExit) await this.delete()
     else if (!this.#deleted) await this.#keep(outcome)
     marks.removed = performance.now()

@@ -8,6 +8,7 @@ import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
+import { throwIfAborted } from './aborted.ts'
 import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { removeCgroupOf } from './delete.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
@@ -74,7 +75,10 @@ async function launchInto(
     finishScope(scope)
     return GO_ON
   }
+  const kill = (): void => init.kill()
+  options.signal?.addEventListener('abort', kill, { once: true })
   try {
+    throwIfAborted(options.signal)
     await init.ready(({ name }) =>
       name === 'cgroup' ? enter(plan.scope!) : runHooksBeforePivot(withProcess(record, init.pid), options.spec),
     )
@@ -88,6 +92,8 @@ async function launchInto(
     // runtime.md, "Lifecycle": a hook that fails leads to steps 12 and 13, as delete does.
     await runPoststopHooks(record, options.onWarning)
     throw error
+  } finally {
+    options.signal?.removeEventListener('abort', kill)
   }
 }
 

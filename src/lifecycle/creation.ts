@@ -57,6 +57,8 @@ export interface CreateOptions {
   readonly managed?: ManagedRecord
   /** The container's directory, where it has been made already; it is let go of. */
   readonly reserved?: LockedContainer
+  /** Kills init; the creation fails then. */
+  readonly signal?: AbortSignal
   /** Told of what the specification wants logged: capabilities that cannot be granted, poststop hooks that failed. */
   readonly onWarning?: (warning: unknown) => void
 }

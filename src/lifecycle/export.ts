@@ -64,7 +64,7 @@ async function openRootFileSystem({ id, pid, rootfs, managed }: ContainerRecord,
  * host's, it opens what it finds without following links, and stays on the file system it began in.
  * Sorted, so that one tree is one archive.
  */
-async function* readArchive(rootFd: number, operation: string): AsyncGenerator<Buffer> {
+export async function* readArchive(rootFd: number, operation: string): AsyncGenerator<Buffer> {
   const args = ['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--numeric-owner']
   const child = spawn(
     'tar',

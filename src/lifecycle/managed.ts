@@ -4,10 +4,12 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
 import { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
+import type { Files } from './files.ts'
 import { containersDirectory, takeName } from './names.ts'
 import { type ContainerSource, prepare, prepareForPlan } from './prepare.ts'
 import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from './record.ts'
@@ -22,7 +24,17 @@ export interface CreateOptions extends ContainerSource, ContainerOptions, Roots,
   readonly removeOnExit?: boolean
   /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
   readonly consoleSocketFd?: number
-  /** Kills the container; the promise in flight rejects with ABORTED. */
+  /**
+   * Written into its root file system before anything runs in it, by path in the container: in its own layer for an
+   * image, and for the other sources in the directory itself. What is mounted on top hides them; `copyIn` writes there.
+   */
+  readonly files?: Files
+  /**
+   * Gets the runtime spec as it would be used, and gives the one that is.
+   * @example editSpec: spec => ({ ...spec, hostname: 'vessel' })
+   */
+  readonly editSpec?: (spec: RuntimeSpec) => RuntimeSpec
+  /** Ends whatever is under way and kills the container; the promise in flight rejects with ABORTED. */
   readonly signal?: AbortSignal
 }
 
@@ -49,6 +61,8 @@ export async function create(options: CreateOptions): Promise<Container> {
   } catch (error) {
     reserved[Symbol.dispose]()
     await removeManaged(runRoot, id, managed.name, { force: true })
+    // It is what being killed looks like.
+    throwIfAborted(signal)
     throw error
   }
 }
@@ -78,6 +92,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   mkdirSync(mountPoint, { mode: 0o700 })
   using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
+  throwIfAborted(options.signal)
   using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
   marks.prepared = performance.now()
   const { record, init, launching, ready } = await createContainer({
@@ -92,6 +107,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     reserved,
     ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
     ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error: unknown) => {
     streams.abandon()
     throw error

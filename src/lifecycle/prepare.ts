@@ -11,9 +11,12 @@ import type { Image } from '../image/image.ts'
 import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
+import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
 import { constants } from '../sys/index.ts'
 import { errnoOf } from '../util/errno.ts'
 import { containerFileReader, layerFileReader } from './container-files.ts'
+import { type Files, writeFiles, writeFilesOfSpec } from './files.ts'
+import { RootWriter } from './root-writer.ts'
 
 /** Where a container's root file system and configuration come from: one of the four. */
 export interface ContainerSource {
@@ -36,10 +39,16 @@ export interface Prepared extends Disposable {
   readonly rootfsMountFd: number | undefined
 }
 
+/** What is done to a root file system and a spec before a container is made of them. */
+export interface SpecOptions {
+  readonly files?: Files
+  readonly editSpec?: (spec: RuntimeSpec) => RuntimeSpec
+}
+
 export interface PrepareInput {
   readonly id: string
   readonly source: ContainerSource
-  readonly options: ContainerOptions
+  readonly options: ContainerOptions & SpecOptions
   /** Store that images are in and snapshots are made in. */
   readonly storeRoot: string
   /** Where the root file system of an image is attached, inside the container's mount namespace. */
@@ -53,11 +62,26 @@ export async function prepare(input: PrepareInput): Promise<Prepared> {
     throw new UtsuwaError('INVALID_ARGUMENT', 'give one of image, rootfs, bundle and spec')
   if (image !== undefined) return prepareImage(input, image)
   if (rootfs !== undefined) return prepareDirectory(input, resolve(rootfs))
-  if (bundle !== undefined) return asTheyAre(readBundle(bundle))
-  return asTheyAre({ spec: spec!, path: process.cwd() })
+  return prepareSpec(input, bundle === undefined ? { spec: spec!, path: process.cwd() } : readBundle(bundle))
 }
 
-function asTheyAre({ spec, path }: { spec: RuntimeSpec; path: string }): Prepared {
+async function prepareSpec({ options }: PrepareInput, { spec, path }: BundleParts): Promise<Prepared> {
+  const edited = edit(spec, options)
+  if (options.files !== undefined) await writeFilesOfSpec(edited, path, options.files)
+  return asTheyAre({ spec: edited, path })
+}
+
+/** @throws UtsuwaError INVALID_SPEC for what it gives back */
+function edit(spec: RuntimeSpec, { editSpec }: SpecOptions): RuntimeSpec {
+  return editSpec === undefined ? spec : parseRuntimeSpec(editSpec(spec))
+}
+
+interface BundleParts {
+  readonly spec: RuntimeSpec
+  readonly path: string
+}
+
+function asTheyAre({ spec, path }: BundleParts): Prepared {
   return { spec, bundlePath: path, image: undefined, rootfsMountFd: undefined, [Symbol.dispose]: keepNothing }
 }
 
@@ -75,6 +99,8 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
   const owner = dirname(resolve(input.mountPoint))
   const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds, owner))
   try {
+    // First, since the user may be in a passwd that is one of them.
+    if (input.options.files !== undefined) await writeFiles(new RootWriter(rootfsMountFd), input.options.files)
     const spec = specFor(input, image.config.config ?? {}, input.mountPoint, containerFileReader(rootfsMountFd))
     return {
       spec,
@@ -95,7 +121,7 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
  */
 export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   const { image: asked } = input.source
-  if (asked === undefined) return prepare(input)
+  if (asked === undefined) return prepare({ ...input, options: withoutFiles(input.options) })
   const [{ resolveImage }, { lowerDirsOf }] = await Promise.all([
     import('../image/image.ts'),
     import('../snapshot/active.ts'),
@@ -117,9 +143,14 @@ export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   }
 }
 
-function prepareDirectory(input: PrepareInput, directory: string): Prepared {
+function withoutFiles({ files: _, ...options }: PrepareInput['options']): PrepareInput['options'] {
+  return options
+}
+
+async function prepareDirectory(input: PrepareInput, directory: string): Promise<Prepared> {
   const rootFd = openRoot(directory)
   try {
+    if (input.options.files !== undefined) await writeFiles(new RootWriter(rootFd), input.options.files)
     return asTheyAre({ spec: specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })
   } finally {
     closeSync(rootFd)
@@ -146,7 +177,7 @@ function specFor(
   rootPath: string,
   readContainerFile: ReadContainerFile,
 ): RuntimeSpec {
-  return createRuntimeSpec({
+  const spec = createRuntimeSpec({
     id,
     options,
     imageConfig,
@@ -155,4 +186,5 @@ function specFor(
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
   })
+  return edit(spec, options)
 }
