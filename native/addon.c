@@ -147,6 +147,8 @@ FUNCTION(listen, struct text name; int32_t type = integer(&args, 0); int32_t dir
 FUNCTION(connect, struct text path; int32_t type = integer(&args, 0); string(&args, 1, &path),
          utsuwa_connect(type, path.data))
 
+FUNCTION(route_socket, (void)0, utsuwa_route_socket())
+
 FUNCTION(receive, size_t size; size_t fd_size; int32_t socket = integer(&args, 0);
          uint8_t *buffer = bytes(&args, 1, &size); int32_t *fd = bytes(&args, 2, &fd_size);
          args.wrong = args.wrong || fd_size < sizeof *fd, utsuwa_receive(socket, buffer, size, fd))
@@ -311,6 +313,7 @@ NAPI_MODULE_INIT() {
       EXPORT("pipe", pipe),
       EXPORT("listen", listen),
       EXPORT("connect", connect),
+      EXPORT("routeSocket", route_socket),
       EXPORT("receive", receive),
       EXPORT("send", send),
       EXPORT("setTerminalSize", set_terminal_size),

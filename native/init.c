@@ -62,6 +62,7 @@ static int perform(struct init *init, const struct plan_record *r) {
   case PLAN_SET_IO_PRIORITY: return init_set_io_priority(init, &r->set_io_priority);
   case PLAN_SET_CPU_AFFINITY: return init_set_cpu_affinity(init, &r->set_cpu_affinity);
   case PLAN_SET_PERSONALITY: return init_set_personality(init, &r->set_personality);
+  case PLAN_SET_MEMORY_POLICY: return init_set_memory_policy(init, &r->set_memory_policy);
   case PLAN_NEW_KEYRING: return init_new_keyring(init, &r->new_keyring);
   case PLAN_CHANGE_DIRECTORY: return init_change_directory(init, &r->change_directory);
   case PLAN_FIND_EXECUTABLE: return init_find_executable(init, &r->find_executable);

@@ -72,6 +72,7 @@ int init_set_scheduler(struct init *init, const struct plan_set_scheduler *op);
 int init_set_io_priority(struct init *init, const struct plan_set_io_priority *op);
 int init_set_cpu_affinity(struct init *init, const struct plan_set_cpu_affinity *op);
 int init_set_personality(struct init *init, const struct plan_set_personality *op);
+int init_set_memory_policy(struct init *init, const struct plan_set_memory_policy *op);
 int init_new_keyring(struct init *init, const struct plan_new_keyring *op);
 
 /* init_process.c: identity, privileges, exec */

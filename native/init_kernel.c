@@ -159,6 +159,16 @@ int init_set_personality(struct init *init, const struct plan_set_personality *o
   return result < 0 ? (int)result : 0;
 }
 
+int init_set_memory_policy(struct init *init, const struct plan_set_memory_policy *op) {
+  (void)init;
+  if (op->nodes.size == 0) return (int)sys3(__NR_set_mempolicy, op->mode, 0, 0);
+  /* An aligned copy; and one bit more: the kernel takes its size to be that of a mask that begins with bit 1. */
+  unsigned long mask[PATH_MAX / sizeof(unsigned long)] = {0};
+  if (op->nodes.size > sizeof mask) return -EINVAL;
+  memcpy(mask, op->nodes.data, op->nodes.size);
+  return (int)sys3(__NR_set_mempolicy, op->mode, SYS_PTR(mask), op->nodes.size * 8 + 1);
+}
+
 int init_new_keyring(struct init *init, const struct plan_new_keyring *op) {
   (void)init;
   long result = sys2(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, SYS_PTR(op->name));

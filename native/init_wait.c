@@ -5,6 +5,7 @@
  * instead of waiting for ever; a hook's time limit holds whatever the hook does.
  */
 #include <linux/memfd.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,9 +26,14 @@ static int wait_for_word(int socket) {
 }
 
 int init_barrier(struct init *init, const struct plan_barrier *op) {
-  int result = report_send(init->report_fd, PLAN_REPORT_BARRIER, init->index, 0, "", -1);
+  /* A socket belongs to the network namespace that it was made in: with this one the launcher is at work in ours. */
+  SCOPED_FD lent = op->name == PLAN_BARRIER_NAME_NETWORK
+                       ? (int)sys3(__NR_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+                       : -1;
+  if (op->name == PLAN_BARRIER_NAME_NETWORK && lent < 0) return lent;
+  int result = report_send(init->report_fd, PLAN_REPORT_BARRIER, init->index, 0, "", lent);
   if (result < 0) return result;
-  if (op->name == PLAN_BARRIER_NAME_CGROUP) return wait_for_word(init->report_fd);
+  if (op->name != PLAN_BARRIER_NAME_NAMESPACES) return wait_for_word(init->report_fd);
   uint8_t *answer = malloc(ANSWER_MAX);
   if (answer == NULL) return -ENOMEM;
   ssize_t size = report_receive(init->report_fd, answer, ANSWER_MAX);

@@ -76,6 +76,8 @@ int64_t utsuwa_pipe(int32_t fds[2]);
 /* A Unix socket in a directory, by descriptor, so that the length of its path does not matter. */
 int64_t utsuwa_listen(int32_t type, int32_t dir, const char *name);
 int64_t utsuwa_connect(int32_t type, const char *path);
+/* A socket of rtnetlink(7) in the caller's network namespace. */
+int64_t utsuwa_route_socket(void);
 /* Bytes received without blocking, 0 at the end, −EAGAIN; *fd is the descriptor that came along, or −1. */
 int64_t utsuwa_receive(int32_t socket, uint8_t *buffer, uint64_t size, int32_t *fd);
 /* Sends one message, and `fd` with it if ≥ 0. */

@@ -26,6 +26,8 @@ export interface InitReport {
   readonly detail: string
   /** The detail as it came, for what is no text. */
   readonly bytes: Buffer
+  /** A descriptor that came along. */
+  readonly fd?: number
 }
 
 export function parseReport(data: Buffer): InitReport {
@@ -38,7 +40,8 @@ export function parseReport(data: Buffer): InitReport {
   }
 }
 
-export type BarrierHandler = (barrier: OperationOf<'barrier'>) => Promise<Uint8Array>
+/** `fd` is what init lends at the barrier `network`; the handler must not close it. */
+export type BarrierHandler = (barrier: OperationOf<'barrier'>, fd: number | undefined) => Promise<Uint8Array>
 
 /** Gets the descriptor of a seccomp listener, which it must close, and the PID of the process that is filtered. */
 export type SeccompListenerHandler = (listenerFd: number, pid: number) => void
@@ -147,7 +150,7 @@ export class InitConversation {
       if (report.kind === 'executing') this.#announced = true
       else if (report.kind === 'forked') await this.#follow(message.fd!)
       else if (report.kind === 'seccomp_listener') onSeccompListener?.(message.fd!, this.pid)
-      else return report
+      else return message.fd === undefined ? report : { ...report, fd: message.fd }
     }
   }
 
@@ -161,8 +164,12 @@ export class InitConversation {
   }
 
   async #answer(report: InitReport, onBarrier: BarrierHandler): Promise<void> {
-    const answer = await onBarrier(this.#operations[report.index] as OperationOf<'barrier'>)
-    sys.send(this.#socket, answer)
+    try {
+      const answer = await onBarrier(this.#operations[report.index] as OperationOf<'barrier'>, report.fd)
+      sys.send(this.#socket, answer)
+    } finally {
+      if (report.fd !== undefined) closeSync(report.fd)
+    }
   }
 
   #failure({ index, errno, detail }: InitReport, files: readonly ExecutableFile[] = []): UtsuwaError {

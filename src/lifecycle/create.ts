@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import type { InitConversation } from '../launch/conversation.ts'
 import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
+import { moveNetDevices } from '../launch/net-devices.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
@@ -79,9 +80,12 @@ async function launchInto(
   options.signal?.addEventListener('abort', kill, { once: true })
   try {
     throwIfAborted(options.signal)
-    await init.ready(({ name }) =>
-      name === 'cgroup' ? enter(plan.scope!) : runHooksBeforePivot(withProcess(record, init.pid), options.spec),
-    )
+    await init.ready(async ({ name }, fd) => {
+      if (name === 'cgroup') return enter(plan.scope!)
+      if (name === 'namespaces') return runHooksBeforePivot(withProcess(record, init.pid), options.spec)
+      moveNetDevices(options.spec.linux!.netDevices!, init.pid, fd!)
+      return GO_ON
+    })
     const ready = performance.now()
     const created: ContainerRecord = { ...withProcess(record, init.pid), phase: 'created' }
     container.write(created)

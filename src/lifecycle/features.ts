@@ -2,6 +2,7 @@
 
 import { mountOptionNames } from '../plan/mount-options.ts'
 import { cloneFlags } from '../plan/namespaces.ts'
+import { memoryPolicyFlags, memoryPolicyModes } from '../plan/process.ts'
 import { ARCH_NAMES } from '../seccomp/compile.ts'
 import { CAPABILITIES } from '../spec/capabilities.ts'
 import { type Hooks, OCI_VERSION, type SeccompAction, type SeccompFlag, type SeccompOperator } from '../spec/runtime.ts'
@@ -69,9 +70,10 @@ export function features(): object {
       },
       apparmor: { enabled: true },
       selinux: { enabled: true },
+      memoryPolicy: { modes: Object.keys(memoryPolicyModes), flags: Object.keys(memoryPolicyFlags) },
       intelRdt: { enabled: false },
       mountExtensions: { idmap: { enabled: true } },
-      netDevices: { enabled: false },
+      netDevices: { enabled: true },
     },
     // No annotation changes what is done.
     potentiallyUnsafeConfigAnnotations: [],

@@ -40,6 +40,10 @@ export async function restoreContainer(creation: CreateOptions, options: Restore
   const { record } = planned
   if (record.rootfs === '')
     throw new UtsuwaError('INVALID_SPEC', 'root must be given to restore', { configPointer: '/root' })
+  if (planned.options.spec.linux?.netDevices !== undefined)
+    throw new UtsuwaError('UNSUPPORTED', 'network devices of the host cannot be restored', {
+      configPointer: '/linux/netDevices',
+    })
   using container = takeDirectory(planned.options, record)
   try {
     makeMountPoints(planned)

@@ -7,6 +7,7 @@ import type { Operation } from './ops.ts'
 import {
   compileIdentity,
   compileLookup,
+  compileMemoryPolicy,
   compilePersonality,
   compilePrivileges,
   compileResourcesOfProcess,
@@ -51,6 +52,7 @@ export function compileExec(input: CompileExecInput): CompiledPlan {
       ...affinity(process),
       ...compileResourcesOfProcess(process),
       ...compilePersonality(spec),
+      ...compileMemoryPolicy(spec),
       { op: 'change_directory', path: process.cwd, pointer: '/process/cwd' },
       ...compileIdentity(process),
       compileLookup(process),

@@ -15,6 +15,7 @@ import type { Operation, Plan } from './ops.ts'
 import {
   compileIdentity,
   compileLookup,
+  compileMemoryPolicy,
   compilePersonality,
   compilePrivileges,
   compileResourcesOfProcess,
@@ -103,6 +104,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...compileMounts(input, namespaces, fd),
       ...compileDevices(spec, namespaces),
       ...console(process, fd),
+      ...netDevices(spec, namespaces),
       ...hooksBeforePivot(spec),
       ...hidePaths(spec),
       ...names(spec),
@@ -111,6 +113,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...finishRoot(spec),
       ...compileResourcesOfProcess(process),
       ...compilePersonality(spec),
+      ...compileMemoryPolicy(spec),
       ...compileIdentity(process),
       ...endWithLauncher(input),
       ...(spec.process === undefined ? [] : [compileLookup(spec.process)]),
@@ -138,9 +141,8 @@ const noProcess: Process = { args: ['/'], cwd: '/', user: { uid: 0, gid: 0 } }
 
 /** runtime.md, "Errors": what cannot be applied is an error, never ignored. */
 function refuseUnsupported({ linux = {} }: RuntimeSpec): void {
-  for (const field of ['intelRdt', 'netDevices', 'memoryPolicy'] as const)
-    if (linux[field] !== undefined)
-      throw new UtsuwaError('UNSUPPORTED', `${field} is not supported`, { configPointer: `/linux/${field}` })
+  if (linux.intelRdt !== undefined)
+    throw new UtsuwaError('UNSUPPORTED', 'intelRdt is not supported', { configPointer: '/linux/intelRdt' })
 }
 
 function listDescriptors(input: CompileInput, process: Process): DescriptorName[] {
@@ -192,6 +194,19 @@ function console(process: Process, fd: (name: DescriptorName) => number): Operat
   if (!process.terminal) return []
   const { width = 0, height = 0 } = process.consoleSize ?? {}
   return [{ op: 'open_console', socketFd: fd('console'), width, height, pointer: '/process/terminal' }]
+}
+
+/**
+ * At a barrier, since they are the launcher's to give. Late, because a device that is no hardware ends with the namespace
+ * that it came into, but before the hooks, which may want to see it, and the sysctls, which may be about it.
+ */
+function netDevices({ linux = {} }: RuntimeSpec, namespaces: Namespaces): Operation[] {
+  if (Object.keys(linux.netDevices ?? {}).length === 0) return []
+  if (!namespaces.has('network'))
+    throw new UtsuwaError('INVALID_SPEC', 'a network namespace must be given for network devices to move to', {
+      configPointer: '/linux/netDevices',
+    })
+  return [{ op: 'barrier', name: 'network', pointer: '/linux/netDevices' }]
 }
 
 /**

@@ -79,6 +79,8 @@ const describers: Describers = {
   set_io_priority: ({ value }) => `set io priority ${value}`,
   set_cpu_affinity: ({ mask }) => `set cpu affinity ${Buffer.from(mask).reverse().toString('hex')}`,
   set_personality: ({ persona }) => `set personality ${persona}`,
+  set_memory_policy: ({ mode, nodes }) =>
+    `set memory policy ${mode} nodes ${Buffer.from(nodes).reverse().toString('hex') || 'none'}`,
   new_keyring: ({ name }) => `create session keyring ${name}`,
   change_directory: ({ path }) => `change directory to ${path}`,
   find_executable: ({ file }) => `find executable ${file}`,

@@ -174,6 +174,8 @@ export const planVocabulary = {
     /** sched_setaffinity(2): a little-endian bit mask. */
     set_cpu_affinity: { mask: 'bytes' },
     set_personality: { persona: 'u64' },
+    /** set_mempolicy(2): a mode with its flags, and a little-endian bit mask of nodes. */
+    set_memory_policy: { mode: 'u32', nodes: 'bytes' },
     /** A fresh session keyring, so that none is shared with the caller; skipped where the kernel has no keyrings. */
     new_keyring: { name: 'string' },
     /** chdir(2), verified to be inside the root (CVE-2024-21626); made when it does not exist. */
@@ -182,9 +184,10 @@ export const planVocabulary = {
     find_executable: { file: 'string', searchPath: 'string' },
     /**
      * Tells the parent and waits for its word to go on: `cgroup`, in the join stage, until the process has been moved to
-     * its cgroup; `namespaces` until the hooks of the host have run.
+     * its cgroup; `network` until the devices of the host that it shall have are there, for which it lends a netlink
+     * socket; `namespaces` until the hooks of the host have run.
      */
-    barrier: { name: choice('barrier_name', ['cgroup', 'namespaces']) },
+    barrier: { name: choice('barrier_name', ['cgroup', 'network', 'namespaces']) },
     /** Runs a hook of the container in the namespaces it is in; `state` arrives with the answer of the last barrier. */
     run_hook: { path: 'string', args: 'strings', env: 'strings', timeoutMs: 'u32' },
     /** Ready: all but what follows is done. The start comes over the first connection to the listening socket `gateFd`,

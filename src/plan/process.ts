@@ -3,6 +3,7 @@ import { UtsuwaError } from '../errors.ts'
 import { compileSeccomp } from '../seccomp/compile.ts'
 import { RLIMITS } from '../spec/rlimits.ts'
 import type { Capabilities, LinuxSeccomp, Process, Rlimit, RuntimeSpec, Scheduler } from '../spec/runtime.ts'
+import { cpuBitmap } from '../util/cpu-list.ts'
 import { capabilityMasks } from './capabilities.ts'
 import type { Operation } from './ops.ts'
 
@@ -80,6 +81,37 @@ const personas = { LINUX: 0, LINUX32: 8 } as const
 export function compilePersonality({ linux = {} }: RuntimeSpec): Operation[] {
   if (linux.personality === undefined) return []
   return [{ op: 'set_personality', persona: personas[linux.personality.domain], pointer: '/linux/personality' }]
+}
+
+/** include/uapi/linux/mempolicy.h */
+export const memoryPolicyModes = {
+  MPOL_DEFAULT: 0,
+  MPOL_PREFERRED: 1,
+  MPOL_BIND: 2,
+  MPOL_INTERLEAVE: 3,
+  MPOL_LOCAL: 4,
+  MPOL_PREFERRED_MANY: 5,
+  MPOL_WEIGHTED_INTERLEAVE: 6,
+} as const
+
+export const memoryPolicyFlags = {
+  MPOL_F_NUMA_BALANCING: 0x2000,
+  MPOL_F_RELATIVE_NODES: 0x4000,
+  MPOL_F_STATIC_NODES: 0x8000,
+} as const
+
+/** config-linux.md, "Memory policy". In the cgroup already: nodes that its cpuset does not have are an error. */
+export function compileMemoryPolicy({ linux = {} }: RuntimeSpec): Operation[] {
+  if (linux.memoryPolicy === undefined) return []
+  const { mode, nodes = '', flags = [] } = linux.memoryPolicy
+  return [
+    {
+      op: 'set_memory_policy',
+      mode: flags.reduce<number>((value, flag) => value | memoryPolicyFlags[flag], memoryPolicyModes[mode]),
+      nodes: nodes === '' ? new Uint8Array() : cpuBitmap(nodes),
+      pointer: '/linux/memoryPolicy',
+    },
+  ]
 }
 
 /** Who the process is. The bounding set goes first: dropping from it takes CAP_SETPCAP, which the user may not have. */

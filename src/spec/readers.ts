@@ -72,6 +72,11 @@ export const absolutePath = stringThat('an absolute path', value => value.starts
 
 export const nonEmptyString = stringThat('a non-empty string', value => value !== '')
 
+/** cpuset(7), "List format"; no kernel has more CPUs or memory nodes than four digits name. May be empty. */
+export const numberList = stringThat('a list of numbers such as 0-3,7', list =>
+  /^(\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*)?$/.test(list),
+)
+
 /** A string that ends up in an argument of a system call, where NUL would end it early. */
 export const kernelString: Reader<string> = {
   expected: string.expected,

@@ -7,6 +7,7 @@ import {
   integer,
   kernelString,
   nonEmptyString,
+  numberList,
   object,
   oneOf,
   optional,
@@ -81,7 +82,7 @@ const memoryPolicy = object<LinuxMemoryPolicy>({
     'MPOL_PREFERRED_MANY',
     'MPOL_LOCAL',
   ),
-  nodes: optional(string),
+  nodes: optional(numberList),
   flags: optional(array(oneOf('MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES'))),
 })
 

@@ -9,6 +9,7 @@ import {
   integer,
   kernelString,
   nonEmptyString,
+  numberList,
   object,
   oneOf,
   optional,
@@ -167,7 +168,7 @@ const process = object<Process>(
         priority: optional(integer(0, 7)),
       }),
     ),
-    execCPUAffinity: optional(object<ExecCpuAffinity>({ initial: optional(string), final: optional(string) })),
+    execCPUAffinity: optional(object<ExecCpuAffinity>({ initial: optional(numberList), final: optional(numberList) })),
   },
   ({ rlimits }, pointer) => refuseDuplicates(rlimits, ({ type }) => type, 'rlimit', `${pointer}/rlimits`),
 )

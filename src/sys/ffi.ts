@@ -32,6 +32,7 @@ interface LibUtsuwa {
   pipe(fds: Uint8Array): number
   listen(type: number, dirFd: number, name: string): number
   connect(type: number, path: string): number
+  routeSocket(): number
   receive(socket: number, buffer: Uint8Array, fd: Uint8Array): number
   send(socket: number, data: Uint8Array, fd: number): number
   setTerminalSize(fd: number, columns: number, rows: number): number
@@ -151,6 +152,7 @@ export function createForeignSys(): Sys {
     },
     listen: (type, dirFd, name) => check(`listen on ${name}`, lib().listen(socketTypes[type], dirFd, name), name),
     connect: (type, path) => check(`connect to ${path}`, lib().connect(socketTypes[type], path), path),
+    routeSocket: () => check('create netlink socket', lib().routeSocket()),
     receive(socket): Message | undefined {
       receiveBuffer ??= Buffer.allocUnsafe(RECEIVE_SIZE)
       const fd = Buffer.alloc(4)

@@ -82,6 +82,8 @@ export interface Sys {
   /** A Unix socket `name` in an open directory, listening or, for datagrams, bound. */
   listen(type: 'stream' | 'datagram' | 'seqpacket', dirFd: number, name: string): number
   connect(type: 'stream' | 'datagram' | 'seqpacket', path: string): number
+  /** A socket of rtnetlink(7) in the caller's network namespace. */
+  routeSocket(): number
   /** Undefined when there is nothing to receive yet; empty data at the end. */
   receive(socket: number): Message | undefined
   send(socket: number, data: Uint8Array, fd?: number): void

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
-import type { Process } from '../../src/spec/runtime.ts'
+import type { LinuxMemoryPolicy, Process } from '../../src/spec/runtime.ts'
 import { isOurs, Playground } from '../integration/oci/runtime.ts'
 
 /** What the command prints on its own; `process` changes the default process. */
@@ -72,4 +72,20 @@ test('scheduler and I/O priority are the kernel’s', { skip: isOurs ? false : '
   const text = await output(t, 'cat /proc/self/stat', { scheduler: { policy: 'SCHED_BATCH', nice: 5 } })
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   assert.deepEqual([fields[16], fields[38]], ['5', '3'])
+})
+
+test('the memory policy is that of the spec, and one that the kernel refuses is an error', {
+  skip: !isOurs && 'runc has memoryPolicy from 1.4 on',
+}, async t => {
+  const ground = new Playground(t)
+  const run = (memoryPolicy: LinuxMemoryPolicy) => {
+    ground.configure(['cat', '/proc/self/numa_maps'], spec => {
+      spec.linux!.memoryPolicy = memoryPolicy
+    })
+    return ground.call(['run', '-b', ground.bundle, ground.newId()])
+  }
+  const { stdout, stderr } = await run({ mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] })
+  if (/ENOSYS/.test(stderr)) return t.skip('this kernel has no memory policies (CONFIG_NUMA)')
+  assert.match(stdout, / bind=static:0 /, stderr)
+  assert.match((await run({ mode: 'MPOL_BIND' })).stderr, /set memory policy .*EINVAL.*\[\/linux\/memoryPolicy\]/)
 })

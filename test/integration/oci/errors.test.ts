@@ -162,7 +162,9 @@ test('start finds init killed, while it waits and while a hook runs: an error ea
   const start = ground.call(['start', hooked])
   await ground.waitForFile('rootfs/tmp/hooked')
   process.kill(pid, 'SIGKILL')
-  assertFailed(await start, isOurs ? /init was killed before it could execute the command/ : /./)
+  const outcome = await start
+  // runc has told its init to go on, and asks no further.
+  if (isOurs) assertFailed(outcome, /init was killed before it could execute the command/)
 })
 
 test('a command that is found and cannot be executed: start says why', {

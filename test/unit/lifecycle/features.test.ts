@@ -15,6 +15,7 @@ interface Document {
     readonly namespaces: string[]
     readonly capabilities: string[]
     readonly seccomp: Record<'actions' | 'operators' | 'archs' | 'knownFlags' | 'supportedFlags', string[]>
+    readonly memoryPolicy: { readonly modes: string[]; readonly flags: string[] }
     readonly mountExtensions: { readonly idmap: { readonly enabled: boolean } }
   }
 }
@@ -37,6 +38,8 @@ test('the runtime accepts all that it says it knows', () => {
       defaultAction: 'SCMP_ACT_ALLOW',
       syscalls: [{ names: ['read'], action: 'SCMP_ACT_LOG', args: [{ index: 0, value: 0, op }] }],
     })
+  for (const mode of linux.memoryPolicy.modes)
+    parse({ linux: { memoryPolicy: { mode, nodes: '0', flags: linux.memoryPolicy.flags } } })
   compileSeccomp(parseLinuxSeccomp({ defaultAction: 'SCMP_ACT_ALLOW', architectures: seccomp.archs }), {
     native: 'x86_64',
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Process } from '../../../src/spec/runtime.ts'
-import { assertRefused, minimalSpec, names, only, planOf } from './support.ts'
+import type { LinuxMemoryPolicy, Process } from '../../../src/spec/runtime.ts'
+import { assertRefused, minimalSpec, names, only, planOf, withLinux } from './support.ts'
 
 const planWith = (process: Partial<Process>) => planOf(minimalSpec({ process }))
 const seccomp = { defaultAction: 'SCMP_ACT_ALLOW' } as const
@@ -134,4 +134,17 @@ test('scheduling, priorities, oom score, labels', () => {
       ['selinux', 'system_u:system_r:container_t:s0'],
     ],
   )
+})
+
+test('memory policy: the mode with its flags, and the nodes as a mask', () => {
+  const policy = (memoryPolicy: LinuxMemoryPolicy) =>
+    only(planOf(withLinux({ namespaces: [{ type: 'mount' }], memoryPolicy })), 'set_memory_policy')[0]
+  assert.deepEqual(policy({ mode: 'MPOL_BIND', nodes: '0,2-3', flags: ['MPOL_F_STATIC_NODES'] }), {
+    op: 'set_memory_policy',
+    mode: 0x8002,
+    nodes: Uint8Array.of(0b1101, 0, 0, 0, 0, 0, 0, 0),
+    pointer: '/linux/memoryPolicy',
+  })
+  assert.deepEqual(policy({ mode: 'MPOL_LOCAL' })?.nodes, new Uint8Array())
+  assert.deepEqual(only(planOf(minimalSpec()), 'set_memory_policy'), [])
 })
