@@ -137,6 +137,14 @@ static int own_cgroup(struct cgroup *cgroup, const struct plan_own_cgroup *op) {
   return 0;
 }
 
+/* The verifier gives up with EAGAIN when a signal waits for the thread, as those of a profiler do all the time. */
+static int load_program(union bpf_attr *load) {
+  int program;
+  do program = (int)sys3(__NR_bpf, BPF_PROG_LOAD, SYS_PTR(load), sizeof *load);
+  while (program == -EAGAIN);
+  return program;
+}
+
 static int attach_device_program(struct cgroup *cgroup, const struct plan_attach_device_program *op) {
   union bpf_attr load;
   memset(&load, 0, sizeof load);
@@ -144,7 +152,7 @@ static int attach_device_program(struct cgroup *cgroup, const struct plan_attach
   load.insns = (uint64_t)(uintptr_t)op->program.data;
   load.insn_cnt = op->program.size / sizeof(struct bpf_insn);
   load.license = (uint64_t)(uintptr_t) "Apache-2.0";
-  SCOPED_FD program = (int)sys3(__NR_bpf, BPF_PROG_LOAD, SYS_PTR(&load), sizeof load);
+  SCOPED_FD program = load_program(&load);
   if (program < 0) return program;
   union bpf_attr attach;
   memset(&attach, 0, sizeof attach);

@@ -2,14 +2,19 @@
  * Bundles src/ into dist/ and puts the native programs into dist/native: `node tools/build.ts`.
  *
  * Start time decides the shape. Everything is split into chunks, so that a registry client or a tar reader is read from
- * disk, and the parts of Node below it are loaded, only by the call that needs it. `utsuwa-oci`, which engines start for
- * every verb, is one CommonJS file: to import a built-in module as ES module evaluates everything it exports (`node:fs`
- * brings streams, sockets and readline along), and doubles the time of its start. Dependencies are bundled: to resolve
- * undici's hundred files costs more than to run them. Minifying was measured to gain nothing.
+ * disk, and the parts of Node below it are loaded, only by the call that needs it. Dependencies are bundled: to resolve
+ * undici's hundred files costs more than to run them.
+ *
+ * `utsuwa-oci`, which engines start for every verb, is one CommonJS script with V8's code cache beside it. To import a
+ * built-in module as ES module would evaluate everything it exports (`node:fs` brings streams, sockets and readline
+ * along), and double the time of its start. Minified, or without the seldom verbs, it starts no sooner; a start-up
+ * snapshot of Node.js takes twice as long as its own.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { Script } from 'node:vm'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
@@ -67,7 +72,7 @@ async function bundle(options: BuildOptions): Promise<void> {
 /** Old chunks go, new files come in one after the other: a `utsuwa` that runs from dist/ meanwhile may fail to import. */
 function emptyDist(): void {
   mkdirSync(dist, { recursive: true })
-  for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) rmSync(join(dist, name))
+  for (const name of readdirSync(dist)) if (/\.(?:c?js|cache)$/.test(name)) rmSync(join(dist, name))
 }
 
 function copyNative(): void {
@@ -79,17 +84,50 @@ function copyNative(): void {
   }
 }
 
+/**
+ * Every function is compiled before it is called, so that the cache has those of all verbs. Laziness comes back before
+ * the cache is made: V8 takes none that was made under other flags than its own.
+ */
+function compileAhead(source: string): Buffer {
+  setFlagsFromString('--no-lazy')
+  const script = new Script(source)
+  setFlagsFromString('--lazy')
+  return script.createCachedData()
+}
+
+const commonJs: BuildOptions = { format: 'cjs', splitting: false, outExtension: { '.js': '.cjs' } }
+
+/**
+ * The script is an expression, the function that src/cli/oci/load.ts calls. Of its source V8 compares with the cache
+ * no more than the length, so its name says what it has in it: another build never meets this cache.
+ */
+async function bundleOci(): Promise<void> {
+  const { outputFiles = [] } = await build({
+    ...shared,
+    ...commonJs,
+    entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' },
+    entryNames: '[name]-[hash]',
+    banner: { js: '(function (require, __dirname) {' },
+    footer: { js: '})' },
+    supported: { 'dynamic-import': false },
+    charset: 'ascii',
+    define: { ...commit, 'import.meta.dirname': '__dirname' },
+  })
+  const { path, text } = outputFiles[0]!
+  writeFileSync(path, text)
+  writeFileSync(`${path}.cache`, compileAhead(readFileSync(path, 'latin1')))
+  await bundle({
+    ...commonJs,
+    entryPoints: { 'utsuwa-oci': 'src/cli/oci/load.ts' },
+    define: { 'import.meta.dirname': '__dirname', UTSUWA_OCI: JSON.stringify(basename(path)) },
+  })
+}
+
 emptyDist()
 copyNative()
 try {
   await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' }, define: commit })
-  await bundle({
-    entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' },
-    format: 'cjs',
-    splitting: false,
-    outExtension: { '.js': '.cjs' },
-    define: { ...commit, 'import.meta.dirname': '__dirname' },
-  })
+  await bundleOci()
 } catch (error) {
   // esbuild has printed each error with its line; only what is not an error of the sources is news.
   if (!(error instanceof Error && 'errors' in error)) throw error

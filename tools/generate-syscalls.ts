@@ -55,7 +55,7 @@ const root = process.argv[2]
 if (root === undefined) throw new Error('usage: generate-syscalls.ts DIRECTORY')
 const tables = Object.values(HEADERS).map(headers => readNumbers(join(root, 'usr/lib/linux/uapi'), headers))
 const names = [...new Set(tables.flatMap(table => [...table.keys()]))].sort()
-const rows = names.map(name => `  ['${name}', ${tables.map(table => table.get(name) ?? -1).join(', ')}],`)
+const rows = names.map(name => `${name} ${tables.map(table => table.get(name) ?? -1).join(' ')}`)
 
 writeFileSync(
   OUTPUT,
@@ -66,9 +66,12 @@ export const COLUMNS = [${Object.keys(HEADERS)
     .map(arch => `'${arch}'`)
     .join(', ')}] as const
 
-/** A system call's name, then its number on each architecture, −1 where it has none. */
-export const SYSCALL_TABLE: readonly (readonly [name: string, ...numbers: number[]])[] = [
+/**
+ * A line for each system call: its name, then its number on each architecture, −1 where it has none. As text, because
+ * every start would pay for 500 arrays, which only a seccomp profile needs.
+ */
+export const SYSCALL_TABLE = \`\\
 ${rows.join('\n')}
-]
+\`
 `,
 )

@@ -42,9 +42,10 @@ function readTable(arch: SeccompArch): Map<string, number> {
   const column = 1 + COLUMNS.indexOf(arch)
   const { numberOffset } = SECCOMP_ARCHES[arch]
   const numbers = new Map<string, number>()
-  for (const row of SYSCALL_TABLE) {
-    const number = row[column] as number
-    if (number >= 0) numbers.set(row[0], number + numberOffset)
+  for (const line of SYSCALL_TABLE.trimEnd().split('\n')) {
+    const row = line.split(' ')
+    const number = Number(row[column])
+    if (number >= 0) numbers.set(row[0]!, number + numberOffset)
   }
   return numbers
 }
