@@ -5,6 +5,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { UtsuwaError } from '../../errors.ts'
 import { describeErrno, errnoOf } from '../../util/errno.ts'
+import { printable } from '../format.ts'
 import { writeAll } from '../write.ts'
 
 export type LogLevel = 'error' | 'warning' | 'debug'
@@ -33,7 +34,7 @@ export class Log {
     const message = describeError(error)
     this.#write('error', message, errorKeys(error))
     // Who called without reading the log wants to know, too.
-    if (this.#fd !== 2) writeAll(2, `${message}\n`)
+    if (this.#fd !== 2) writeAll(2, `${printable(message)}\n`)
   }
 
   warning(message: string): void {
@@ -88,8 +89,9 @@ export function textRecord(
   return [`time="${time}"`, pairs[0], `msg=${quoteIfNeeded(msg)}`, ...pairs.slice(1)].join(' ')
 }
 
+/** JSON escapes some of the characters that steer terminals, and not those that are newer than it. */
 function quoteIfNeeded(text: string): string {
-  return /^[\w./@^+-]+$/.test(text) ? text : JSON.stringify(text)
+  return /^[\w./@^+-]+$/.test(text) ? text : printable(JSON.stringify(text))
 }
 
 /** To the second, as runc has it. */

@@ -17,6 +17,12 @@ test('a JSON record has the keys that engines read', () => {
   })
 })
 
+test('a text record does not steer the terminal', () => {
+  const record = textRecord('error', 'a\x1b[2Jb\u009b2Jc\u202ed\ne', time, { path: '/\u009b' })
+  assert.doesNotMatch(record, /[\p{Cc}\p{Cf}]/u)
+  assert.match(record, /msg="a\\u001b\[2Jb\ufffd2Jc\ufffdd\\ne"/)
+})
+
 test('a text record quotes what needs it', () => {
   assert.equal(
     textRecord('error', 'no "x"', time, { code: 'UNSUPPORTED', path: '/a b' }),
