@@ -73,7 +73,8 @@ export function resolveContainer(runRoot: string, text: string): string {
   const records = listRecords(containersDirectory(runRoot))
   const exact = records.find(({ id, managed }) => managed?.name === text || id === text)
   if (exact !== undefined) return exact.id
-  const [match, another] = records.filter(({ id }) => id.startsWith(text))
+  // Every id begins with nothing: `rm "$UNSET"` must not remove the only container that there is.
+  const [match, another] = text === '' ? [] : records.filter(({ id }) => id.startsWith(text))
   if (match === undefined)
     throw new UtsuwaError('CONTAINER_NOT_FOUND', `no container has the name or id ${JSON.stringify(text)}`)
   if (another !== undefined)

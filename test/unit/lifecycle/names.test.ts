@@ -65,7 +65,12 @@ test('a container is found by name, id, or the beginning of its id; a name goes 
   assert.equal(resolveContainer(root.path, 'abd'), 'abd2')
   assert.throws(() => resolveContainer(root.path, 'ab'), withCode('INVALID_ARGUMENT'))
   assert.throws(() => resolveContainer(root.path, 'x'), withCode('CONTAINER_NOT_FOUND'))
-  assert.throws(() => resolveContainer(root.path, ''), isUtsuwaError)
+})
+
+test('nothing is the name of no container, also where there is only one', () => {
+  using root = temporaryDirectory()
+  using _a = add(root.path, 'abc1')
+  assert.throws(() => resolveContainer(root.path, ''), withCode('CONTAINER_NOT_FOUND'))
 })
 
 test('a name that is freed and taken by others meanwhile is taken or refused, never an error of the file system', async () => {
