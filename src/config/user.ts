@@ -56,6 +56,11 @@ export function resolveUser(user: string, readFile: ReadContainerFile): Resolved
   return { uid: entry.uid, gid: entry.gid, additionalGids, home: entry.home }
 }
 
+/** The home directory that passwd gives a user, who may be any that a bundle names; `/` for one that it does not have. */
+export function homeOf(uid: number, readFile: ReadContainerFile): string {
+  return readPasswd(readFile).find(entry => entry.uid === uid)?.home ?? '/'
+}
+
 function splitOnce(user: string): string[] {
   const colon = user.indexOf(':')
   return colon === -1 ? [user] : [user.slice(0, colon), user.slice(colon + 1)]

@@ -1,6 +1,6 @@
 /** HOME for processes that a bundle does not give one: what passwd says of the user, as runc has it. */
 import { closeSync, openSync } from 'node:fs'
-import { type ResolvedUser, resolveUser } from '../config/user.ts'
+import { homeOf, type ReadContainerFile, type ResolvedUser, resolveUser } from '../config/user.ts'
 import type { Process } from '../spec/runtime.ts'
 import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
@@ -10,12 +10,12 @@ import { containerFileReader } from './container-files.ts'
 export function withHome(process: Process, rootHostPath: string): Process {
   const { env = [], user } = process
   if (env.some(entry => entry.startsWith('HOME='))) return process
-  return { ...process, env: [...env, `HOME=${homeOf(user.uid, rootHostPath)}`] }
+  return { ...process, env: [...env, `HOME=${homeIn(user.uid, rootHostPath)}`] }
 }
 
-function homeOf(uid: number, rootHostPath: string): string {
+function homeIn(uid: number, rootHostPath: string): string {
   try {
-    return resolveUserIn(String(uid), rootHostPath).home
+    return withFilesOf(rootHostPath, readFile => homeOf(uid, readFile))
   } catch (error) {
     // The plan will say that there is no root file system, and why.
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return '/'
@@ -25,9 +25,13 @@ function homeOf(uid: number, rootHostPath: string): string {
 
 /** `resolveUser` by the files of a root file system. @param rootHostPath its directory, or /proc/PID/root */
 export function resolveUserIn(user: string, rootHostPath: string): ResolvedUser {
+  return withFilesOf(rootHostPath, readFile => resolveUser(user, readFile))
+}
+
+function withFilesOf<T>(rootHostPath: string, use: (readFile: ReadContainerFile) => T): T {
   const rootFd = openSync(rootHostPath, constants.O_DIRECTORY)
   try {
-    return resolveUser(user, containerFileReader(rootFd))
+    return use(containerFileReader(rootFd))
   } finally {
     closeSync(rootFd)
   }
