@@ -41,12 +41,16 @@ const namespace = object<LinuxNamespace>({
 
 const timeOffset = object<LinuxTimeOffset>({ secs: optional(int64), nanosecs: optional(integer(0, 999_999_999)) })
 
+/** Bits of a major and a minor number: makedev(3) of the kernel cuts off what is beyond, to those of another device. */
+const majorNumber = integer(0, 2 ** 12 - 1)
+const minorNumber = integer(0, 2 ** 20 - 1)
+
 const device = object<LinuxDevice>(
   {
     type: oneOf('c', 'b', 'u', 'p'),
     path: absolutePath,
-    major: optional(uint32),
-    minor: optional(uint32),
+    major: optional(majorNumber),
+    minor: optional(minorNumber),
     fileMode: optional(uint32),
     uid: optional(uint32),
     gid: optional(uint32),
