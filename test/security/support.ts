@@ -204,7 +204,9 @@ export async function whileLyingInWait(
   writeFileSync(join(sandbox.rootfs, 'tmp/stop'), '')
   await rest
   console.log(`${executions} executions in ${((performance.now() - begin) / 1000).toFixed(1)} s:`, loot)
-  assert.ok(loot!.tries >= TRIES, 'the attacker hardly met init: nothing was tested')
+  const { tries, ...got } = loot!
+  const won = got.writable + got.shorter + got.mode > 0 // it may have broken init, and so met it seldom
+  assert.ok(won || tries >= TRIES, 'the attacker hardly met init: nothing was tested')
   return loot!
 }
 

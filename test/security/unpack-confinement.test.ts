@@ -1,6 +1,20 @@
 /** The applier alone, fed what TypeScript would never send (docs/adr/0004-unpack-confinement.md). */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -9,7 +23,8 @@ import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
 import { Appliers } from '../../src/layer/applier.ts'
 import { type ApplierRecord, applierVocabulary } from '../../src/layer/records.ts'
-import { RecordWriter } from '../../src/util/wire.ts'
+import { nativePath } from '../../src/sys/native-path.ts'
+import { RecordWriter, vocabularyHash } from '../../src/util/wire.ts'
 import { describeTree } from '../support/tree.ts'
 
 let directory: string
@@ -91,7 +106,7 @@ describe('the applier', () => {
     await assert.rejects(apply(link), { code: 'CORRUPT_LAYER' })
   })
 
-  it('refuses records of another build, and garbage', async () => {
+  it('refuses a beginning in the middle, and garbage', async () => {
     await assert.rejects(apply({ op: 'begin', hash: 1n }), { message: /EPROTO/ })
     await using appliers = new Appliers()
     await using applier = appliers.start(layer)
@@ -116,6 +131,76 @@ describe('the applier', () => {
     await applier.write([Buffer.from([40, 0, 0, 0])])
     await applier[Symbol.asyncDispose]()
   })
+})
+
+/** An applier that has read `begin` with this hash, and waits for more: its walls stand. */
+function startApplier(hash = vocabularyHash(applierVocabulary)) {
+  const layerFd = openSync(layer, 'r')
+  const child = spawn(nativePath('applier'), [], { stdio: ['pipe', 'pipe', 'inherit', layerFd] })
+  closeSync(layerFd)
+  const writer = new RecordWriter(applierVocabulary)
+  writer.write({ op: 'begin', hash })
+  writer.write(file('waiting'))
+  child.stdin!.write(writer.take())
+  return child
+}
+
+const readProc = (pid: number, name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
+
+describe('the walls around the applier', () => {
+  let applier: ReturnType<typeof startApplier>
+  beforeEach(async () => {
+    applier = startApplier()
+    while (!existsSync(join(layer, 'waiting'))) {
+      assert.equal(applier.exitCode, null)
+      await sleep(5)
+    }
+  })
+  afterEach(async () => {
+    applier.kill('SIGKILL')
+    await once(applier, 'close')
+  })
+
+  it('a mount namespace that holds the layer and nothing else, in which no device or setuid bit counts', () => {
+    const mounts = readProc(applier.pid!, 'mountinfo').trimEnd().split('\n')
+    assert.equal(mounts.length, 1, mounts.join('\n'))
+    const [, , , , mountPoint, options] = mounts[0]!.split(' ')
+    assert.equal(mountPoint, '/')
+    for (const option of ['nosuid', 'nodev', 'noexec']) assert.ok(options!.split(',').includes(option), String(options))
+    assert.deepEqual(readdirSync(`/proc/${applier.pid}/root`), ['waiting'])
+    assert.deepEqual(readdirSync(`/proc/${applier.pid}/cwd`), ['waiting'])
+  })
+
+  it('seven capabilities, no way to more, and a filter of system calls', () => {
+    const status = readProc(applier.pid!, 'status')
+    const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(status)?.[1]
+    // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SYS_ADMIN, MKNOD, SETFCAP
+    for (const set of ['CapEff', 'CapPrm']) assert.equal(field(set), '000000008820001b', set)
+    assert.equal(field('CapInh'), '0000000000000000')
+    assert.deepEqual([field('NoNewPrivs'), field('Seccomp')], ['1', '2'])
+  })
+
+  it('no descriptor of the host: the layer, and pipes', () => {
+    const directory = `/proc/${applier.pid}/fd`
+    for (const fd of readdirSync(directory)) {
+      const target = readlinkSync(join(directory, fd))
+      if (Number(fd) < 3) continue
+      assert.ok(target === '/' || target.startsWith('/waiting'), `${fd} -> ${target}`)
+    }
+  })
+
+  it('limits: no child, no core, bounded memory', () => {
+    const limits = readProc(applier.pid!, 'limits')
+    for (const [name, limit] of Object.entries({ 'core file size': 0, processes: 0, 'address space': 256 * 1024 ** 2 }))
+      assert.match(limits, new RegExp(`^Max ${name}\\s+${limit}\\s+${limit}\\s`, 'm'))
+  })
+})
+
+it('an applier of another build does nothing', async () => {
+  const applier = startApplier(1n)
+  const [status] = await once(applier, 'exit')
+  assert.equal(status, 1)
+  assert.deepEqual(readdirSync(layer), [])
 })
 
 describe('the store', () => {

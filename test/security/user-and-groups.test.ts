@@ -2,6 +2,11 @@
  * Who a process is. CVE-2023-25173 of containerd and 2022-36109 of moby: the user's group was not among the additional
  * ones, so a setgid program could shed it. CVE-2024-40635: 4294967296 became 0. CVE-2026-46680: a number was looked up as
  * a name. CVE-2026-47262: an endless /etc/group was read to its end.
+ *
+ * Seen to fail, each with one thing changed: the user's own group left out, ids without a limit, names looked up
+ * before numbers (all in src/config/user.ts), files read without a bound (src/lifecycle/container-files.ts), and
+ * setgroups(2) left out (native/init_process.c), where the caller's groups were found. In each case the test of that
+ * name failed.
  */
 import assert from 'node:assert/strict'
 import { truncateSync, writeFileSync } from 'node:fs'
