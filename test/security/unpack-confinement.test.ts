@@ -1,13 +1,9 @@
 /** The applier alone, fed what TypeScript would never send (docs/adr/0004-unpack-confinement.md). */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import {
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -23,8 +19,7 @@ import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
 import { Appliers } from '../../src/layer/applier.ts'
 import { type ApplierRecord, applierVocabulary } from '../../src/layer/records.ts'
-import { nativePath } from '../../src/sys/native-path.ts'
-import { RecordWriter, vocabularyHash } from '../../src/util/wire.ts'
+import { RecordWriter } from '../../src/util/wire.ts'
 import { describeTree } from '../support/tree.ts'
 
 let directory: string
@@ -133,46 +128,40 @@ describe('the applier', () => {
   })
 })
 
-/** An applier that has read `begin` with this hash, and waits for more: its walls stand. */
-function startApplier(hash = vocabularyHash(applierVocabulary)) {
-  const layerFd = openSync(layer, 'r')
-  const child = spawn(nativePath('applier'), [], { stdio: ['pipe', 'pipe', 'inherit', layerFd] })
-  closeSync(layerFd)
-  const writer = new RecordWriter(applierVocabulary)
-  writer.write({ op: 'begin', hash })
-  writer.write(file('waiting'))
-  child.stdin!.write(writer.take())
-  return child
-}
-
-const readProc = (pid: number, name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-
 describe('the walls around the applier', () => {
-  let applier: ReturnType<typeof startApplier>
+  let appliers: Appliers
+  let stop: () => Promise<void>
+  let pid: number
+  /** One that has made its first file, and waits for more. */
   beforeEach(async () => {
-    applier = startApplier()
-    while (!existsSync(join(layer, 'waiting'))) {
-      assert.equal(applier.exitCode, null)
-      await sleep(5)
-    }
+    appliers = new Appliers()
+    const applier = appliers.start(layer)
+    const writer = new RecordWriter(applierVocabulary)
+    writer.write(file('waiting'))
+    await applier.write([writer.take()])
+    while (!existsSync(join(layer, 'waiting'))) await sleep(5)
+    const [program] = childrenOf(process.pid)
+    pid = childrenOf(program!)[0]!
+    stop = () => applier[Symbol.asyncDispose]()
   })
   afterEach(async () => {
-    applier.kill('SIGKILL')
-    await once(applier, 'close')
+    await stop()
+    await appliers[Symbol.asyncDispose]()
   })
+  const readProc = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'utf8')
 
   it('a mount namespace that holds the layer and nothing else, in which no device or setuid bit counts', () => {
-    const mounts = readProc(applier.pid!, 'mountinfo').trimEnd().split('\n')
+    const mounts = readProc('mountinfo').trimEnd().split('\n')
     assert.equal(mounts.length, 1, mounts.join('\n'))
     const [, , , , mountPoint, options] = mounts[0]!.split(' ')
     assert.equal(mountPoint, '/')
     for (const option of ['nosuid', 'nodev', 'noexec']) assert.ok(options!.split(',').includes(option), String(options))
-    assert.deepEqual(readdirSync(`/proc/${applier.pid}/root`), ['waiting'])
-    assert.deepEqual(readdirSync(`/proc/${applier.pid}/cwd`), ['waiting'])
+    assert.deepEqual(readdirSync(`/proc/${pid}/root`), ['waiting'])
+    assert.deepEqual(readdirSync(`/proc/${pid}/cwd`), ['waiting'])
   })
 
   it('seven capabilities, no way to more, and a filter of system calls', () => {
-    const status = readProc(applier.pid!, 'status')
+    const status = readProc('status')
     const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(status)?.[1]
     // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SYS_ADMIN, MKNOD, SETFCAP
     for (const set of ['CapEff', 'CapPrm']) assert.equal(field(set), '000000008820001b', set)
@@ -181,7 +170,7 @@ describe('the walls around the applier', () => {
   })
 
   it('no descriptor of the host: the layer, and pipes', () => {
-    const directory = `/proc/${applier.pid}/fd`
+    const directory = `/proc/${pid}/fd`
     for (const fd of readdirSync(directory)) {
       const target = readlinkSync(join(directory, fd))
       if (Number(fd) < 3) continue
@@ -190,17 +179,10 @@ describe('the walls around the applier', () => {
   })
 
   it('limits: no child, no core, bounded memory', () => {
-    const limits = readProc(applier.pid!, 'limits')
+    const limits = readProc('limits')
     for (const [name, limit] of Object.entries({ 'core file size': 0, processes: 0, 'address space': 256 * 1024 ** 2 }))
       assert.match(limits, new RegExp(`^Max ${name}\\s+${limit}\\s+${limit}\\s`, 'm'))
   })
-})
-
-it('an applier of another build does nothing', async () => {
-  const applier = startApplier(1n)
-  const [status] = await once(applier, 'exit')
-  assert.equal(status, 1)
-  assert.deepEqual(readdirSync(layer), [])
 })
 
 describe('the store', () => {
