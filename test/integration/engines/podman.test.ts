@@ -1,6 +1,6 @@
 /** podman, through conmon: `podman --runtime bin/utsuwa-oci`, with nothing else said. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { type Outcome, runtimePath, Workshop } from './engine.ts'
 
@@ -29,6 +29,16 @@ test('run: output, exit status, and what the kernel was told', async () => {
   const limits = ['--memory', '64m', '--pids-limit', '33']
   const ran = await run('run', '--rm', '--network', 'none', ...limits, 'box', 'sh', '-c', script)
   assert.deepEqual([ran.status, ran.stdout], [7, '0\n67108864\n33\n'], ran.output)
+})
+
+test('run without cgroups, which podman leaves to runtimes that containers.conf names', async () => {
+  const containersConf = workshop.path('containers.conf')
+  writeFileSync(containersConf, `[engine]\nruntime_supports_nocgroup = ["utsuwa-oci"]\n`)
+  const own = readFileSync('/proc/self/cgroup', 'utf8')
+  // A cgroup namespace of its own would hide where it is.
+  const words = ['run', '--rm', '--network', 'none', '--cgroups=disabled', '--cgroupns=host', 'box', 'cat']
+  const ran = await workshop.run(podman(...words, '/proc/self/cgroup'), { env: { CONTAINERS_CONF: containersConf } })
+  assert.deepEqual([ran.status, ran.stdout], [0, own], ran.output)
 })
 
 test('run: a command that is not there is 127, one that is none 126', async () => {

@@ -1,6 +1,6 @@
 /** Docker Engine as it is on a host with systemd: cgroups by systemd, containers by utsuwa-oci. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { busyboxEntries } from '../../support/image-builder.ts'
 import { writeTar } from '../../support/tar-writer.ts'
@@ -9,6 +9,9 @@ import { systemctl } from './support.ts'
 
 const workshop = new Workshop()
 const env = { DOCKER_HOST: `unix://${workshop.path('docker.sock')}`, DOCKER_CONFIG: workshop.path('cli') }
+
+/** The old builder: it runs its steps through the daemon's default runtime. */
+const builder = { ...env, DOCKER_BUILDKIT: '0' }
 
 async function docker(...words: string[]): Promise<string> {
   const { status, stdout, output } = await workshop.run(['/usr/bin/docker', ...words], { env })
@@ -19,7 +22,8 @@ async function docker(...words: string[]): Promise<string> {
 before(async () => {
   const flags = [
     ...['--containerd', await workshop.startContainerd(), '--exec-opt', 'native.cgroupdriver=systemd'],
-    ...['--add-runtime', `utsuwa=${runtimePath}`, '--host', env.DOCKER_HOST, '--pidfile', workshop.path('docker.pid')],
+    ...['--add-runtime', `utsuwa=${runtimePath}`, '--default-runtime', 'utsuwa'],
+    ...['--host', env.DOCKER_HOST, '--pidfile', workshop.path('docker.pid')],
     ...['--data-root', workshop.path('data'), '--exec-root', workshop.path('exec'), '--storage-driver', 'overlay2'],
     // The test's machine keeps its network as it is.
     ...['--bridge', 'none', '--iptables=false', '--ip6tables=false'],
@@ -47,4 +51,18 @@ test('run, exec, update, stats, stop, rm: in one scope, which is gone at the end
   await docker('stop', '--time', '1', 'life')
   await docker('rm', 'life')
   assert.equal(show('LoadState'), 'not-found')
+})
+
+test('build: each step runs in a scope of ours', async () => {
+  const context = workshop.path('context')
+  mkdirSync(context)
+  writeFileSync(
+    workshop.path('context/Dockerfile'),
+    'FROM box\nRUN cat /proc/self/cgroup && echo built >/etc/built\nRUN cat /etc/built\n',
+  )
+  const words = ['/usr/bin/docker', 'build', '--network', 'none', '--tag', 'built', context]
+  const { status, output } = await workshop.run(words, { env: builder })
+  assert.equal(status, 0, output)
+  assert.match(output, /^0::\/$/m)
+  assert.match(output, /^built$/m)
 })
