@@ -16,6 +16,7 @@ export type UtsuwaErrorCode =
   | 'CONTAINER_EXISTS' // the container id or name is in use
   | 'CONTAINER_NOT_FOUND'
   | 'CONTAINER_NOT_RUNNING'
+  | 'POOL_CLOSED'
   | 'CONTAINER_STATE' // the operation is not allowed in the container's current state
   | 'IMAGE_NOT_FOUND' // not in the local store, or the registry says it has none
   | 'IMAGE_IN_USE'

@@ -17,6 +17,7 @@ import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import type { ExecOptions, ExecResult } from './lifecycle/container-process.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
+import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
@@ -51,6 +52,7 @@ export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
+export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
 export type { LinesOptions, WebStreams } from './lifecycle/process-streams.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
@@ -270,6 +272,20 @@ export async function exec(
     import('./lifecycle/names.ts'),
   ])
   return runInContainer(containersDirectory(runRoot), resolveContainer(runRoot, nameOrId), args, options)
+}
+
+/**
+ * Keeps containers created but not started, so that taking one costs the start alone.
+ *
+ * @example
+ * await using pool = await createPool({ image, args: ['sh', '/task.sh'], size: 8, stdio: 'capture', timeout: 5000 })
+ * const box = await pool.take({ files: { '/task.sh': script } })
+ * const { exitCode, stdout } = await box.wait()
+ * @throws UtsuwaError INVALID_ARGUMENT; what creating a container fails with, and none is left then
+ */
+export async function createPool(options: PoolOptions): Promise<Pool> {
+  const { createPool: fillPool } = await import('./lifecycle/pool.ts')
+  return fillPool(options)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */
