@@ -126,7 +126,10 @@ async function bundleOci(): Promise<void> {
 emptyDist()
 copyNative()
 try {
-  await bundle({ entryPoints: { index: 'src/index.ts', utsuwa: 'src/cli/main.ts' }, define: commit })
+  await bundle({
+    entryPoints: { index: 'src/index.ts', testing: 'src/testing/index.ts', utsuwa: 'src/cli/main.ts' },
+    define: commit,
+  })
   await bundleOci()
 } catch (error) {
   // esbuild has printed each error with its line; only what is not an error of the sources is news.

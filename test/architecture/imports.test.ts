@@ -23,6 +23,7 @@ const order = [
   'criu',
   'lifecycle',
   'index.ts',
+  'testing',
   'cli',
 ]
 
