@@ -80,6 +80,7 @@ export interface UtsuwaErrorDetails {
   cause?: unknown
 }
 
+/** What every function of utsuwa rejects with or throws. */
 export class UtsuwaError extends Error {
   override readonly name = 'UtsuwaError'
   readonly code: UtsuwaErrorCode

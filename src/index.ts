@@ -70,6 +70,7 @@ export type { RateLimit } from './registry/rate-limit.ts'
 export type { Descriptor } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
 
+/** Options of `pull`. */
 export type PullOptions = Omit<StorePullOptions, 'root'> & Pick<Roots, 'root'>
 
 /**
@@ -81,6 +82,7 @@ export async function pull(reference: string, { root = DEFAULT_ROOT, ...options 
   return pullInto(reference, { ...options, root })
 }
 
+/** Options of `push`. */
 export type PushOptions = Omit<StorePushOptions, 'root'> & Pick<Roots, 'root'>
 
 /**
@@ -133,6 +135,7 @@ export async function images({ root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {}):
   return listImages(root)
 }
 
+/** Options of `removeImage`. */
 export interface RemoveImageOptions extends Pick<Roots, 'root'> {
   /** Remove it although a container uses it, and by its id although it has several names. Default: false. */
   readonly force?: boolean
@@ -151,6 +154,7 @@ export async function removeImage(
   return removeFrom(root, nameOrId, { force })
 }
 
+/** Options of `prune`. */
 export type PruneOptions = StorePruneOptions & Pick<Roots, 'root'>
 
 /**
@@ -199,6 +203,7 @@ export async function history(
   return historyIn(root, nameOrId)
 }
 
+/** Options of `save`. */
 export type SaveOptions = StoreSaveOptions & Pick<Roots, 'root'>
 
 /**
@@ -216,6 +221,7 @@ export async function save(
   return saveFrom(root, typeof namesOrIds === 'string' ? [namesOrIds] : namesOrIds, target, options)
 }
 
+/** Options of `load`. */
 export type LoadOptions = StoreLoadOptions & Pick<Roots, 'root'>
 
 /**
@@ -229,6 +235,7 @@ export async function load(input: Input, { root = DEFAULT_ROOT, ...options }: Lo
   return loadInto(root, input, options)
 }
 
+/** Options of `importImage`. */
 export type ImportOptions = StoreImportOptions & Pick<Roots, 'root'>
 
 /**

@@ -1,5 +1,6 @@
 /** What a caller of `run` and `create` can ask for: the library's options, which the command line's flags fill in. */
 
+/** What is asked of a container; what is left out is as the image says, or as docker has it. */
 export interface ContainerOptions {
   /** By which commands find the container; kept beside its state, not in the runtime spec. */
   name?: string

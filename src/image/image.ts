@@ -17,6 +17,7 @@ import {
   parseManifestDocument,
 } from '../spec/image.ts'
 
+/** An image of the store, unpacked. */
 export interface Image {
   /** The full name: `docker.io/library/alpine:latest`; `@sha256:…` of the manifest for an image without a name. */
   reference: string

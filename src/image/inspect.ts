@@ -5,6 +5,7 @@ import { readLayer } from '../snapshot/layers.ts'
 import type { Descriptor, DiffId, Digest, ImageHistory } from '../spec/image.ts'
 import { type Image, loadImage, loadManifest, nameOf, readIndexIfAny, resolveEntries } from './image.ts'
 
+/** A layer of an image, as stored and as unpacked. */
 export interface ImageLayer {
   /** Of the stored bytes. */
   digest: Digest
@@ -16,6 +17,7 @@ export interface ImageLayer {
   unpackedSize?: number
 }
 
+/** All that the store knows of an image. */
 export interface ImageDetails extends Image {
   /** Every name of the image. */
   names: string[]
@@ -58,6 +60,7 @@ async function describeLayer(
   return { digest, mediaType, size, diffId, ...(unpacked === undefined ? {} : { unpackedSize: unpacked.size }) }
 }
 
+/** A step of the build that made an image. */
 export interface HistoryEntry {
   /** RFC 3339, where the image says it. */
   created?: string

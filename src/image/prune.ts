@@ -15,6 +15,7 @@ export interface PruneOptions {
   signal?: AbortSignal
 }
 
+/** What `prune` removed. */
 export interface Pruned {
   images: RemovedImage[]
   /** Disk space that was freed, in bytes. */

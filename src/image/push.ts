@@ -13,6 +13,7 @@ import { type Descriptor, type Digest, type ImageManifest, MAX_MANIFEST_SIZE } f
 import { loadManifest, nameOf, resolveEntries } from './image.ts'
 import { Semaphore } from './semaphore.ts'
 
+/** What a push has come to. */
 export type PushProgress =
   | { kind: 'pushing'; digest: Digest; current: number; total: number }
   /** The blob is there: it was already, was mounted from another repository, or has been uploaded. */
@@ -31,6 +32,7 @@ export interface PushOptions extends Omit<RegistryOptions, 'signal'> {
   onProgress?: (progress: PushProgress) => void
 }
 
+/** What the registry has now. */
 export interface PushedImage {
   /** The full name: `localhost:5000/team/app:1.2`. */
   reference: string

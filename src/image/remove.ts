@@ -11,6 +11,7 @@ export interface RemoveOptions {
   force?: boolean
 }
 
+/** What was left of an image by the removal of its name. */
 export interface RemovedImage {
   /** The names that it has lost. */
   untagged: string[]

@@ -17,6 +17,7 @@ import { commitLayer, readLayer } from '../snapshot/layers.ts'
 import type { Descriptor, DiffId, Digest } from '../spec/image.ts'
 import { Semaphore } from './semaphore.ts'
 
+/** What a pull has come to. */
 export type PullProgress =
   /** `rateLimit` where the registry tells how many pulls it still allows. */
   | { kind: 'resolved'; reference: string; digest: Digest; layers: Descriptor[]; rateLimit?: RateLimit }

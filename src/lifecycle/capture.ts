@@ -1,6 +1,7 @@
 /** The output of a process as text of a bounded length. */
 import type { Readable } from 'node:stream'
 
+/** What a process has printed. */
 export interface CapturedText {
   /** Undefined where the stream was not captured. UTF-8; bytes that are none are replaced. */
   readonly stdout: string | undefined

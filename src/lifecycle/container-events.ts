@@ -5,6 +5,7 @@ import { parseFlatKeyed, parseMemoryEvents } from '../cgroup/stats.ts'
 import { isErrno } from '../util/errno.ts'
 import { throwIfAborted } from './aborted.ts'
 
+/** Something that happened to a container. */
 export type ContainerEvent = { readonly time: Date } & (
   | { readonly type: 'start' | 'pause' | 'resume' }
   /** The kernel has killed so many of its processes for lack of memory. */

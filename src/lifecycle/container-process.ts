@@ -17,11 +17,13 @@ import { readRecord, readSpec } from './record.ts'
 import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
 
+/** Options of a process in a container; what is left out is as for the container's own command. */
 export interface SpawnOptions extends StdioOptions, TimeoutOptions, Pick<ContainerOptions, 'env' | 'cwd' | 'user'> {
   /** Kills the process; the promise in flight rejects with ABORTED. */
   readonly signal?: AbortSignal
 }
 
+/** Options of `exec`. */
 export interface ExecOptions extends SpawnOptions {
   /** Told when the command runs, to write to its streams or signal it. */
   readonly onStart?: (process: ContainerProcess) => void

@@ -26,15 +26,18 @@ import { type PendingFile, RootWriter } from './root-writer.ts'
 
 const read = promisify(readCallback)
 
+/** Options of copies into and out of a container. */
 export interface CopyOptions {
   readonly signal?: AbortSignal
 }
 
+/** Options of `copyInArchive`. */
 export interface CopyInArchiveOptions extends CopyOptions {
   /** Directory in the container, made when it is missing. Default: `/`. */
   readonly to?: string
 }
 
+/** Options of `copyOut`. */
 export interface CopyOutOptions extends CopyOptions {
   /** A longer file is refused with LIMIT_EXCEEDED. Default: 64 MiB. */
   readonly maxBytes?: number

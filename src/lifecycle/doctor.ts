@@ -8,6 +8,7 @@ import { checkKernel } from './doctor-kernel.ts'
 import { checkNamespaces } from './doctor-namespaces.ts'
 import { checkStorage } from './doctor-storage.ts'
 
+/** Something that `doctor` looked at. */
 export interface Finding {
   /** `cgroup.memory`: stable, for programs. */
   readonly id: string
@@ -19,6 +20,7 @@ export interface Finding {
   readonly fix?: string
 }
 
+/** Options of `doctor`. */
 export interface DoctorOptions {
   /** Directory of images and snapshots. Default: /var/lib/utsuwa. */
   readonly root?: string

@@ -9,6 +9,7 @@ import { cgroupDirectory } from './cgroup-directory.ts'
 import { readRecord } from './record.ts'
 import { containerStatus, isAlive } from './status.ts'
 
+/** What a container uses at a moment, as its cgroup says. */
 export type ContainerStats = CgroupStats & { readonly use: CgroupUse }
 
 /** @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_NOT_RUNNING when it has stopped; UNSUPPORTED without a cgroup */

@@ -7,6 +7,7 @@ import { constants } from '../sys/index.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type MapOwner, RootWriter } from './root-writer.ts'
 
+/** A file given as data. */
 export interface FileData {
   /** Text is written as UTF-8. */
   readonly content: string | Uint8Array

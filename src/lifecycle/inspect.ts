@@ -7,6 +7,7 @@ import { containerDirectory, readRecord, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
+/** All that is known of a container. */
 export interface ContainerDetails extends ContainerSummary {
   /** Whether the kernel killed in it for lack of memory; undefined while it runs. */
   readonly oom: boolean | undefined

@@ -5,6 +5,7 @@ import { removeManaged } from './remove.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { type ContainerStatus, containerStatus } from './status.ts'
 
+/** A container, as `ps` shows it. */
 export interface ContainerSummary {
   readonly id: string
   readonly name: string | undefined

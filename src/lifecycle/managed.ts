@@ -19,6 +19,7 @@ import { openStdio, type StdioOptions } from './stdio.ts'
 import { fromMonotonic, type Marks, noMarks } from './timeline.ts'
 import { type CpuTimeoutOptions, checkTimeouts } from './timeouts.ts'
 
+/** Options of `create`: a source, what is asked of the container, and where things are kept. */
 export interface CreateOptions extends ContainerSource, ContainerOptions, Roots, StdioOptions, CpuTimeoutOptions {
   /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
   readonly removeOnExit?: boolean

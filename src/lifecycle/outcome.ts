@@ -9,6 +9,7 @@ import type { ContainerRecord } from './record.ts'
 import type { Phases, Span } from './timeline.ts'
 import type { TimedOut } from './timeouts.ts'
 
+/** That the kernel killed in a container for lack of memory. */
 export interface OomKill {
   /** `container`: a limit of the container itself or of a cgroup below it; `ancestor`: one above, or the machine's. */
   readonly level: 'container' | 'ancestor'
@@ -16,6 +17,7 @@ export interface OomKill {
   readonly kills: number
 }
 
+/** What a container used in its whole life. */
 export interface Usage {
   /** CPU time of all processes. */
   readonly cpuUserMicroseconds: number
@@ -42,6 +44,7 @@ export interface Outcome {
   readonly usage: Usage
 }
 
+/** How a container ended. */
 export interface RunResult extends Outcome, CapturedText {
   /** Undefined when it ended before its timeouts. */
   readonly timedOut: TimedOut | undefined

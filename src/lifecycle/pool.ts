@@ -14,6 +14,7 @@ export interface PoolOptions extends Omit<CreateOptions, 'name' | 'consoleSocket
   readonly signal?: AbortSignal
 }
 
+/** Options of `take` of a pool. */
 export interface TakeOptions {
   /** Written into the container before it is started. */
   readonly files?: Files

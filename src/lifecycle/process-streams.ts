@@ -5,12 +5,14 @@ import type { ReadableStream, WritableStream } from 'node:stream/web'
 import { UtsuwaError } from '../errors.ts'
 import type { Streams } from './stdio.ts'
 
+/** Standard streams as web streams, where they are pipes. */
 export interface WebStreams {
   readonly stdin: WritableStream<Uint8Array> | undefined
   readonly stdout: ReadableStream<Uint8Array> | undefined
   readonly stderr: ReadableStream<Uint8Array> | undefined
 }
 
+/** Options of `lines`. */
 export interface LinesOptions {
   /** Bytes; a longer line comes in pieces, since a process may print one that never ends. Default: 1 MiB. */
   readonly maxLength?: number

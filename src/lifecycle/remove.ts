@@ -6,6 +6,7 @@ import { readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
+/** Options of `removeContainer`. */
 export interface RemoveOptions extends Roots {
   /** Kill it first if it runs. Default: false. */
   readonly force?: boolean

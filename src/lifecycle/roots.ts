@@ -1,5 +1,6 @@
 /** Where images and containers are kept. */
 
+/** The directories of utsuwa. */
 export interface Roots {
   /** Directory of images and snapshots. Default: /var/lib/utsuwa. */
   readonly root?: string

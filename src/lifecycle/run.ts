@@ -3,6 +3,7 @@ import type { Container } from './container.ts'
 import { type CreateOptions, create } from './managed.ts'
 import type { RunResult } from './outcome.ts'
 
+/** Options of `run`. */
 export interface RunOptions extends CreateOptions {
   /** Told when the command runs, to write to its streams or signal it. */
   readonly onStart?: (container: Container) => void

@@ -33,6 +33,7 @@ export interface HostFacts {
   readonly caller?: RestrictedCaller
 }
 
+/** All that a plan depends on. */
 export interface CompileInput {
   readonly id: string
   readonly spec: RuntimeSpec
@@ -70,6 +71,7 @@ export type DescriptorName =
   /** The tree of an id-mapped mount, by its index in the spec. */
   | `mount/${number}`
 
+/** The kernel operations of a container, and the descriptors that init needs for them. */
 export interface CompiledPlan extends Plan {
   /** `descriptors[n]` is number `firstDescriptor + n` in init. */
   readonly descriptors: readonly DescriptorName[]

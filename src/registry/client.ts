@@ -28,6 +28,7 @@ import {
   type TransportOptions,
 } from './transport.ts'
 
+/** How a registry is spoken to, and as whom. */
 export interface RegistryOptions extends TransportOptions, HostOptions {
   /** A file as docker and podman keep credentials in; the only one that is read. Default: theirs. */
   authFile?: string

@@ -6,6 +6,7 @@ import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
 import { askHelper } from './credential-helper.ts'
 
+/** Who somebody is to a registry. */
 export type Credentials =
   | { kind: 'password'; username: string; password: string }
   /** An OAuth2 refresh token that the token service changes into an access token. */

@@ -32,6 +32,7 @@ export async function tags(name: string, options: RegistryOptions = {}): Promise
   return await listTags(client, repository)
 }
 
+/** Options of `referrers`. */
 export interface ReferrersOptions extends RegistryOptions {
   /** Only those of this type. */
   artifactType?: string

@@ -18,11 +18,13 @@ import {
   readAuthFile,
 } from './credentials.ts'
 
+/** Options of `login` and `logout`. */
 export interface LoginOptions extends Omit<RegistryOptions, 'credentials'> {
   /** The file to write. Default: `$REGISTRY_AUTH_FILE`, or docker's config.json. */
   authFile?: string
 }
 
+/** Credentials that a registry has accepted. */
 export interface Login {
   /** As in a reference. */
   readonly registry: string

@@ -1,6 +1,7 @@
 /** How many pulls a registry still allows; Docker Hub tells it in the headers of a manifest. */
 import type { Response } from './transport.ts'
 
+/** How many pulls a registry allows. */
 export interface RateLimit {
   /** Pulls in `window` seconds. */
   readonly limit: number

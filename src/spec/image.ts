@@ -44,6 +44,7 @@ export interface Platform {
   variant?: string
 }
 
+/** What refers to a blob (image-spec descriptor.md). */
 export interface Descriptor {
   mediaType: string
   digest: Digest

@@ -18,6 +18,7 @@ export const OCI_VERSION = '1.3.0'
  */
 export type Int64 = number | bigint
 
+/** A container in the terms of the OCI runtime specification: config.json as an object. */
 export interface RuntimeSpec {
   /** Semantic version of the specification that the document follows; the major version must be 1. */
   ociVersion: string

@@ -1,6 +1,7 @@
 /** Limits hold, and the result says which one was hit. Needs cgroup v2 with the controllers memory, cpu and pids. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { create } from '../../../src/index.ts'
 import { makeSandbox } from '../../support/busybox-root.ts'
 import { runPrinting, sh } from './support.ts'
 
@@ -68,4 +69,18 @@ test('a container cannot lift its own limit', async () => {
     memory: '32MiB',
   })
   assert.match(stdout, /33554432\n$/)
+})
+
+test('memory: an event tells of each kill, before the exit', async () => {
+  await using box = await create({
+    rootfs: sandbox.rootfs,
+    runRoot: sandbox.runRoot,
+    args: ['sh', '-c', 'dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; exit 0'],
+    memory: '32MiB',
+    stdio: 'ignore',
+  })
+  const events = Array.fromAsync(box.events())
+  await box.start()
+  const types = (await events).map(event => (event.type === 'oom' ? `${event.type} ${event.kills}` : event.type))
+  assert.deepEqual(types, ['start', 'oom 1', 'exit'])
 })
