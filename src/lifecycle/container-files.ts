@@ -1,9 +1,9 @@
 /** Files of a container's root file system, reached without leaving it. */
-import { closeSync, fstatSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { ReadContainerFile } from '../config/user.ts'
-import { isUtsuwaError } from '../errors.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { constants, sys } from '../sys/index.ts'
-import { errnos } from '../util/errno.ts'
+import { errnoOf, errnos } from '../util/errno.ts'
 
 /** More than /etc/passwd has, less than harms: an image may hold an endless one. */
 const MAX_SIZE = 1024 * 1024 + 1
@@ -60,5 +60,20 @@ export function openPathInRoot(rootFd: number, containerPath: string): number | 
   } catch (error) {
     if (isUtsuwaError(error) && error.errno === errnos.ENOENT) return undefined
     throw error
+  }
+}
+
+/** Descriptor of a root file system's directory. @throws UtsuwaError INVALID_ARGUMENT when it cannot be opened */
+export function openRoot(directory: string): number {
+  try {
+    return openSync(directory, constants.O_DIRECTORY)
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    throw new UtsuwaError('INVALID_ARGUMENT', undefined, {
+      operation: `open root file system ${directory}`,
+      path: directory,
+      ...(errno === undefined ? {} : { errno }),
+      cause,
+    })
   }
 }

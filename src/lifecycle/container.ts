@@ -82,6 +82,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#context = context
     this.#events = new EventFeed(record.cgroup && join(record.cgroup.mount, record.cgroup.path))
     context.options.signal?.addEventListener('abort', this.#kill, { once: true })
+    if (context.options.signal?.aborted) this.#kill() // a moment ago
   }
 
   /**

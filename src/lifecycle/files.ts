@@ -1,10 +1,10 @@
 /** Files of a container, given as data. */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import type { IdMapping, RuntimeSpec } from '../spec/runtime.ts'
-import { constants } from '../sys/index.ts'
 import { throwIfAborted } from './aborted.ts'
+import { openRoot } from './container-files.ts'
 import { type MapOwner, RootWriter } from './root-writer.ts'
 
 /** A file given as data. */
@@ -40,7 +40,7 @@ function isContent(file: Files[string]): file is string | Uint8Array {
 
 /** The same in the root file system of a spec whose container does not exist yet. */
 export async function writeFilesOfSpec(spec: RuntimeSpec, bundlePath: string, files: Files): Promise<void> {
-  const rootFd = openSync(resolve(bundlePath, spec.root?.path ?? ''), constants.O_DIRECTORY)
+  const rootFd = openRoot(resolve(bundlePath, spec.root?.path ?? ''))
   try {
     await writeFiles(new RootWriter(rootFd, ownersOf(spec)), files)
   } finally {

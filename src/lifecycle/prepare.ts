@@ -1,5 +1,5 @@
 /** From what a caller asks for (an image, a directory, a bundle, a spec) to a runtime spec and a root file system. */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
@@ -12,9 +12,7 @@ import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
-import { constants } from '../sys/index.ts'
-import { errnoOf } from '../util/errno.ts'
-import { containerFileReader, layerFileReader } from './container-files.ts'
+import { containerFileReader, layerFileReader, openRoot } from './container-files.ts'
 import { type Files, writeFiles, writeFilesOfSpec } from './files.ts'
 import { RootWriter } from './root-writer.ts'
 
@@ -154,20 +152,6 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
     return asTheyAre({ spec: specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })
   } finally {
     closeSync(rootFd)
-  }
-}
-
-function openRoot(directory: string): number {
-  try {
-    return openSync(directory, constants.O_DIRECTORY)
-  } catch (cause) {
-    const errno = errnoOf(cause)
-    throw new UtsuwaError('INVALID_ARGUMENT', undefined, {
-      operation: `open root file system ${directory}`,
-      path: directory,
-      ...(errno === undefined ? {} : { errno }),
-      cause,
-    })
   }
 }
 
