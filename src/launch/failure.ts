@@ -37,6 +37,10 @@ export function operationError(
 function hintFor(operation: Operation, errno: number): string | undefined {
   if (operation.op === 'bind_device' && errno === errnos.ENODEV)
     return `${operation.source} of the host is another device, and only the host's can be had in a user namespace`
+  if (operation.op === 'set_user' && operation.groups.length > 0 && errno === errnos.EPERM)
+    return 'additional groups take a gid map by newgidmap: one written without privileges forbids setgroups(2); leave additionalGids out'
+  if (operation.op === 'set_user' && errno === errnos.EINVAL)
+    return 'uid, gid and each of additionalGids must be in uidMappings and gidMappings'
   const denied = errno === errnos.EPERM || errno === errnos.EACCES
   return denied && process.geteuid!() !== 0 ? userNamespaceFix(errno) : undefined
 }

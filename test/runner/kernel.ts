@@ -19,18 +19,21 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  const { plain = [], systemd = [], criu = [] } = Object.groupBy(files, machineFor)
+  const { plain = [], systemd = [], emulated = [] } = Object.groupBy(files, machineFor)
   return [
     ...(await runWhereTheyCan(plain, false)),
     ...(await runWhereTheyCan(systemd, true)),
-    ...(await runWithDebianKernel(criu)),
+    ...(await runWithDebianKernel(emulated)),
   ]
 }
 
-/** What is in the folder `systemd` asks for systemd as PID 1, what is in `criu` for a kernel that Debian's criu knows. */
-function machineFor(file: string): 'plain' | 'systemd' | 'criu' {
-  const [folder] = /(?<=^test\/integration\/)(systemd|criu)(?=\/)/.exec(fromRoot(file)) ?? []
-  return (folder as 'systemd' | 'criu' | undefined) ?? 'plain'
+/**
+ * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
+ * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated.
+ */
+function machineFor(file: string): 'plain' | 'systemd' | 'emulated' {
+  const [folder] = /(?<=^test\/integration\/)(systemd|criu|controllers)(?=\/)/.exec(fromRoot(file)) ?? []
+  return folder === undefined ? 'plain' : folder === 'systemd' ? 'systemd' : 'emulated'
 }
 
 async function runWhereTheyCan(files: readonly string[], systemd: boolean): Promise<Result[]> {
@@ -47,7 +50,7 @@ async function runWhereTheyCan(files: readonly string[], systemd: boolean): Prom
 /** criu of a suite knows the kernels that were there before it: on a later one it fails, for reasons of its own. */
 async function runWithDebianKernel(files: readonly string[]): Promise<Result[]> {
   if (files.length === 0) return []
-  console.log('\nTests of checkpoints need a kernel as old as criu. In the VM, emulated, with that of Debian bookworm:')
+  console.log('\nTests of checkpoints and rare controllers. In the VM, emulated, with the kernel of Debian bookworm:')
   return runInVm(files, ['--engine', 'qemu'])
 }
 

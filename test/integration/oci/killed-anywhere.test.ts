@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { readCgroupHierarchy } from '../../../src/cgroup/hierarchy.ts'
 import { readProcessStat } from '../../../src/lifecycle/status.ts'
-import { Playground, RUNTIME } from './runtime.ts'
+import { isOurs, Playground, RUNTIME } from './runtime.ts'
 
 /** Calls by which a caller changes something outside of itself. Between two of them a kill changes nothing more. */
 const effects = [
@@ -91,6 +91,7 @@ async function assertGone(ground: Playground, id: string, context: string): Prom
 
 for (const verb of ['create', 'start', 'delete'] as const)
   test(`${verb} killed at any of its calls leaves nothing that delete does not remove`, {
+    skip: !isOurs && 'about the calls of utsuwa; runc promises nothing of the kind',
     timeout: 900_000,
   }, async t => {
     const ground = new Playground(t)

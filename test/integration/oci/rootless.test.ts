@@ -224,6 +224,16 @@ function withSubids(spec: RuntimeSpec): void {
   spec.linux!.gidMappings!.push(more)
 }
 
+test('additional groups without a gid map of newgidmap are an error that says what they take', { skip }, async t => {
+  const ground = userGround(t)
+  configure(ground, ['id'], spec => {
+    spec.process!.user = { uid: 0, gid: 0, additionalGids: [0] }
+  })
+  const { status, stderr } = await ground.call(['run', '--bundle', ground.bundle, ground.newId()])
+  assert.equal(status, 1)
+  assert.match(stderr, isOurs ? /set user 0:0 groups 0: EPERM .*\[\/process\/user\].*newgidmap/ : /additional groups/)
+})
+
 test('ids of /etc/subuid are mapped by newuidmap and newgidmap', { skip: skip || noHelper }, async t => {
   const ground = userGround(t, namedUser(t, `somebody:${FIRST_SUBID}:1000\n`))
   configure(ground, ['sh', '-c', 'id; cat /proc/self/uid_map'], spec => {

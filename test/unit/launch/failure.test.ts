@@ -149,3 +149,11 @@ test('a bound device that is another one on the host', () => {
   assert.match(error.message, /^bind device \/dev\/x at \/dev\/x if it is b 8:1: /)
   assert.match(error.hint ?? '', /of the host is another device/)
 })
+
+test('a user that cannot be: the hint says what its ids and groups take', () => {
+  const groups = new Uint8Array(Uint32Array.of(7).buffer)
+  const setUser = { op: 'set_user', uid: 1, gid: 2, groups, umask: 0o22, pointer: '/process/user' } as const
+  assert.match(operationError(setUser, errnos.EPERM, '').hint!, /newgidmap/)
+  assert.match(operationError(setUser, errnos.EINVAL, '').hint!, /uidMappings and gidMappings/)
+  assert.equal(operationError({ ...setUser, groups: new Uint8Array() }, errnos.ENOMEM, '').hint, undefined)
+})
