@@ -102,7 +102,7 @@ export class EventFeed {
     if (this.#cgroupDirectory === undefined || this.#watchers.length > 0) return
     // Both are announced by inotify (cgroup-v2, "Core Interface Files" and "Memory Interface Files").
     this.#watchers = ['cgroup.events', 'memory.events'].flatMap(file =>
-      watchIfThere(join(this.#cgroupDirectory!, file), this.#look),
+      watchIfThere(join(this.#cgroupDirectory!, file), () => this.look()),
     )
     this.#frozen = this.#isFrozen()
     this.#oomKills = this.#countedKills()
@@ -113,8 +113,9 @@ export class EventFeed {
     this.#watchers = []
   }
 
-  readonly #look = (): void => {
-    if (this.#last !== undefined) return
+  /** At once, rather than when the kernel says that something has changed: it tells of several changes once. */
+  look(): void {
+    if (this.#last !== undefined || this.#cgroupDirectory === undefined || this.#listeners.size === 0) return
     const frozen = this.#isFrozen()
     if (frozen !== this.#frozen) {
       this.#frozen = frozen

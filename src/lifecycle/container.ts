@@ -211,13 +211,15 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   }
 
   /** Stops all its processes where they are. @throws UtsuwaError CONTAINER_STATE unless it is created or running */
-  pause(): Promise<void> {
-    return pauseContainer(this.#context.stateRoot, this.id)
+  async pause(): Promise<void> {
+    await pauseContainer(this.#context.stateRoot, this.id)
+    this.#events.look()
   }
 
   /** @throws UtsuwaError CONTAINER_STATE unless it is paused */
-  resume(): Promise<void> {
-    return resumeContainer(this.#context.stateRoot, this.id)
+  async resume(): Promise<void> {
+    await resumeContainer(this.#context.stateRoot, this.id)
+    this.#events.look()
   }
 
   /** Kills it if it runs, and removes all of it. A container that is gone is fine. */

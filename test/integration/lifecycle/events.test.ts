@@ -33,6 +33,19 @@ test('start, pause, resume, exit', async () => {
   assert.equal((await box.wait()).exitCode, 137)
 })
 
+test('none of pauses that follow each other closely is missed', async () => {
+  await using box = await createBox('sleep 1000')
+  await box.start()
+  const events = Array.fromAsync(box.events())
+  for (let round = 0; round < 3; round++) {
+    await box.pause()
+    await box.resume()
+  }
+  box.kill(9)
+  const types = (await events).map(({ type }) => type)
+  assert.deepEqual(types, ['pause', 'resume', 'pause', 'resume', 'pause', 'resume', 'exit'])
+})
+
 test('whoever listens when it has ended, or is removed, hears of the exit', async () => {
   await using box = await createBox('exit 3')
   await box.start()
