@@ -6,6 +6,7 @@ import { algorithmOf, type Digest, digestOf } from '../spec/digest.ts'
 import { isErrno } from '../util/errno.ts'
 import { temporaryPath } from './durable.ts'
 import type { Flush } from './flush.ts'
+import type { Expected } from './ingest.ts'
 import { blobPath, storeError, tmpPath } from './paths.ts'
 
 const READ_SIZE = 512 * 1024
@@ -44,6 +45,30 @@ export async function readBlob(root: string, digest: Digest, limit: number): Pro
 /** The bytes of a blob as a stream. */
 export function streamBlob(root: string, digest: Digest): AsyncIterable<Buffer> {
   return createReadStream(blobPath(root, digest), { highWaterMark: READ_SIZE })
+}
+
+/**
+ * The bytes of a blob that is small enough to be had in memory, verified.
+ *
+ * @throws UtsuwaError DIGEST_MISMATCH, SIZE_MISMATCH, and what reading throws
+ */
+export async function receiveBlob(source: AsyncIterable<Buffer>, { digest, size }: Expected): Promise<Buffer> {
+  const operation = `store blob ${digest}`
+  const chunks: Buffer[] = []
+  let received = 0
+  for await (const chunk of source) {
+    received += chunk.length
+    if (received > size) break
+    chunks.push(chunk)
+  }
+  if (received !== size) {
+    const bytes = received > size ? `more than ${size}` : received
+    throw new UtsuwaError('SIZE_MISMATCH', `${bytes} bytes, expected ${size}`, { operation })
+  }
+  const bytes = Buffer.concat(chunks)
+  const actual = digestOf(bytes, algorithmOf(digest))
+  if (actual !== digest) throw new UtsuwaError('DIGEST_MISMATCH', `expected ${digest}, got ${actual}`, { operation })
+  return bytes
 }
 
 /**

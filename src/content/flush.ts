@@ -10,8 +10,14 @@ import { sys } from '../sys/index.ts'
 /** Bytes. Those who write more than this begin to have it written, so that little is left to wait for at the end. */
 const EARLY = 64 * 1024 ** 2
 
+/** Milliseconds for which those who ask wait for others who are about to. */
+const GATHER_MS = 100
+
 export class Flush implements AsyncDisposable {
   readonly #fd: number
+  #writing = 0
+  /** Ends the gathering. */
+  #go: () => void = () => undefined
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #written = 0
@@ -31,6 +37,19 @@ export class Flush implements AsyncDisposable {
   flush(): Promise<void> {
     this.#next ??= this.#afterOthers()
     return this.#next
+  }
+
+  /** Somebody writes, and will ask for a flush after disposing of this: a little while, others wait for that. */
+  writing(): Disposable {
+    this.#writing++
+    let done = false
+    return {
+      [Symbol.dispose]: () => {
+        if (done) return
+        done = true
+        if (--this.#writing === 0) this.#go()
+      },
+    }
   }
 
   /** To be told of bytes that were written to files. */
@@ -53,11 +72,24 @@ export class Flush implements AsyncDisposable {
 
   async #afterOthers(): Promise<void> {
     await this.#running?.catch(() => undefined)
+    await this.#gather()
     this.#next = undefined
     this.#running = this.#sync().finally(() => {
       this.#running = undefined
     })
     await this.#running
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#writing === 0) return
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, GATHER_MS)
+      this.#go = () => {
+        clearTimeout(timer)
+        // The last one has yet to ask.
+        setImmediate(resolve)
+      }
+    })
   }
 
   async #sync(): Promise<void> {

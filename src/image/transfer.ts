@@ -5,11 +5,11 @@
  * the uncompressed bytes are known to hold.
  */
 import { availableParallelism } from 'node:os'
-import { blobSize, streamBlob } from '../content/blobs.ts'
+import { blobSize, putBlobs, receiveBlob, streamBlob } from '../content/blobs.ts'
 import type { Flush } from '../content/flush.ts'
 import { Ingest } from '../content/ingest.ts'
 import { workName } from '../content/paths.ts'
-import { acquireWorkDirectory } from '../content/work-directory.ts'
+import { acquireWorkDirectory, type WorkDirectory } from '../content/work-directory.ts'
 import type { Appliers } from '../layer/applier.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import type { RateLimit } from '../registry/rate-limit.ts'
@@ -34,6 +34,9 @@ export type PullProgress =
 /** As many blobs at once as docker fetches; registries expect it. */
 const DOWNLOADS = 3
 const UNPACKS = Math.max(2, availableParallelism())
+
+/** Bytes. Smaller blobs are had in memory: a file that others can follow costs more than they do. */
+const SMALL = 32 * 1024
 
 export interface LayerToPull {
   layer: Descriptor
@@ -95,24 +98,43 @@ export class LayerTransfer {
   }
 
   async #layer({ layer, diffId }: LayerToPull): Promise<void> {
-    const unpacked = await readLayer(this.#root, diffId)
-    if ((await blobSize(this.#root, layer.digest)) !== undefined) {
-      this.#options.onProgress({ kind: 'present', digest: layer.digest })
-      if (unpacked === undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
+    const { flush, onProgress, signal } = this.#options
+    using writing = flush.writing()
+    if (
+      (await blobSize(this.#root, layer.digest)) !== undefined &&
+      (await readLayer(this.#root, diffId)) !== undefined
+    ) {
+      onProgress({ kind: 'present', digest: layer.digest })
       return
     }
-    await this.#download(layer, unpacked === undefined ? diffId : undefined)
+    await using work = await acquireWorkDirectory(this.#root, workName('layer', layer.digest), signal)
+    const unpack = async (source: () => AsyncIterable<Buffer> | Buffer) => {
+      // Somebody else may have done it while we waited for the directory.
+      if ((await readLayer(this.#root, diffId)) === undefined) await this.#unpack(layer, diffId, work, source, writing)
+    }
+    if ((await blobSize(this.#root, layer.digest)) !== undefined) {
+      onProgress({ kind: 'present', digest: layer.digest })
+      await unpack(() => streamBlob(this.#root, layer.digest))
+    } else if (layer.size <= SMALL) await this.#downloadWhole(layer, unpack)
+    else await this.#download(layer, unpack)
   }
 
-  /** Stores a blob, and unpacks it meanwhile when `diffId` is given. */
-  async #download(layer: Descriptor, diffId: DiffId | undefined): Promise<void> {
-    await using _work = await acquireWorkDirectory(this.#root, workName('blob', layer.digest), this.#options.signal)
-    // Somebody else may have fetched it while we waited for the directory.
-    if ((await blobSize(this.#root, layer.digest)) !== undefined) {
-      this.#options.onProgress({ kind: 'present', digest: layer.digest })
-      if (diffId !== undefined) await this.#unpack(layer, diffId, () => streamBlob(this.#root, layer.digest))
-      return
+  /** Has the blob in memory, stores it, and unpacks it meanwhile. */
+  async #downloadWhole(layer: Descriptor, unpack: (source: () => Buffer) => Promise<void>): Promise<void> {
+    const { flush, onProgress } = this.#options
+    const { digest, size } = layer
+    const bytes = await this.#downloads.run(() => receiveBlob(this.#readLayer(layer, 0), layer))
+    onProgress({ kind: 'downloading', digest, current: size, total: size })
+    onProgress({ kind: 'verifying', digest })
+    const store = async () => {
+      await putBlobs(this.#root, new Map([[digest, bytes]]), flush)
+      onProgress({ kind: 'downloaded', digest })
     }
+    await Promise.all([this.#guard(store()), this.#guard(unpack(() => bytes))])
+  }
+
+  /** Stores a blob as it arrives, and unpacks it meanwhile. */
+  async #download(layer: Descriptor, unpack: (source: () => AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
     const { flush, resumable = false } = this.#options
     const ingest = await Ingest.open(this.#root, layer, { flush, resumable })
     try {
@@ -126,11 +148,11 @@ export class LayerTransfer {
         this.#options.onProgress({ kind: 'downloaded', digest: layer.digest })
       }
       // An unpack must not occupy a slot while its download waits for one.
-      const unpack = async () => {
+      const unpackMeanwhile = async () => {
         await started.promise
-        if (diffId !== undefined) await this.#unpack(layer, diffId, () => ingest.follow())
+        await unpack(() => ingest.follow())
       }
-      await Promise.all([this.#guard(download()), this.#guard(unpack())])
+      await Promise.all([this.#guard(download()), this.#guard(unpackMeanwhile())])
     } finally {
       await ingest.close()
     }
@@ -146,16 +168,24 @@ export class LayerTransfer {
     })
   }
 
-  async #unpack({ digest }: Descriptor, diffId: DiffId, source: () => AsyncIterable<Buffer>): Promise<void> {
+  async #unpack(
+    { digest }: Descriptor,
+    diffId: DiffId,
+    work: WorkDirectory,
+    source: () => AsyncIterable<Buffer> | Buffer,
+    writing: Disposable,
+  ): Promise<void> {
     const { appliers, flush, onProgress, limits, signal } = this.#options
     await commitLayer(this.#root, diffId, source, {
       appliers,
       flush,
       signal,
+      workDirectory: work.path,
       inTurn: apply =>
-        this.#unpacks.run(() => {
+        this.#unpacks.run(async () => {
           onProgress({ kind: 'unpacking', digest })
-          return apply()
+          await apply()
+          writing[Symbol.dispose]()
         }),
       ...(limits === undefined ? {} : { limits }),
     })

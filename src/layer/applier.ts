@@ -1,12 +1,13 @@
 /** The applier processes: their start, their input, their verdict. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync, writevSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants as os } from 'node:os'
 import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
+import { isErrno } from '../util/errno.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import { displayPath } from './path.ts'
 import { type ApplierStep, applierVocabulary } from './records.ts'
@@ -15,6 +16,8 @@ const OPS = Object.keys(applierVocabulary.types)
 const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
 /** Record type, step and errno; a path follows. */
 const REPORT_HEAD = 12
+/** Bytes that fit in a new pipe whether somebody reads them yet or not: its 16 pages, less one that is begun. */
+const PIPE_ROOM = 60 * 1024
 /** What a message carries beside a descriptor: nothing, but it must have a byte. */
 const BYTE = Buffer.alloc(1)
 
@@ -79,18 +82,20 @@ export class Appliers implements AsyncDisposable {
 
 /** Writes one layer. Dispose of it whatever happens; what it wrote is then complete or abandoned. */
 export class Applier implements AsyncDisposable {
-  readonly #input: Socket
+  readonly #inputFd: number
+  /** What has been written to it without a stream, which most layers are too small to need. */
+  #filled = 0
+  #input: Socket | undefined
+  #closed = false
   readonly #report: Promise<Buffer>
 
   /** Pipes: where its records go, and where its verdict comes from. */
   constructor(inputFd: number, reportFd: number) {
-    this.#input = new Socket({ fd: inputFd, readable: false, writable: true })
-    // A failure shows in the report.
-    this.#input.on('error', () => undefined)
+    this.#inputFd = inputFd
     this.#report = contentOf(new Socket({ fd: reportFd, readable: true, writable: false }))
     const writer = new RecordWriter(applierVocabulary)
     writer.write({ op: 'begin', hash: vocabularyHash(applierVocabulary) })
-    this.#input.write(writer.take())
+    this.#fill([writer.take()])
   }
 
   /**
@@ -101,11 +106,13 @@ export class Applier implements AsyncDisposable {
   async write(parts: readonly Buffer[]): Promise<void> {
     const last = parts.at(-1)
     if (last === undefined) return
+    if (this.#input === undefined && this.#fill(parts)) return
+    const input = this.#stream()
     const { promise: written, resolve } = Promise.withResolvers<boolean>()
-    this.#input.cork()
-    for (const part of parts.slice(0, -1)) this.#input.write(part)
-    this.#input.write(last, error => resolve(!error))
-    this.#input.uncork()
+    input.cork()
+    for (const part of parts.slice(0, -1)) input.write(part)
+    input.write(last, error => resolve(!error))
+    input.uncork()
     if (!(await written)) return this.#fail()
   }
 
@@ -113,15 +120,46 @@ export class Applier implements AsyncDisposable {
   async finish(): Promise<void> {
     const writer = new RecordWriter(applierVocabulary)
     writer.write({ op: 'end' })
-    this.#input.end(writer.take())
+    const end = writer.take()
+    if (this.#input === undefined && this.#fill([end])) this.#close()
+    else this.#stream().end(end)
     const failure = failureIn(await this.#report)
     if (failure !== undefined) throw failure
   }
 
   /** Without the end of its input it ends as well. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#input.destroy()
+    this.#close()
     await this.#report
+  }
+
+  /** Writes what fits in the pipe in any case; false where it may not, and nothing is written then. */
+  #fill(parts: readonly Buffer[]): boolean {
+    const size = parts.reduce((sum, part) => sum + part.length, 0)
+    if (this.#filled + size > PIPE_ROOM) return false
+    this.#filled += size
+    try {
+      writevSync(this.#inputFd, parts)
+    } catch (error) {
+      // The applier has ended, and its report says why.
+      if (!isErrno(error, 'EPIPE')) throw error
+    }
+    return true
+  }
+
+  #stream(): Socket {
+    if (this.#input === undefined) {
+      this.#input = new Socket({ fd: this.#inputFd, readable: false, writable: true })
+      // A failure shows in the report.
+      this.#input.on('error', () => undefined)
+    }
+    return this.#input
+  }
+
+  #close(): void {
+    if (this.#input !== undefined) this.#input.destroy()
+    else if (!this.#closed) closeSync(this.#inputFd)
+    this.#closed = true
   }
 
   async #fail(): Promise<never> {

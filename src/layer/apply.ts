@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type DiffId } from '../spec/image.ts'
 import type { Appliers } from './applier.ts'
-import { decompressorFor, discardChunk } from './decompress.ts'
+import { decompressorFor, decompressSmall, discardChunk } from './decompress.ts'
 import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
 import { corrupt } from './path.ts'
 import { TarReader } from './tar.ts'
@@ -41,10 +41,10 @@ export interface AppliedLayer {
  * Resolves when the diff id is known to hold; the files are there then, not yet on disk. On an error the directory holds a
  * part of the layer and must be thrown away.
  *
- * @param source the layer as stored: gzip, zstd or plain tar; a chunk is used up when the next one is asked for
+ * @param source the layer as stored: gzip, zstd or plain tar; of one in pieces, a piece is used up when the next is asked for
  * @throws UtsuwaError DIGEST_MISMATCH, CORRUPT_LAYER, UNSAFE_LAYER, LIMIT_EXCEEDED, NO_SPACE, NOT_ROOT, ABORTED
  */
-export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOptions): Promise<AppliedLayer> {
+export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options: ApplyOptions): Promise<AppliedLayer> {
   const limits = { ...DEFAULT_LAYER_LIMITS, ...options.limits }
   const translator = new LayerTranslator(limits)
   const reader = new TarReader(translator, limits)
@@ -52,7 +52,7 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
   const counted = { compressed: 0, uncompressed: 0 }
   await using applier = options.appliers.start(options.directory)
 
-  await decompressed(source, counted, options.signal, async chunk => {
+  const take = async (chunk: Buffer) => {
     counted.uncompressed += chunk.length
     checkExpansion(limits, counted.compressed, counted.uncompressed)
     hash.update(chunk)
@@ -60,7 +60,14 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
     await applier.write(translator.take())
     translator.rewind()
     options.onWritten?.(chunk.length)
-  })
+  }
+  try {
+    await decompressed(source, counted, options.signal, take)
+  } catch (error) {
+    if (options.signal?.aborted)
+      throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
+    throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
+  }
   reader.end()
   const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`
   if (diffId !== options.diffId) {
@@ -77,7 +84,20 @@ export async function applyLayer(source: AsyncIterable<Buffer>, options: ApplyOp
 
 /** Calls `take` for each uncompressed chunk, one after the other. */
 async function decompressed(
-  source: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer> | Buffer,
+  counted: { compressed: number },
+  signal: AbortSignal | undefined,
+  take: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  if (!Buffer.isBuffer(source)) return await stream(source, counted, signal, take)
+  const all = decompressSmall(source)
+  if (all === undefined) return await stream([source], counted, signal, take)
+  counted.compressed = source.length
+  await take(all)
+}
+
+async function stream(
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
   counted: { compressed: number },
   signal: AbortSignal | undefined,
   take: (chunk: Buffer) => Promise<void>,
@@ -104,9 +124,6 @@ async function decompressed(
     const decompressor = decompressorFor(start)
     if (decompressor === undefined) await pipeline(all, sink, options)
     else await pipeline(all, decompressor, sinkAndDiscard, options)
-  } catch (error) {
-    if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
-    throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
   } finally {
     // A pipeline that fails early leaves its source as it is, with an open file. Not awaited: the source may be waiting
     // for a download that nobody needs any more.

@@ -1,7 +1,8 @@
 /** Layers come as gzip, zstd or plain tar; their first bytes tell which. */
 import type { Transform } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { UtsuwaError } from '../errors.ts'
+import { isErrno } from '../util/errno.ts'
 
 /** Bytes. Node's default of 16 KiB makes gunzip twice as slow: every chunk is a trip to the thread pool and back. */
 const CHUNK_SIZE = 512 * 1024
@@ -53,6 +54,27 @@ export function decompressorFor(start: Buffer): Transform | undefined {
       return createZstdDecompress(options)
     case 'none':
       return undefined
+  }
+}
+
+/**
+ * A small layer decompressed at once, which takes less time than to make a stream for it; undefined where it turns out to
+ * be a large one.
+ */
+export function decompressSmall(layer: Buffer): Buffer | undefined {
+  const options = { maxOutputLength: CHUNK_SIZE }
+  try {
+    switch (compressionOf(layer)) {
+      case 'gzip':
+        return gunzipSync(layer, options)
+      case 'zstd':
+        return zstdDecompressSync(layer, options)
+      case 'none':
+        return layer
+    }
+  } catch (error) {
+    if (isErrno(error, 'ERR_BUFFER_TOO_LARGE')) return undefined
+    throw error
   }
 }
 

@@ -2,9 +2,8 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Flush } from '../content/flush.ts'
-import { layersPath, storeError, workName } from '../content/paths.ts'
+import { layersPath, storeError } from '../content/paths.ts'
 import type { Remove } from '../content/remove-tree.ts'
-import { acquireWorkDirectory } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { Appliers } from '../layer/applier.ts'
 import { type AppliedLayer, applyLayer } from '../layer/apply.ts'
@@ -15,8 +14,10 @@ import { isErrno } from '../util/errno.ts'
 export interface UnpackOptions {
   appliers: Appliers
   flush: Flush
+  /** Where it is made. The caller holds its lock. */
+  workDirectory: string
   /** Lets the layer have its turn when not too many are being unpacked; not used for what waits for the disk. */
-  inTurn: (task: () => Promise<AppliedLayer>) => Promise<AppliedLayer>
+  inTurn: (task: () => Promise<void>) => Promise<void>
   limits?: Partial<LayerLimits>
   signal?: AbortSignal | undefined
 }
@@ -46,32 +47,32 @@ export async function readLayer(root: string, diffId: DiffId): Promise<AppliedLa
 }
 
 /**
- * Unpacks a layer unless it is there already. It appears in `layers/` by one rename, after its digest is known to hold
- * and its files are on disk.
+ * Unpacks a layer. It appears in `layers/` by one rename, after its digest is known to hold and its files are on disk;
+ * somebody else may have made it meanwhile of other bytes.
  *
- * @param source opens the stored bytes; called only when they are needed
+ * @param source opens the stored bytes
  * @throws UtsuwaError see applyLayer
  */
 export async function commitLayer(
   root: string,
   diffId: DiffId,
-  source: () => AsyncIterable<Buffer>,
-  { appliers, flush, inTurn, limits, signal }: UnpackOptions,
-): Promise<AppliedLayer> {
-  await using work = await acquireWorkDirectory(root, workName('layer', diffId), signal)
-  const present = await readLayer(root, diffId)
-  if (present !== undefined) return present
+  source: () => AsyncIterable<Buffer> | Buffer,
+  { appliers, flush, inTurn, limits, signal, workDirectory }: UnpackOptions,
+): Promise<void> {
   try {
-    const layer = join(work.path, 'layer')
+    const layer = join(workDirectory, 'layer')
     const directory = join(layer, 'fs')
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const onWritten = (bytes: number) => flush.wrote(bytes)
     const options = { appliers, directory, diffId, signal, onWritten, ...(limits === undefined ? {} : { limits }) }
-    const applied = await inTurn(() => applyLayer(source(), options))
-    await writeFile(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })
+    await inTurn(async () => {
+      const applied = await applyLayer(source(), options)
+      await writeFile(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })
+    })
     await flush.flush()
-    await rename(layer, layerPath(root, diffId))
-    return applied
+    await rename(layer, layerPath(root, diffId)).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error
+    })
   } catch (cause) {
     throw cause instanceof UtsuwaError ? cause : storeError(cause, `unpack layer ${diffId}`)
   }

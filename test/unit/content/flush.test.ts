@@ -46,6 +46,26 @@ describe('Flush', () => {
     assert.equal(asked, 2)
   })
 
+  it('waits a little for those who are writing, and not for the last one of them', async () => {
+    await using flush = new Flush(tmpdir())
+    const [first, second] = [flush.writing(), flush.writing()]
+    first[Symbol.dispose]()
+    const early = flush.flush()
+    await settled()
+    assert.equal(asked, 0)
+    second[Symbol.dispose]()
+    const late = flush.flush()
+    await settled()
+    await answer()
+    await Promise.all([early, late])
+    assert.equal(asked, 1)
+    flush.writing() // It never asks.
+    const patient = flush.flush()
+    while (asked < 2) await settled()
+    await answer()
+    await patient
+  })
+
   it('begins early when much was written, and does not ask twice at once', async () => {
     await using flush = new Flush(tmpdir())
     flush.wrote(1000)
