@@ -5,7 +5,7 @@
  * whoever removes. `index.lock` is held exclusively around a change of index.json.
  */
 import { constants as fs } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { constants, sys } from '../sys/index.ts'
@@ -22,7 +22,7 @@ const POLL_MAX_MS = 50
 export async function acquireLock(path: string, kind: LockKind, signal?: AbortSignal): Promise<AsyncDisposable> {
   const handle = await open(path, OPEN_FLAGS, 0o600)
   try {
-    await lockHandle(handle, kind, signal)
+    await lockFd(handle.fd, kind, signal)
     return handle
   } catch (error) {
     await handle.close()
@@ -33,14 +33,14 @@ export async function acquireLock(path: string, kind: LockKind, signal?: AbortSi
 /** Like acquireLock, but undefined where somebody else has it. */
 export async function tryLock(path: string, kind: LockKind): Promise<AsyncDisposable | undefined> {
   const handle = await open(path, OPEN_FLAGS, 0o600)
-  if (tryLockHandle(handle, kind)) return handle
+  if (tryLockFd(handle.fd, kind)) return handle
   await handle.close()
   return undefined
 }
 
 /** @throws UtsuwaError ABORTED */
-export async function lockHandle(handle: FileHandle, kind: LockKind, signal?: AbortSignal): Promise<void> {
-  for (let delay = POLL_FIRST_MS; !tryLockHandle(handle, kind); delay = Math.min(delay * 2, POLL_MAX_MS)) {
+export async function lockFd(fd: number, kind: LockKind, signal?: AbortSignal): Promise<void> {
+  for (let delay = POLL_FIRST_MS; !tryLockFd(fd, kind); delay = Math.min(delay * 2, POLL_MAX_MS)) {
     await sleep(delay, undefined, signal === undefined ? {} : { signal }).catch((cause: unknown) => {
       throw new UtsuwaError('ABORTED', 'aborted', { operation: 'wait for a lock of the image store', cause })
     })
@@ -48,7 +48,7 @@ export async function lockHandle(handle: FileHandle, kind: LockKind, signal?: Ab
 }
 
 /** False where somebody else has a lock that conflicts. */
-export function tryLockHandle(handle: FileHandle, kind: LockKind): boolean {
+export function tryLockFd(fd: number, kind: LockKind): boolean {
   const { LOCK_SH, LOCK_EX, LOCK_NB } = constants
-  return sys.flock(handle.fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB)
+  return sys.flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB)
 }

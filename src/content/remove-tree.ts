@@ -1,5 +1,6 @@
 /** Removing directories whose content a container or an image chose. */
 import { randomBytes } from 'node:crypto'
+import { rmdirSync } from 'node:fs'
 import { readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../util/errno.ts'
@@ -32,12 +33,23 @@ export async function removeTree(path: string): Promise<void> {
 }
 
 async function removeOnce(path: string): Promise<void> {
+  if (removeEmpty(path)) return
   try {
     await rm(path, { recursive: true, force: true })
   } catch {
     // It fails on trees that are deep, and in older versions of Node on names that are no UTF-8. What else is wrong is
     // wrong again below.
     await removeThoroughly(Buffer.from(path))
+  }
+}
+
+/** What most work directories are in the end. */
+function removeEmpty(path: string): boolean {
+  try {
+    rmdirSync(path)
+    return true
+  } catch {
+    return false // Not empty, or no directory; what else is wrong is wrong again for whoever removes it.
   }
 }
 

@@ -3,12 +3,14 @@
  *
  * Each is locked while it is used, so whatever is not locked was left over by a crash and can go. Those who want the
  * same thing use the same name: the second one waits, and finds the work done.
+ *
+ * Every layer of a pull has one, and the calls below take microseconds; their promises would take many times as long.
  */
-import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
-import { lockHandle, tryLockHandle } from './lock.ts'
+import { lockFd, tryLockFd } from './lock.ts'
 import { storeError, tmpPath } from './paths.ts'
 import { type Remove, removeTree } from './remove-tree.ts'
 
@@ -24,23 +26,25 @@ export async function acquireWorkDirectory(root: string, name: string, signal?: 
   const path = join(tmpPath(root), name)
   for (;;) {
     // Not `recursive`: that fails when the last owner removes it between its mkdir and its stat.
-    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-      if (!isErrno(error, 'EEXIST')) throw storeError(error, `make work directory ${name}`)
-    })
-    const handle = await openDirectory(path)
-    if (handle === undefined) continue
     try {
-      await lockHandle(handle, 'exclusive', signal)
-      if (await isAt(handle, path)) {
-        for (const entry of await readdir(path)) await removeTree(join(path, entry))
-        return { path, [Symbol.asyncDispose]: () => discard(handle, path) }
+      mkdirSync(path, { mode: 0o700 })
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw storeError(error, `make work directory ${name}`)
+    }
+    const fd = openDirectory(path)
+    if (fd === undefined) continue
+    try {
+      await lockFd(fd, 'exclusive', signal)
+      if (isAt(fd, path)) {
+        for (const entry of readdirSync(path)) await removeTree(join(path, entry))
+        return { path, [Symbol.asyncDispose]: () => discard(fd, path) }
       }
     } catch (error) {
-      await handle.close()
+      closeSync(fd)
       throw error
     }
     // Its last owner removed it between the open and the lock.
-    await handle.close()
+    closeSync(fd)
   }
 }
 
@@ -48,14 +52,14 @@ export async function acquireWorkDirectory(root: string, name: string, signal?: 
 export async function collectLeftovers(root: string, remove: Remove = removeTree): Promise<void> {
   for (const name of await readdir(tmpPath(root))) {
     const path = join(tmpPath(root), name)
-    const handle = await openDirectory(path)
-    if (handle === undefined) {
+    const fd = openDirectory(path)
+    if (fd === undefined) {
       await removeStaleFile(path)
       continue
     }
-    const unused = tryLockHandle(handle, 'exclusive') && (await isAt(handle, path))
-    if (unused) await discard(handle, path, remove)
-    else await handle.close()
+    const unused = tryLockFd(fd, 'exclusive') && isAt(fd, path)
+    if (unused) await discard(fd, path, remove)
+    else closeSync(fd)
   }
 }
 
@@ -67,31 +71,26 @@ export async function collectTemporaryFiles(root: string, remove: Remove): Promi
 }
 
 /** Removed before it is unlocked: a successor must not find what it is about to lose. */
-async function discard(handle: FileHandle, path: string, remove: Remove = removeTree): Promise<void> {
+async function discard(fd: number, path: string, remove: Remove = removeTree): Promise<void> {
   try {
     await remove(path)
   } finally {
-    await handle.close()
+    closeSync(fd)
   }
 }
 
-async function openDirectory(path: string): Promise<FileHandle | undefined> {
+function openDirectory(path: string): number | undefined {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR') || isErrno(error, 'ELOOP')) return undefined
     throw error
   }
 }
 
-async function isAt(handle: FileHandle, path: string): Promise<boolean> {
-  const [own, there] = await Promise.all([
-    handle.stat(),
-    stat(path).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return undefined
-      throw error
-    }),
-  ])
+function isAt(fd: number, path: string): boolean {
+  const own = fstatSync(fd)
+  const there = statSync(path, { throwIfNoEntry: false })
   return own.ino === there?.ino && own.dev === there.dev
 }
 

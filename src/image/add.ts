@@ -1,5 +1,6 @@
 /** What pull, load and import have in common: an image whose documents are at hand goes into the store, layers and all. */
-import { stat, statfs } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { blobSize, putBlobs } from '../content/blobs.ts'
 import { Flush } from '../content/flush.ts'
 import { REF_NAME, updateIndex } from '../content/index-file.ts'
@@ -178,7 +179,7 @@ async function checkSpace(root: string, operation: string, layers: readonly Desc
   const missing = new Map<Digest, number>()
   for (const { digest, size } of layers) {
     if ((await blobSize(root, digest)) !== undefined) continue
-    const { size: arrived } = (await stat(partialPath(root, digest)).catch(() => undefined)) ?? { size: 0 }
+    const arrived = statSync(partialPath(root, digest), { throwIfNoEntry: false })?.size ?? 0
     missing.set(digest, Math.max(0, size - arrived))
   }
   const needed = [...missing.values()].reduce((sum, size) => sum + size, 0)

@@ -10,7 +10,7 @@ import { nativePath } from '../sys/native-path.ts'
 import { isErrno } from '../util/errno.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import { displayPath } from './path.ts'
-import { type ApplierStep, applierVocabulary } from './records.ts'
+import { type ApplierRecord, type ApplierStep, applierVocabulary } from './records.ts'
 
 const OPS = Object.keys(applierVocabulary.types)
 const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
@@ -18,6 +18,7 @@ const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
 const REPORT_HEAD = 12
 /** Bytes that fit in a new pipe whether somebody reads them yet or not: its 16 pages, less one that is begun. */
 const PIPE_ROOM = 60 * 1024
+const [BEGIN, END] = [encode({ op: 'begin', hash: vocabularyHash(applierVocabulary) }), encode({ op: 'end' })]
 /** What a message carries beside a descriptor: nothing, but it must have a byte. */
 const BYTE = Buffer.alloc(1)
 
@@ -93,9 +94,7 @@ export class Applier implements AsyncDisposable {
   constructor(inputFd: number, reportFd: number) {
     this.#inputFd = inputFd
     this.#report = contentOf(new Socket({ fd: reportFd, readable: true, writable: false }))
-    const writer = new RecordWriter(applierVocabulary)
-    writer.write({ op: 'begin', hash: vocabularyHash(applierVocabulary) })
-    this.#fill([writer.take()])
+    this.#fill([BEGIN])
   }
 
   /**
@@ -118,11 +117,8 @@ export class Applier implements AsyncDisposable {
 
   /** Waits for the verdict. The files are there then, on disk when somebody has asked for it. */
   async finish(): Promise<void> {
-    const writer = new RecordWriter(applierVocabulary)
-    writer.write({ op: 'end' })
-    const end = writer.take()
-    if (this.#input === undefined && this.#fill([end])) this.#close()
-    else this.#stream().end(end)
+    if (this.#input === undefined && this.#fill([END])) this.#close()
+    else this.#stream().end(END)
     const failure = failureIn(await this.#report)
     if (failure !== undefined) throw failure
   }
@@ -168,6 +164,12 @@ export class Applier implements AsyncDisposable {
       failure ?? new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier ended early', { operation: 'unpack layer' })
     )
   }
+}
+
+function encode(record: ApplierRecord): Buffer {
+  const writer = new RecordWriter(applierVocabulary)
+  writer.write(record)
+  return writer.take()
 }
 
 async function contentOf(socket: Socket): Promise<Buffer> {

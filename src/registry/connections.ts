@@ -2,10 +2,10 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { createSecureContext, rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { UtsuwaError } from '../errors.ts'
 import type { TlsSettings } from './certificates.ts'
 import { isLocalAddress, isLoopback } from './endpoint.ts'
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from './undici.ts'
 
 const CONNECT_TIMEOUT = 15_000
 export const INACTIVITY_TIMEOUT = 30_000

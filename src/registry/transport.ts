@@ -1,12 +1,12 @@
 /** HTTP requests as registries need them: retried, redirected without credentials, guarded against silence. */
 import type { Readable } from 'node:stream'
-import { type Dispatcher, request } from 'undici'
 import { UtsuwaError } from '../errors.ts'
 import { DEFAULT_TLS, type TlsSettings } from './certificates.ts'
 import { type ConnectionOptions, Connections } from './connections.ts'
 import { isLoopback, ledTo, redact } from './endpoint.ts'
 import { aborted, connectionError } from './errors.ts'
 import { DEFAULT_RETRY, isTransientError, isTransientStatus, type RetryPolicy, retryDelay, wait } from './retry.ts'
+import { type ResponseData, request } from './undici.ts'
 
 export interface TransportOptions extends ConnectionOptions {
   signal?: AbortSignal
@@ -37,7 +37,7 @@ export interface Response {
   readonly status: number
   /** A header by its lower-case name. */
   header(name: string): string | undefined
-  readonly body: Dispatcher.ResponseData['body']
+  readonly body: ResponseData['body']
 }
 
 const MAX_REDIRECTS = 5

@@ -1,5 +1,6 @@
 /** Committed layers: each unpacked once, by diff id, whatever images and containers use it. */
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Flush } from '../content/flush.ts'
 import { layersPath, storeError } from '../content/paths.ts'
@@ -34,6 +35,8 @@ export const layerRootPath = (root: string, diffId: DiffId) => join(layerPath(ro
  */
 export async function readLayer(root: string, diffId: DiffId): Promise<AppliedLayer | undefined> {
   const path = join(layerPath(root, diffId), 'layer.json')
+  // Asked for each layer of a pull, most often in vain: an error with its stack costs many times the call.
+  if (!existsSync(path)) return undefined
   try {
     const layer = JSON.parse(await readFile(path, 'utf8')) as AppliedLayer
     if (typeof layer.size !== 'number' || typeof layer.opaqueRoot !== 'boolean') {
@@ -62,12 +65,12 @@ export async function commitLayer(
   try {
     const layer = join(workDirectory, 'layer')
     const directory = join(layer, 'fs')
-    await mkdir(directory, { recursive: true, mode: 0o755 })
+    mkdirSync(directory, { recursive: true, mode: 0o755 })
     const onWritten = (bytes: number) => flush.wrote(bytes)
     const options = { appliers, directory, diffId, signal, onWritten, ...(limits === undefined ? {} : { limits }) }
     await inTurn(async () => {
       const applied = await applyLayer(source(), options)
-      await writeFile(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })
+      writeFileSync(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })
     })
     await flush.flush()
     await rename(layer, layerPath(root, diffId)).catch((error: unknown) => {
