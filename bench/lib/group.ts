@@ -23,11 +23,18 @@ export interface Cost {
 }
 
 export class ProcessGroup implements AsyncDisposable {
+  static readonly #all = new Set<ProcessGroup>()
   readonly #path: string
 
   constructor(name: string) {
     this.#path = join(hierarchy(), `utsuwa-bench-${process.pid}-${name}`)
     mkdirSync(this.#path)
+    ProcessGroup.#all.add(this)
+  }
+
+  /** Ends the processes of all groups, so that whoever waits for one of them fails. */
+  static killAll(): void {
+    for (const group of ProcessGroup.#all) group.#kill()
   }
 
   start(command: readonly string[]): ChildProcess {
@@ -51,12 +58,17 @@ export class ProcessGroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    writeFileSync(join(this.#path, 'cgroup.kill'), '1')
+    this.#kill()
     for (;;) {
       if (this.#members().length === 0) break
       await sleep(SAMPLE_MS)
     }
     rmdirSync(this.#path)
+    ProcessGroup.#all.delete(this)
+  }
+
+  #kill(): void {
+    writeFileSync(join(this.#path, 'cgroup.kill'), '1')
   }
 
   #members(): string[] {

@@ -14,17 +14,28 @@ export interface Outcome {
   failure?: string
 }
 
-/** Runs every contender `rounds` times, in an order that is turned by one each round. */
-export async function interleave(contenders: readonly Contender[], rounds: number, label: string): Promise<Outcome[]> {
+/**
+ * Runs every contender `rounds` times, in an order that is turned by one each round.
+ *
+ * @throws the reason of `signal`, when it is aborted
+ */
+export async function interleave(
+  contenders: readonly Contender[],
+  rounds: number,
+  label: string,
+  signal: AbortSignal,
+): Promise<Outcome[]> {
   const outcomes = contenders.map<Outcome>(({ name }) => ({ name, costs: [] }))
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const index = (turn + round) % contenders.length
       const outcome = outcomes[index]!
+      signal.throwIfAborted()
       if (outcome.failure !== undefined) continue
       try {
         outcome.costs.push(await contenders[index]!.run(`${label}-${outcome.name}-${round}`))
       } catch (error) {
+        signal.throwIfAborted()
         outcome.failure = error instanceof Error ? error.message : String(error)
       }
     }

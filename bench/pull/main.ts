@@ -2,12 +2,12 @@
  * Pulls the same images with utsuwa and others, from one registry on loopback into cold stores:
  * `node bench/pull/main.ts [--rounds N] [IMAGE…]`, prints Markdown.
  *
- * Stores stay until the end: to create files soon after much was removed is several times slower on ext4, for
+ * The load average tells what else the machine had to do. Stores stay until the end: to create files soon after much was removed is several times slower on ext4, for
  * everybody. `--stores DIR` says on which file system they lie (default /var/tmp).
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pushImage } from '../../test/support/image-builder.ts'
@@ -25,6 +25,15 @@ const names = positionals.length > 0 ? positionals : Object.keys(IMAGES)
 const unknown = names.find(name => IMAGES[name] === undefined)
 if (unknown !== undefined) throw new Error(`no image ${unknown}: there are ${Object.keys(IMAGES).join(', ')}`)
 
+// Ctrl-C ends what is being measured, and all that was made for it is removed as after the last round.
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stop.abort(new Error(`ended by ${signal}`))
+    ProcessGroup.killAll()
+  })
+}
+
 const stores = mkdtempSync(join(values.stores, 'utsuwa-bench-'))
 try {
   await using registry = await startRegistry()
@@ -33,8 +42,10 @@ try {
     const layout = await imageLayout(name)
     const reference = `${registry.host}/${name}:latest`
     await pushImage(layout, reference)
-    const outcomes = await interleave(contenders(stores, reference), Number(values.rounds), name)
-    console.log(`\n### ${name}: ${IMAGES[name]!.description}\n\n${costTable(outcomes)}\n\n${await floor(name, layout)}`)
+    const outcomes = await interleave(contenders(stores, reference), Number(values.rounds), name, stop.signal)
+    console.log(
+      `\n### ${name}: ${IMAGES[name]!.description}\n\n${costTable(outcomes)}\n\n${await floor(name, layout)} Load average ${loadavg()[0]!.toFixed(1)}.`,
+    )
   }
 } finally {
   unmountBelow(stores)
