@@ -133,7 +133,7 @@ static int run(struct init *init) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
-  struct init init = {.report_fd = -1, .root_fd = -1, .procfs_fd = -1, .empty_fd = -1};
+  struct init init = {.report_fd = -1, .root_fd = -1, .procfs_fd = -1, .time_offsets_fd = -1, .empty_fd = -1};
   init.plan_fd = (int)strtol(argv[1], NULL, 10);
   init.host_uts = strtoull(argv[2], NULL, 10);
   int result = run(&init);

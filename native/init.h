@@ -18,6 +18,7 @@ struct init {
   int report_fd;   /* the parent's socket; from the start on, the starter's */
   int root_fd;     /* the container's root file system */
   int procfs_fd;   /* private procfs, attached nowhere (CVE-2025-52881) */
+  int time_offsets_fd; /* of /proc/self, for a new time namespace */
   int empty_fd;    /* the first masked directory's mount, cloned for the others */
   bool pivoted;    /* "/" is the container's root */
   uint32_t index;  /* of the operation at work */

@@ -51,8 +51,12 @@ int init_join_namespaces(struct init *init, const uint8_t *stage, const uint8_t 
   int result = 0;
   for (uint32_t index = 0; result == 0 && stage < end; index++) {
     if (plan_decode(&stage, end, &record) < 0) return -EBADMSG;
-    if (record.op != PLAN_JOIN_NAMESPACE) continue;
     init->index = index;
+    if (record.op == PLAN_SET_TIME_OFFSETS) {
+      init->time_offsets_fd = sys_openat(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY, 0);
+      if (init->time_offsets_fd < 0) result = init->time_offsets_fd;
+    }
+    if (record.op != PLAN_JOIN_NAMESPACE) continue;
     int fd = count == NAMESPACES_MAX ? -E2BIG : sys_openat(AT_FDCWD, record.join_namespace.path, O_RDONLY, 0);
     if (fd < 0) {
       result = fd;
@@ -98,9 +102,7 @@ int init_unshare(struct init *init, const struct plan_unshare *op) {
 }
 
 int init_set_time_offsets(struct init *init, const struct plan_set_time_offsets *op) {
-  (void)init;
-  SCOPED_FD fd = sys_openat(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY, 0);
-  if (fd < 0) return fd;
+  SCOPED_FD fd = init->time_offsets_fd;
   size_t length = strlen(op->offsets);
   ssize_t written = sys_write(fd, op->offsets, length);
   return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
