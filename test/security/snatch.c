@@ -27,6 +27,12 @@ static void damage(int executable) {
     if (ftruncate(fd, 0) == 0) made_shorter++;
     close(fd);
   }
+}
+
+/* Last of all: when nobody may execute it any more, there is nothing left to lie in wait for. */
+static void take_mode(int executable) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", executable);
   if (chmod(path, 0) == 0) changed_mode++;
 }
 
@@ -75,6 +81,7 @@ int main(int argc, char **argv) {
     if (proc != NULL) closedir(proc);
     for (int i = 0; i < held_count; i++) damage(held[i]);
   }
+  for (int i = 0; i < held_count; i++) take_mode(held[i]);
   printf("{\"tries\":%d,\"descriptors\":%d,\"executables\":%d,\"writable\":%d,\"shorter\":%d,\"mode\":%d}\n", tries, descriptors,
          executables, writable, made_shorter, changed_mode);
   return 0;

@@ -25,6 +25,8 @@ export interface Sandbox extends Disposable {
    * @throws what applyLayer throws, after asserting that nothing outside of the layer changed
    */
   unpack(layer: readonly TarEntry[] | Buffer, limits?: Partial<LayerLimits>): Promise<Map<string, TreeNode>>
+  /** Applies a layer on top of what is in the root, and looks at nothing. */
+  apply(layer: readonly TarEntry[] | Buffer, limits?: Partial<LayerLimits>): Promise<void>
 }
 
 export function makeSandbox(): Sandbox {
@@ -35,24 +37,24 @@ export function makeSandbox(): Sandbox {
   chmodSync(join(outside, 'secret'), 0o640)
   const root = join(directory, 'layers/layer/fs')
   mkdirSync(root, { recursive: true })
+  async function apply(layer: readonly TarEntry[] | Buffer, limits: Partial<LayerLimits> = {}): Promise<void> {
+    const archive = Buffer.isBuffer(layer) ? layer : writeTar(layer as readonly TarEntry[])
+    const diffId = sha256(archive) as string as DiffId
+    await using appliers = new Appliers()
+    await applyLayer([archive] as unknown as AsyncIterable<Buffer>, { appliers, directory: root, diffId, limits })
+  }
   return {
     outside,
     root,
     wayOut: '../../../outside',
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
-    async unpack(layer, limits = {}) {
+    apply,
+    async unpack(layer, limits) {
       rmSync(root, { recursive: true, force: true })
       mkdirSync(root, { recursive: true })
-      const archive = Buffer.isBuffer(layer) ? layer : writeTar(layer as readonly TarEntry[])
       const before = describeTree(outside)
-      await using appliers = new Appliers()
       try {
-        await applyLayer([archive] as unknown as AsyncIterable<Buffer>, {
-          appliers,
-          directory: root,
-          diffId: sha256(archive) as string as DiffId,
-          limits,
-        })
+        await apply(layer, limits)
       } finally {
         assert.deepEqual(compareTrees(describeTree(outside), before), [], 'something outside of the layer changed')
       }
