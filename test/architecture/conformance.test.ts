@@ -1,4 +1,4 @@
-/** docs/conformance.md and the table of docs/registries.md name code and tests that exist. */
+/** The tables of docs/conformance.md, docs/registries.md and SECURITY.md name code and tests that exist. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { projectFiles, readText } from './source-files.ts'
@@ -16,11 +16,11 @@ const rowsOf = (document: string): Row[] =>
     .split('\n')
     .flatMap((text, index) => {
       const cells = /^\| (.*?) \| (.*?) \| ?(.*?) ?\|$/.exec(text)
-      if (cells === null || cells[1] === 'Rule') return []
+      if (cells === null || cells[1] === 'Rule' || cells[1] === 'Attack') return []
       return [{ line: `${document}:${index + 1}`, rule: cells[1]!, code: cells[2]!, tests: cells[3]! }]
     })
 
-const rows = ['docs/conformance.md', 'docs/registries.md'].flatMap(rowsOf)
+const rows = ['docs/conformance.md', 'docs/registries.md', 'SECURITY.md'].flatMap(rowsOf)
 const files = new Set(projectFiles())
 
 /** Fails with all that is wrong at once, each with its line. */
@@ -85,4 +85,10 @@ test('no cell of tests says anything else', () => {
       .filter(({ tests }) => tests.replaceAll(/`[^`]+\.test\.ts` “[^”]+”(?:<br>)?/g, '').trim() !== '')
       .map(({ line }) => line),
   )
+})
+
+test('every test of an attack has a row in SECURITY.md', () => {
+  const named = rowsOf('SECURITY.md').flatMap(({ tests }) => [...tests.matchAll(/`([^`]+)`/g)].map(([, file]) => file))
+  const all = projectFiles('test/security').filter(file => file.endsWith('.test.ts'))
+  assertNone(all.filter(file => !named.includes(file.slice('test/'.length))))
 })
