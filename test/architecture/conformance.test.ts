@@ -92,3 +92,8 @@ test('every test of an attack has a row in SECURITY.md', () => {
   const all = projectFiles('test/security').filter(file => file.endsWith('.test.ts'))
   assertNone(all.filter(file => !named.includes(file.slice('test/'.length))))
 })
+
+test('every test of an attack says how it was seen to fail', () => {
+  const all = projectFiles('test/security').filter(file => file.endsWith('.test.ts'))
+  assertNone(all.filter(file => !/^ \* Seen to fail/m.test(readText(file))))
+})

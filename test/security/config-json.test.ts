@@ -1,6 +1,12 @@
 /**
  * config.json as text: keys that every JavaScript object has (`__proto__`, `constructor`, `toString`), which must be keys
  * like any other, and numbers that a JavaScript number does not hold, which must arrive bit by bit.
+ *
+ * Seen to fail with `record` (src/spec/readers.ts) assigning members one by one: the annotation `__proto__` was lost;
+ * with parseJson (src/spec/json.ts) taking numbers as JSON.parse does: 18446744073709551614 became
+ * 18446744073709552000; with the home directory looked up by a user's rules (src/lifecycle/home.ts): the greatest id
+ * was refused; and with the bounds of device numbers (src/spec/runtime-parse-linux.ts) and the comparison of
+ * native/init_device.c taken out: 4097:3 was made.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'

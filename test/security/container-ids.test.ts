@@ -1,6 +1,9 @@
 /**
  * Names and ids of containers become names of directories, cgroups and sockets: `../x` as an id let a runtime make, read
  * and remove directories anywhere. They come from engines and people, who may pass on what an image or a network said.
+ *
+ * Seen to fail with the pattern of checkContainerId (src/lifecycle/record.ts) accepting everything: ids came as far
+ * as the path of the cgroup.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
