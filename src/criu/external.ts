@@ -95,3 +95,11 @@ export function namespacesToRestoreInto(spec: RuntimeSpec): NamespacesToRestoreI
 function joined({ linux = {} }: RuntimeSpec): { type: LinuxNamespaceType; path: string }[] {
   return (linux.namespaces ?? []).flatMap(({ type, path }) => (path ? [{ type, path }] : []))
 }
+
+/** `org.criu.config`: criu's own file of options for a container, as runc has it. */
+export const CRIU_CONFIG_ANNOTATION = 'org.criu.config'
+
+export function criuConfigOf({ annotations = {} }: RuntimeSpec): { configFile?: string } {
+  const configFile = annotations[CRIU_CONFIG_ANNOTATION]
+  return configFile ? { configFile } : {}
+}

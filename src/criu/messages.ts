@@ -25,6 +25,13 @@ export interface CriuFlags {
   readonly linkRemap?: boolean
   readonly lsmProfile?: string
   readonly lsmMountContext?: string
+  /** Where criu reads more options, which win over all of these; host path. */
+  readonly configFile?: string
+}
+
+export interface PageServer {
+  readonly address: string
+  readonly port: number
 }
 
 export interface CriuOptions extends CriuFlags {
@@ -37,6 +44,8 @@ export interface CriuOptions extends CriuFlags {
   /** Of the first process to dump. */
   readonly pid?: number
   readonly leaveRunning?: boolean
+  /** Takes the memory, which then is not in the images: `criu page-server`, at an IP address. */
+  readonly pageServer?: PageServer
   /** Relative to the images. */
   readonly parentImages?: string
   readonly trackMemory?: boolean
@@ -89,8 +98,11 @@ function encodeOptions(options: CriuOptions): MessageWriter {
     .text(44, options.freezeCgroup)
     .boolean(46, options.tcpSkipInFlight)
     .boolean(50, true) // orphan_pts_master: that of a container's terminal is always somebody else's
+    .text(51, options.configFile)
     .text(53, options.lsmProfile)
     .text(63, options.lsmMountContext)
+  if (options.pageServer !== undefined)
+    writer.message(11, new MessageWriter().text(1, options.pageServer.address).number(2, options.pageServer.port))
   for (const [key, value] of options.externalMounts ?? [])
     writer.message(23, new MessageWriter().text(1, key).text(2, value))
   for (const [key, fd] of options.inheritedFds ?? []) writer.message(27, new MessageWriter().text(1, key).number(2, fd))

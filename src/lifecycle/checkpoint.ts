@@ -1,8 +1,8 @@
 /** `checkpoint`: criu writes what a container is to files, from which `restore` makes it again. */
 import { closeSync, fstatSync, mkdirSync, openSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { externalMounts, externalNamespaces } from '../criu/external.ts'
-import type { CriuFlags } from '../criu/messages.ts'
+import { criuConfigOf, externalMounts, externalNamespaces } from '../criu/external.ts'
+import type { CriuFlags, PageServer } from '../criu/messages.ts'
 import { callCriu } from '../criu/session.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
@@ -24,6 +24,8 @@ export interface CheckpointOptions extends CriuFlags {
   readonly workPath?: string
   /** Images of an earlier preDump, relative to imagePath: only what has changed since is written. */
   readonly parentPath?: string
+  /** Gets the memory, which then is not written to imagePath: a `criu page-server`. */
+  readonly pageServer?: PageServer
   /** Writes memory alone, while the container runs on, for a later checkpoint to begin with. Default: false. */
   readonly preDump?: boolean
   /** The container runs on; else it is deleted. Default: false. */
@@ -58,6 +60,7 @@ async function dump(stateRoot: string, id: string, options: CheckpointOptions): 
     logPath: join(workPath, 'dump.log'),
     options: {
       ...flags,
+      ...criuConfigOf(spec),
       imagesDirFd: images.fd,
       workDirFd: work.fd,
       logFile: 'dump.log',

@@ -1,5 +1,6 @@
 /** `features`: what this runtime implements, whatever the kernel it runs on can do (runtime-spec, features.md). */
 
+import { CRIU_CONFIG_ANNOTATION } from '../criu/external.ts'
 import { mountOptionNames } from '../plan/mount-options.ts'
 import { cloneFlags } from '../plan/namespaces.ts'
 import { memoryPolicyFlags, memoryPolicyModes } from '../plan/process.ts'
@@ -75,7 +76,7 @@ export function features(): object {
       mountExtensions: { idmap: { enabled: true } },
       netDevices: { enabled: true },
     },
-    // No annotation changes what is done.
-    potentiallyUnsafeConfigAnnotations: [],
+    // The last is the beginning of many.
+    potentiallyUnsafeConfigAnnotations: [CRIU_CONFIG_ANNOTATION, 'org.systemd.property.'],
   }
 }

@@ -1,7 +1,7 @@
 /** `restore`: a container as it was when a checkpoint was made of it. */
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { externalMounts, mountPointsInRoot, namespacesToRestoreInto } from '../criu/external.ts'
+import { criuConfigOf, externalMounts, mountPointsInRoot, namespacesToRestoreInto } from '../criu/external.ts'
 import type { CriuFlags } from '../criu/messages.ts'
 import { callCriu, FIRST_INHERITED_FD } from '../criu/session.ts'
 import { UtsuwaError } from '../errors.ts'
@@ -88,6 +88,7 @@ async function restoreProcesses(planned: PlannedCreation, options: RestoreOption
       },
       options: {
         ...flags,
+        ...criuConfigOf(spec),
         imagesDirFd: images.fd,
         workDirFd: work.fd,
         logFile: 'restore.log',

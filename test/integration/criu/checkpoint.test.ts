@@ -1,9 +1,11 @@
 /** `checkpoint` and `restore`, with criu: in a kernel that Debian's criu knows (test/runner/kernel.ts). */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import {
   closeSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmdirSync,
   symlinkSync,
@@ -33,14 +35,14 @@ class Counter {
   readonly ground: Playground
   readonly images: string
 
-  constructor(t: TestContext, edit: (spec: RuntimeSpec) => void = () => undefined) {
+  constructor(t: TestContext, edit: (spec: RuntimeSpec, bundle: string) => void = () => undefined) {
     this.ground = new Playground(t)
     this.images = join(this.ground.directory, 'images')
     for (const name of ['mkdir', 'mv']) symlinkSync('busybox', join(this.ground.bundle, 'rootfs/bin', name))
     this.ground.configure(['sh', '-c', COUNTING], spec => {
       spec.mounts!.push({ destination: '/out', type: 'bind', source: this.ground.directory, options: ['bind', 'rw'] })
       spec.linux!.resources = { ...spec.linux!.resources, pids: { limit: 33 } }
-      edit(spec)
+      edit(spec, this.ground.bundle)
     })
   }
 
@@ -169,4 +171,22 @@ test('what criu refuses is said in its words, with the path of its log, and the 
   assert.match(refused.stderr, message)
   assert.equal((await ground.state(id)).status, 'running')
   await ground.succeed(['checkpoint', '--link-remap', '--image-path', images, id])
+})
+
+test('--page-server sends the memory elsewhere; org.criu.config names more options of criu', async t => {
+  const counter = new Counter(t, (spec, bundle) => {
+    spec.annotations = { 'org.criu.config': join(bundle, 'criu.conf') }
+  })
+  const { ground, images } = counter
+  writeFileSync(join(ground.bundle, 'criu.conf'), 'log-file=of-the-config.log\n')
+  const elsewhere = join(ground.directory, 'elsewhere')
+  mkdirSync(elsewhere)
+  const server = spawn('criu', ['page-server', '--images-dir', elsewhere, '--address', '127.0.0.1', '--port', '27277'])
+  t.after(() => server.kill('SIGKILL'))
+  const id = await counter.start()
+  await counter.hold()
+  await ground.succeed(['checkpoint', '--page-server', '127.0.0.1:27277', '--image-path', images, id])
+  const pages = (directory: string): string[] => readdirSync(directory).filter(name => /^pages-\d+\.img$/.test(name))
+  assert.deepEqual([pages(images), pages(elsewhere).length > 0], [[], true])
+  assert.ok(existsSync(join(images, 'of-the-config.log')))
 })

@@ -58,3 +58,15 @@ test('engines find what they look for', () => {
   assert.match(call('restore', '--lsm-mount-context').stderr, /flag needs an argument/)
   assert.match(execFileSync(RUNTIME, ['restore', '--help'], { encoding: 'utf8' }), /--image-path/)
 })
+
+test('a page server that is no address and port is an error', async t => {
+  const ground = new Playground(t)
+  ground.configure(['sleep', '1000'])
+  const id = await ground.create()
+  const words = ['checkpoint', '--image-path', ground.directory, '--page-server']
+  for (const server of ['nowhere', 'host:1', '127.0.0.1:0', '127.0.0.1:65536', ':1']) {
+    const { status, stderr } = await ground.call([...words, server, id])
+    assert.equal(status, 1, server)
+    if (isOurs) assert.match(stderr, /page-server: it is an IP address and a port/)
+  }
+})

@@ -37,11 +37,18 @@ test('a request holds its type and its options', () => {
     logFile: 'dump.log',
     root: '/rootfs',
     externalMounts: [['/a', 'b']],
+    pageServer: { address: '127.0.0.1', port: 27_000 },
+    configFile: '/etc/criu.conf',
   } as const
   const request = readFields(encodeRequest('dump', options))
   assert.equal(request.get(1), 1)
   const fields = readFields(request.get(2) as Buffer)
   assert.deepEqual([fields.get(1), String(fields.get(13)), fields.get(34)], [7, '/rootfs', 0])
+  const server = readFields(fields.get(11) as Buffer)
+  assert.deepEqual(
+    [String(server.get(1)), server.get(2), String(fields.get(51))],
+    ['127.0.0.1', 27_000, '/etc/criu.conf'],
+  )
   const mount = readFields(fields.get(23) as Buffer)
   assert.deepEqual([String(mount.get(1)), String(mount.get(2))], ['/a', 'b'])
   assert.deepEqual(
