@@ -42,6 +42,8 @@ function hintFor(operation: Operation, errno: number): string | undefined {
   if (operation.op === 'set_user' && errno === errnos.EINVAL)
     return 'uid, gid and each of additionalGids must be in uidMappings and gidMappings'
   const denied = errno === errnos.EPERM || errno === errnos.EACCES
+  if (operation.op === 'join_namespace' && operation.kind !== 'mount' && denied)
+    return 'from a new user namespace none can be joined that belongs to the host: give the path of a user namespace that owns it'
   return denied && process.geteuid!() !== 0 ? userNamespaceFix(errno) : undefined
 }
 

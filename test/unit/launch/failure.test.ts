@@ -157,3 +157,10 @@ test('a user that cannot be: the hint says what its ids and groups take', () => 
   assert.match(operationError(setUser, errnos.EINVAL, '').hint!, /uidMappings and gidMappings/)
   assert.equal(operationError({ ...setUser, groups: new Uint8Array() }, errnos.ENOMEM, '').hint, undefined)
 })
+
+test('a namespace that may not be joined: the hint says whose it must be', () => {
+  const join = { op: 'join_namespace', kind: 'network', path: '/n', pointer: '/linux/namespaces/1/path' } as const
+  for (const errno of [errnos.EACCES, errnos.EPERM])
+    assert.match(operationError(join, errno, '').hint!, /new user namespace.*path of a user namespace that owns it/)
+  assert.equal(operationError(join, errnos.ENOENT, '').hint, undefined)
+})
