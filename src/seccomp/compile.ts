@@ -7,6 +7,7 @@
  */
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxSeccomp } from '../spec/runtime.ts'
+import { isDeeplyFrozen } from '../util/frozen.ts'
 import { filterFlags, permits, RETURN_ENOSYS, RETURN_FOREIGN_ARCH, returnValue } from './action.ts'
 import { BPF, BpfAssembler, Label } from './bpf.ts'
 import { ARCH_OFFSET, emitCondition, NUMBER_OFFSET } from './conditions.ts'
@@ -33,10 +34,19 @@ export interface SeccompOptions {
  *
  * @throws UtsuwaError INVALID_SPEC for what no filter can mean, LIMIT_EXCEEDED for more than 4096 instructions
  */
-export function compileSeccomp(
-  profile: LinuxSeccomp,
-  { native = requireNative() }: SeccompOptions = {},
-): CompiledSeccomp {
+export function compileSeccomp(profile: LinuxSeccomp, { native }: SeccompOptions = {}): CompiledSeccomp {
+  if (native !== undefined) return compileProfile(profile, native)
+  const kept = programs.get(profile)
+  if (kept !== undefined) return kept
+  const compiled = compileProfile(profile, requireNative())
+  if (isDeeplyFrozen(profile)) programs.set(profile, compiled)
+  return compiled
+}
+
+/** Programs of profiles that cannot change, as is the default one: most containers have it. */
+const programs = new WeakMap<LinuxSeccomp, CompiledSeccomp>()
+
+function compileProfile(profile: LinuxSeccomp, native: SeccompArch): CompiledSeccomp {
   const notifies = checkNotify(profile)
   const arches = coveredArches(profile, native)
   const asm = new BpfAssembler()

@@ -4,6 +4,7 @@
  * with ENOSYS, which tells a C library to use an older call instead.
  */
 import type { LinuxSeccomp, LinuxSyscall } from '../spec/runtime.ts'
+import { freezeDeeply } from '../util/frozen.ts'
 import { ALLOWED, ALLOWED_BY_CAPABILITY, type CallGroup, DENIED, UNKNOWN } from './default-profile-calls.ts'
 import { nativeSeccompArch, type SeccompArch } from './syscalls.ts'
 
@@ -32,14 +33,29 @@ const COMPANIONS: Readonly<Record<SeccompArch, string[]>> = {
   arm: ['SCMP_ARCH_ARM'],
 }
 
+/** By what they depend on: one process mostly needs one, again and again. */
+const profiles = new Map<string, LinuxSeccomp>()
+const KEPT = 32
+
 /**
  * @param capabilities those of the container's bounding set: a call that a capability exists for is allowed with it
  * @param native the machine's architecture; that of this Node when absent
+ * @returns frozen, and the same for the same capabilities
  */
 export function defaultSeccompProfile(
   capabilities: readonly string[],
   native: SeccompArch | undefined = nativeSeccompArch(),
 ): LinuxSeccomp {
+  const key = [native, ...new Set(capabilities)].sort().join()
+  const kept = profiles.get(key)
+  if (kept !== undefined) return kept
+  if (profiles.size >= KEPT) profiles.clear()
+  const profile = freezeDeeply(makeProfile(capabilities, native))
+  profiles.set(key, profile)
+  return profile
+}
+
+function makeProfile(capabilities: readonly string[], native: SeccompArch | undefined): LinuxSeccomp {
   const gated = Object.entries(ALLOWED_BY_CAPABILITY)
   const granted = gated.filter(([capability]) => capabilities.includes(capability)).map(([, group]) => group)
   const allowed = new Set([...ALLOWED, ...granted].flatMap(names))

@@ -94,3 +94,16 @@ test('allows sockets of all families but vsock, and the usual personalities', ()
   for (const value of [0, 8, 0x20000, 0x20008, 0xffffffff]) assert.equal(decide('personality', value), ALLOW)
   assert.equal(decide('personality', 0x40000), EPERM, 'ADDR_NO_RANDOMIZE')
 })
+
+test('one profile and one program for the same capabilities, in whatever order; nobody can change them for others', () => {
+  const profile = defaultSeccompProfile(['CAP_CHOWN', 'CAP_SYS_ADMIN'])
+  assert.equal(defaultSeccompProfile(['CAP_SYS_ADMIN', 'CAP_CHOWN', 'CAP_CHOWN']), profile)
+  assert.notDeepEqual(defaultSeccompProfile(['CAP_CHOWN']), profile)
+  assert.throws(() => profile.syscalls!.push({ names: ['mount'], action: 'SCMP_ACT_ALLOW' }), TypeError)
+  assert.equal(compileSeccomp(profile), compileSeccomp(profile))
+  const copy = structuredClone(profile)
+  const before = compileSeccomp(copy)
+  copy.syscalls = []
+  assert.notDeepEqual(compileSeccomp(copy), before)
+  assert.deepEqual(before, compileSeccomp(profile))
+})
