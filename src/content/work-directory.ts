@@ -6,9 +6,10 @@
  *
  * Every layer of a pull has one, and the calls below take microseconds; their promises would take many times as long.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
+import { close, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { isErrno } from '../util/errno.ts'
 import { lockFd, tryLockFd } from './lock.ts'
 import { storeError, tmpPath } from './paths.ts'
@@ -75,7 +76,8 @@ async function discard(fd: number, path: string, remove: Remove = removeTree): P
   try {
     await remove(path)
   } finally {
-    closeSync(fd)
+    // The last descriptor of a directory that was removed: this is where the file system frees it, and may have to wait.
+    await promisify(close)(fd)
   }
 }
 

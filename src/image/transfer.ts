@@ -33,7 +33,11 @@ export type PullProgress =
 
 /** As many blobs at once as docker fetches; registries expect it. */
 const DOWNLOADS = 3
+/** Of small ones, which are mostly waited for: as many as podman fetches. */
+const SMALL_DOWNLOADS = 6
 const UNPACKS = Math.max(2, availableParallelism())
+/** Of small layers, which mostly wait for a process to start. */
+const SMALL_UNPACKS = 8
 
 /** Bytes. Smaller blobs are had in memory: a file that others can follow costs more than they do. */
 const SMALL = 32 * 1024
@@ -67,7 +71,9 @@ export class LayerTransfer {
   readonly #readLayer: ReadLayer
   readonly #options: TransferOptions
   readonly #downloads = new Semaphore(DOWNLOADS)
+  readonly #smallDownloads = new Semaphore(SMALL_DOWNLOADS)
   readonly #unpacks = new Semaphore(UNPACKS)
+  readonly #smallUnpacks = new Semaphore(SMALL_UNPACKS)
   #failure: { error: unknown } | undefined
 
   constructor(root: string, readLayer: ReadLayer, options: TransferOptions) {
@@ -123,7 +129,7 @@ export class LayerTransfer {
   async #downloadWhole(layer: Descriptor, unpack: (source: () => Buffer) => Promise<void>): Promise<void> {
     const { flush, onProgress } = this.#options
     const { digest, size } = layer
-    const bytes = await this.#downloads.run(() => receiveBlob(this.#readLayer(layer, 0), layer))
+    const bytes = await this.#smallDownloads.run(() => receiveBlob(this.#readLayer(layer, 0), layer))
     onProgress({ kind: 'downloading', digest, current: size, total: size })
     onProgress({ kind: 'verifying', digest })
     const store = async () => {
@@ -169,7 +175,7 @@ export class LayerTransfer {
   }
 
   async #unpack(
-    { digest }: Descriptor,
+    { digest, size }: Descriptor,
     diffId: DiffId,
     work: WorkDirectory,
     source: () => AsyncIterable<Buffer> | Buffer,
@@ -182,7 +188,7 @@ export class LayerTransfer {
       signal,
       workDirectory: work.path,
       inTurn: apply =>
-        this.#unpacks.run(async () => {
+        (size <= SMALL ? this.#smallUnpacks : this.#unpacks).run(async () => {
           onProgress({ kind: 'unpacking', digest })
           await apply()
           writing[Symbol.dispose]()
