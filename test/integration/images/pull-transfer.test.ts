@@ -1,4 +1,4 @@
-/** How layers travel: three at once, each once, and never again what has arrived already. */
+/** How layers travel: three at once, or six small ones, each once, and never again what has arrived already. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -30,8 +30,8 @@ function breakAfter(bytes: number, response: ServerResponse, body: Buffer): void
 }
 
 describe('layers', () => {
-  it('are fetched three at a time', async () => {
-    const image = imageOf(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(name => layerOf(name, 1000)))
+  const atOnce = async (size: number, limit: number) => {
+    const image = imageOf(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(name => layerOf(name, size)))
     const layers = new Set(image.layerDigests.map(digest => `/v2/app/blobs/${digest}`))
     let open = 0
     let most = 0
@@ -45,17 +45,19 @@ describe('layers', () => {
         open--
         serve(image, request, response)
       })
-      if (open < 3 && arrived < layers.size) return
-      // Time for a fourth one to come, if it would.
+      if (open < limit && arrived < layers.size) return
+      // Time for one more to come, if it would.
       setTimeout(() => {
         for (const answer of waiting.splice(0)) answer()
       }, 200)
     }
     await using registry = await startScripted(handle)
     await pull(`${registry.host}/app:v1`, options())
-    assert.equal(most, 3)
-    assert.equal(registry.requests.filter(({ url }) => layers.has(url)).length, 7)
-  })
+    assert.equal(most, limit)
+    assert.equal(registry.requests.filter(({ url }) => layers.has(url)).length, 8)
+  }
+  it('are fetched three at a time', () => atOnce(100_000, 3))
+  it('are fetched six at a time where they are small', () => atOnce(1000, 6))
 
   it('that several processes want at once are fetched once', async () => {
     const image = imageOf([layerOf('a', 2_000_000), layerOf('b', 100_000)])
