@@ -158,6 +158,7 @@ FUNCTION(send, size_t size; int32_t socket = integer(&args, 0); const uint8_t *d
 
 FUNCTION(set_terminal_size, int32_t fd = integer(&args, 0); uint32_t columns = (uint32_t)integer(&args, 1);
          uint32_t rows = (uint32_t)integer(&args, 2), utsuwa_set_terminal_size(fd, columns, rows))
+FUNCTION(keep_line_feeds, int32_t fd = integer(&args, 0), utsuwa_keep_line_feeds(fd))
 
 /* ── watch ── */
 
@@ -318,6 +319,7 @@ NAPI_MODULE_INIT() {
       EXPORT("send", send),
       EXPORT("setTerminalSize", set_terminal_size),
       EXPORT("syncfs", syncfs),
+      EXPORT("keepLineFeeds", keep_line_feeds),
       EXPORT("watch", watch),
       EXPORT("unwatch", unwatch),
       EXPORT("ref", ref),

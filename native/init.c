@@ -112,6 +112,7 @@ static int run(struct init *init) {
   if (fstat(init->plan_fd, &info) < 0) return -errno;
   const uint8_t *plan = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, init->plan_fd, 0);
   if (plan == MAP_FAILED) return -errno;
+  sys_close(init->plan_fd);
 
   struct plan_stages stages;
   int result = init_check_plan(plan, (size_t)info.st_size, &stages, &init->index);

@@ -109,6 +109,7 @@ int init_run_hook(struct init *init, const struct plan_run_hook *op) {
 }
 
 int init_wait_for_start(struct init *init, const struct plan_wait_for_start *op) {
+  if (init->empty_fd >= 0) sys_close(init->empty_fd); /* it may wait for long, with nothing open that it does not need */
   int result = report_send(init->report_fd, PLAN_REPORT_READY, init->index, 0, "", -1);
   if (result < 0) return result;
   if (op->gate_fd < 0) return wait_for_word(init->report_fd);

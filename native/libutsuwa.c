@@ -1,6 +1,7 @@
 /* See libutsuwa.h. One function a system call; the launch is in libutsuwa_launch.c. */
 #include "libutsuwa.h"
 
+#include <asm/termbits.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <signal.h>
@@ -170,4 +171,12 @@ int64_t utsuwa_send(int32_t socket, const uint8_t *data, uint64_t size, int32_t 
 int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows) {
   const struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
   return sys3(__NR_ioctl, fd, TIOCSWINSZ, SYS_PTR(&size));
+}
+
+int64_t utsuwa_keep_line_feeds(int32_t fd) {
+  struct termios terminal;
+  long result = sys3(__NR_ioctl, fd, TCGETS, SYS_PTR(&terminal));
+  if (result < 0) return result;
+  terminal.c_oflag &= ~(tcflag_t)ONLCR;
+  return sys3(__NR_ioctl, fd, TCSETS, SYS_PTR(&terminal));
 }

@@ -87,6 +87,8 @@ int64_t utsuwa_send(int32_t socket, const uint8_t *data, uint64_t size, int32_t 
 int64_t utsuwa_syncfs(int32_t fd);
 
 int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows);
+/* Clears ONLCR: a line feed that is written to the terminal comes out alone, without a carriage return. */
+int64_t utsuwa_keep_line_feeds(int32_t fd);
 
 /* Hash of the plan vocabulary this build speaks. */
 uint64_t utsuwa_plan_hash(void);

@@ -97,12 +97,23 @@ int path_make_parent(int root, const char *path, const char **name) {
   return path_make_directory(root, directory);
 }
 
-int path_make_file(int root, const char *path) {
-  int fd = path_open(root, path, true);
-  if (fd != -ENOENT) return fd;
-  const char *name;
-  SCOPED_FD parent = path_make_parent(root, path, &name);
-  if (parent < 0) return parent;
-  int made = sys_openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0644);
-  return made == -EEXIST ? path_open(root, path, true) : made;
+int path_make_file(int root, const char *wanted) {
+  char path[PATH_MAX], walked[PATH_MAX];
+  if (text_copy(path, sizeof path, wanted) < 0) return -ENAMETOOLONG;
+  for (int links = 0; links <= LINKS_MAX;) {
+    int fd = path_open(root, path, true);
+    if (fd != -ENOENT) return fd;
+    const char *name;
+    SCOPED_FD parent = path_make_parent(root, path, &name);
+    if (parent < 0) return parent;
+    int made = sys_openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0644);
+    if (made != -EEXIST) return made;
+    /* Something is there, but leads nowhere: such as the /etc/resolv.conf of an image that expects systemd-resolved. */
+    text_copy(walked, sizeof walked, path);
+    const char *end = walked + (name - path);
+    int result = follow_dangling_link(parent, end, walked, name == path ? 0 : (size_t)(end - walked - 1), "", path, &links);
+    if (result < 0 && result != -EAGAIN) return result;
+    if (result == -EAGAIN) links++;
+  }
+  return -ELOOP;
 }

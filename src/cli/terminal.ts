@@ -27,9 +27,11 @@ export interface Console extends Disposable {
 export interface ConsoleOptions {
   /** Whether the caller's standard input goes to the container. Default: true. */
   readonly input?: boolean
+  /** Whether a line feed of the container stays one, as runc has it, or comes out as docker has it, behind a carriage return. Default: false. */
+  readonly keepLineFeeds?: boolean
 }
 
-export function openConsole({ input = true }: ConsoleOptions = {}): Console {
+export function openConsole({ input = true, keepLineFeeds = false }: ConsoleOptions = {}): Console {
   const [ours, theirs] = sys.socketpair('stream')
   let relay: Relay | undefined
   let open = true
@@ -42,7 +44,9 @@ export function openConsole({ input = true }: ConsoleOptions = {}): Console {
   return {
     socketFd: theirs,
     async attach() {
-      relay = new Relay(await receiveMaster(ours), input)
+      const master = await receiveMaster(ours)
+      if (keepLineFeeds) sys.keepLineFeeds(master)
+      relay = new Relay(master, input)
       closeSockets()
     },
     async drained() {

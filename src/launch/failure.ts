@@ -33,8 +33,10 @@ export function operationError(
   })
 }
 
-/** AppArmor lets users make user namespaces that are worth nothing: the first operation that needs privileges fails. */
+/** What the errno does not say; last: AppArmor lets users make user namespaces in which no operation has privileges. */
 function hintFor(operation: Operation, errno: number): string | undefined {
+  if (operation.op === 'mount_at' && operation.symlinks === 'refuse' && errno === errnos.ELOOP)
+    return `${operation.type} must be mounted on ordinary directory, not through a symbolic link`
   if (operation.op === 'bind_device' && errno === errnos.ENODEV)
     return `${operation.source} of the host is another device, and only the host's can be had in a user namespace`
   if (operation.op === 'set_user' && operation.groups.length > 0 && errno === errnos.EPERM)

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
-import { ungrantableCapabilities } from '../plan/capabilities.ts'
+import { ungrantableCapabilities, unraisableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
@@ -78,7 +78,7 @@ export function planCreation(asked: CreateOptions): PlannedCreation {
   const host = readHostFacts()
   if (options.cgroupManager === 'systemd') requireSystemd(host)
   const place = placeInCgroups(options, host)
-  const plan = compilePlan(options, place)
+  const plan = compilePlan({ ...options, spec: withHomeInBundle(options) }, place)
   const record = newRecord(options, plan, place)
   refusePopulatedCgroup(options, record)
   return { options, plan, record }
@@ -112,6 +112,8 @@ function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
   const held = ownUserNamespace ? ALL_CAPABILITIES : permittedCapabilities('self')
   const names = ungrantableCapabilities(spec.process?.capabilities, held)
   if (names.length > 0) onWarning?.(`ignoring unknown or unavailable capabilities: ${names.join(', ')}`)
+  for (const name of unraisableCapabilities(spec.process?.capabilities))
+    onWarning?.(`can't raise ambient capability ${name}: it must be permitted and inheritable`)
 }
 
 /** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
@@ -124,14 +126,18 @@ function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgr
   throw new UtsuwaError('CGROUP_ERROR', 'there are processes in it', { operation: `use cgroup ${path}`, path })
 }
 
-/** The spec with what it leaves to the host: where the root file system really is, HOME, and the socket of `notify`. */
+/** The spec with what it leaves to the host: where the root file system really is, and the socket of `notify`. */
 function completeSpec(options: CreateOptions): RuntimeSpec {
   const { stateRoot, id, bundlePath, rootfsMountFd } = options
   const spec = options.notify ? withNotifySocket(options.spec, containerDirectory(stateRoot, id)) : options.spec
   if (spec.root === undefined || rootfsMountFd !== undefined) return spec
-  const path = realPath(resolve(bundlePath, spec.root.path))
-  const process = spec.process && withHome(spec.process, path)
-  return { ...spec, root: { ...spec.root, path }, ...(process === undefined ? {} : { process }) }
+  return { ...spec, root: { ...spec.root, path: realPath(resolve(bundlePath, spec.root.path)) } }
+}
+
+/** For the plan alone: what is executed later, maybe as another user, gets a HOME of its own. */
+function withHomeInBundle({ spec, rootfsMountFd }: CreateOptions): RuntimeSpec {
+  if (spec.root === undefined || spec.process === undefined || rootfsMountFd !== undefined) return spec
+  return { ...spec, process: withHome(spec.process, spec.root.path) }
 }
 
 /** root.path may be a symbolic link, but move_mount(2) attaches nothing at one. It is the caller's path, not an image's. */

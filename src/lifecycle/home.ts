@@ -6,11 +6,16 @@ import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { containerFileReader } from './container-files.ts'
 
-/** @param rootHostPath of the container's root file system, or /proc/PID/root */
+/**
+ * The process with one value for each variable, the last, and with HOME, which counts as missing when it is empty.
+ * @param rootHostPath of the container's root file system, or /proc/PID/root
+ */
 export function withHome(process: Process, rootHostPath: string): Process {
   const { env = [], user } = process
-  if (env.some(entry => entry.startsWith('HOME='))) return process
-  return { ...process, env: [...env, `HOME=${homeIn(user.uid, rootHostPath)}`] }
+  const last = new Map(env.map((entry, index) => [entry.split('=', 1)[0], index]))
+  const single = env.filter((entry, index) => last.get(entry.split('=', 1)[0]) === index && entry !== 'HOME=')
+  if (single.some(entry => entry.startsWith('HOME='))) return { ...process, env: single }
+  return { ...process, env: [...single, `HOME=${homeIn(user.uid, rootHostPath)}`] }
 }
 
 function homeIn(uid: number, rootHostPath: string): string {

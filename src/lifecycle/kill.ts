@@ -47,11 +47,16 @@ export function killContainer(stateRoot: string, id: string, signal: number, { a
     killAll(record, signal)
     return
   }
-  const status = containerStatus(stateRoot, record)
-  if (status === 'stopped' || !signalInit(record, signal))
+  // Without a PID namespace of their own the others live on when the first is gone.
+  const toAll = signal === SIGKILL && !record.ownPidNamespace
+  const running = containerStatus(stateRoot, record) !== 'stopped' && signalInit(record, signal)
+  if (!running && !(toAll && hasProcesses(record)))
     throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'container not running', { operation: `kill container ${id}` })
-  // Without a PID namespace of their own the others would live on.
-  if (signal === SIGKILL && !record.ownPidNamespace) killAll(record, signal)
+  if (toAll) killAll(record, signal)
+}
+
+function hasProcesses({ cgroup }: ContainerRecord): boolean {
+  return cgroup !== undefined && processesBelow(join(cgroup.mount, cgroup.path)).length > 0
 }
 
 function killAll({ cgroup, id }: ContainerRecord, signal: number): void {

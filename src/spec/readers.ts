@@ -16,6 +16,7 @@ export interface Reader<T> {
 /** A member that may be absent; `null` counts as absent, because Go programs write it for an empty pointer. */
 export interface OptionalReader<T> {
   readonly optional: Reader<T>
+  readonly emptyIsAbsent?: true
 }
 
 /** One reader for every member of T; a forgotten member does not compile. */
@@ -25,6 +26,11 @@ export type Members<T> = {
 
 export function optional<T>(reader: Reader<T>): OptionalReader<T> {
   return { optional: reader }
+}
+
+/** For a string of which Go programs write '' where it is absent. */
+export function optionalText<T extends string>(reader: Reader<T>): OptionalReader<T> {
+  return { optional: reader, emptyIsAbsent: true }
 }
 
 /** The error of all readers. `requirement` continues the name of the member: `must be …`. */
@@ -165,7 +171,7 @@ export function object<T extends object>(members: Members<T>, check?: (value: T,
       for (const [name, reader] of entries) {
         const value = Object.hasOwn(json, name) ? json[name] : undefined
         if ('read' in reader) result[name] = reader.read(value, childPointer(pointer, name))
-        else if (value !== undefined && value !== null) {
+        else if (value !== undefined && value !== null && !(value === '' && reader.emptyIsAbsent)) {
           result[name] = reader.optional.read(value, childPointer(pointer, name))
         }
       }

@@ -11,6 +11,7 @@ import {
   object,
   oneOf,
   optional,
+  optionalText,
   record,
   refuseDuplicates,
   specError,
@@ -36,7 +37,7 @@ import { idMappings, resources } from './runtime-parse-resources.ts'
 
 const namespace = object<LinuxNamespace>({
   type: oneOf('pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'),
-  path: optional(absolutePath),
+  path: optionalText(absolutePath),
 })
 
 const timeOffset = object<LinuxTimeOffset>({ secs: optional(int64), nanosecs: optional(integer(0, 999_999_999)) })
@@ -69,10 +70,10 @@ const interfaceName = stringThat(
 )
 
 const intelRdt = object<LinuxIntelRdt>({
-  closID: optional(stringThat('a string without /', name => !/^\.{0,2}$|\//.test(name))),
+  closID: optionalText(stringThat('a string without /', name => !/^\.{0,2}$|\//.test(name))),
   schemata: optional(array(stringThat('a string of one line', line => !line.includes('\n')))),
   l3CacheSchema: optional(string),
-  memBwSchema: optional(stringThat('a string of one line that starts with MB:', line => /^MB:[^\n]*$/.test(line))),
+  memBwSchema: optionalText(stringThat('a string of one line that starts with MB:', line => /^MB:[^\n]*$/.test(line))),
   enableMonitoring: optional(boolean),
 })
 
@@ -172,7 +173,7 @@ export const linux = object<Linux>(
     memoryPolicy: optional(memoryPolicy),
     sysctl: optional(record(kernelString)),
     seccomp: optional(seccomp),
-    rootfsPropagation: optional(
+    rootfsPropagation: optionalText(
       oneOf('shared', 'slave', 'private', 'unbindable', 'rshared', 'rslave', 'rprivate', 'runbindable'),
     ),
     maskedPaths: optional(array(absolutePath)),

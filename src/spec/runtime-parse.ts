@@ -71,6 +71,11 @@ export function parseLinuxSeccomp(json: unknown): LinuxSeccomp {
 /** An id of a user or group. 4294967295 is (uid_t)−1, which system calls take for "leave it as it is". */
 const id = integer(0, 0xffff_fffe)
 
+/** What the specification requires, but runc, for which bundles are written, does without. */
+function withDefault<T>({ expected, read }: Reader<T>, fallback: unknown): Reader<T> {
+  return { expected, read: (value, pointer) => read(value ?? fallback, pointer) }
+}
+
 const root = object<Root>({ path: nonEmptyString, readonly: optional(boolean) })
 
 /**
@@ -102,8 +107,8 @@ const mount = object<Mount>(
 )
 
 const user = object<User>({
-  uid: id,
-  gid: id,
+  uid: withDefault(id, 0),
+  gid: withDefault(id, 0),
   umask: optional(integer(0, 0o7777)),
   additionalGids: optional(array(id)),
 })
@@ -151,7 +156,7 @@ const process = object<Process>(
   {
     terminal: optional(boolean),
     consoleSize: optional(object<ConsoleSize>({ height: uint32, width: uint32 })),
-    user,
+    user: withDefault(user, {}),
     args: array(kernelString, { nonEmpty: true }),
     env: optional(array(kernelString)),
     cwd: absolutePath,

@@ -37,6 +37,7 @@ interface LibUtsuwa {
   send(socket: number, data: Uint8Array, fd: number): number
   setTerminalSize(fd: number, columns: number, rows: number): number
   syncfs(fd: number): Promise<number> | number
+  keepLineFeeds(fd: number): number
   watch(fd: number, callback: () => void): object | number
   unwatch(watch: object): number
   ref(watch: object, keep: number): number
@@ -174,6 +175,9 @@ export function createForeignSys(): Sys {
     },
     async syncFileSystem(fd) {
       check('write to disk', await lib().syncfs(fd))
+    },
+    keepLineFeeds(fd) {
+      check('set terminal', lib().keepLineFeeds(fd))
     },
     watch(fd, callback): Watch {
       const handle = lib().watch(fd, callback)

@@ -90,6 +90,8 @@ export interface Sys {
   setTerminalSize(fd: number, columns: number, rows: number): void
   /** syncfs(2) in another thread: resolves when all of the file system is on disk, fails with what failed since `fd` was opened. */
   syncFileSystem(fd: number): Promise<void>
+  /** Clears ONLCR: a line feed written to the terminal comes out alone, without a carriage return. */
+  keepLineFeeds(fd: number): void
   /** Calls back each time `fd` is readable or hung up. */
   watch(fd: number, callback: () => void): Watch
 }

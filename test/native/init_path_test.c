@@ -104,6 +104,13 @@ static void making_files(void) {
   CHECK(opens(path_make_file(root, "absolute"), "dir"));
   CHECK_EQUAL(path_make_file(root, "new-dir/"), -EINVAL);
   CHECK_EQUAL(path_make_file(root, "/x/.."), -EINVAL);
+
+  CHECK(symlinkat("/new-a/b/file", root, "dangling-file") == 0);
+  CHECK(opens(path_make_file(root, "dangling-file"), "new-a/b/file"));
+  CHECK(symlinkat("../../../up/out", root, "dir/dangling-file") == 0 && symlinkat("dangling-file", root, "dir/chained") == 0);
+  CHECK(opens(path_make_file(root, "/dir/chained"), "up/out")); /* the root's own, made inside */
+  CHECK(symlinkat("itself", root, "itself") == 0);
+  CHECK_EQUAL(path_make_file(root, "itself"), -ELOOP);
 }
 
 static void parents(void) {

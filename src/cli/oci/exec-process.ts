@@ -72,14 +72,18 @@ function idOf(text: string, what: 'uid' | 'gid'): number {
   throw usageError(`parsing ${text} as int for ${what} failed: invalid syntax`)
 }
 
-/** Not to the inheritable set: a program could keep it over an exec (CVE-2022-29162 of runc). */
+/**
+ * Not to the inheritable set: a program could keep it over an exec (CVE-2022-29162 of runc). To the ambient one where the
+ * bundle has asked for inheritable ones, without which there are none.
+ */
 function withCapabilities(capabilities: Capabilities = {}, more: readonly string[]): Capabilities {
   const names = more.map(name => name.toUpperCase())
-  const { bounding = [], effective = [], permitted = [] } = capabilities
+  const { bounding = [], effective = [], permitted = [], inheritable = [], ambient = [] } = capabilities
   return {
     ...capabilities,
     bounding: [...bounding, ...names],
     effective: [...effective, ...names],
     permitted: [...permitted, ...names],
+    ...(inheritable.length > 0 ? { ambient: [...ambient, ...names] } : {}),
   }
 }

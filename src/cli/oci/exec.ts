@@ -67,7 +67,7 @@ async function foreground(
 ): Promise<number> {
   if (values['console-socket'] !== undefined)
     throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
-  using console = process.terminal ? openConsole() : undefined
+  using console = process.terminal ? openConsole({ keepLineFeeds: true }) : undefined
   const running = await execInContainer(stateRoot, id, process, {
     ...optionsOf(values),
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
@@ -95,6 +95,6 @@ function optionsOf(values: FlagValues<typeof flags>) {
 function subCgroup(path: string): string {
   if (path.includes(':'))
     throw usageError(`invalid value ${JSON.stringify(path)} for cgroup: cgroup v2 has one hierarchy`)
-  if (path.split('/').includes('..')) throw usageError(`${path} is not a sub cgroup path`)
+  if (path.split('/').includes('..')) throw usageError(`bad sub cgroup path: ${path}`)
   return path
 }

@@ -46,7 +46,7 @@ export const restore = defineCommand({
     const remove = (): Promise<void> =>
       deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(describeError(error)) })
 
-    using console = detach || !terminal ? undefined : openConsole()
+    using console = detach || !terminal ? undefined : openConsole({ keepLineFeeds: true })
     const { pid } = await restoreContainer(
       { ...creation, ...consoleOf(console, flags, terminal) },
       {

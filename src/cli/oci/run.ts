@@ -33,7 +33,7 @@ export const run = defineCommand({
     const remove = (): Promise<void> =>
       deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(String(error)) })
 
-    using console = flags.detach || !terminal ? undefined : openConsole()
+    using console = flags.detach || !terminal ? undefined : openConsole({ keepLineFeeds: true })
     const { init, record } = await createContainer({ ...options, ...consoleOf(console, flags, terminal) })
     try {
       await console?.attach()

@@ -40,7 +40,7 @@ test('returns what the specification knows and drops the rest', () => {
   const spec = parseRuntimeSpec({
     ...minimal(),
     windows: {},
-    linux: { namespaces: [{ type: 'mount', colour: 'red' }], resources: null },
+    linux: { namespaces: [{ type: 'mount', path: '', colour: 'red' }], resources: null, rootfsPropagation: '' },
   })
   assert.deepEqual(spec, { ...minimal(), linux: { namespaces: [{ type: 'mount' }] } })
 })
