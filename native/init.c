@@ -117,6 +117,7 @@ static int run(struct init *init) {
   struct plan_stages stages;
   int result = init_check_plan(plan, (size_t)info.st_size, &stages, &init->index);
   init->report_fd = (int)stages.report_fd;
+  init->preserve_fds = stages.preserve_fds;
   if (result < 0) return result;
 
   restore_signals();

@@ -22,6 +22,8 @@ struct init {
   int empty_fd;    /* the first masked directory's mount, cloned for the others */
   bool pivoted;    /* "/" is the container's root */
   uint32_t index;  /* of the operation at work */
+  uint32_t preserve_fds; /* that many from 3 on pass the exec */
+  bool filtered;   /* by the container's seccomp profile */
   const uint8_t *hook_state; /* the container's states, as hooks read them on stdin: see state_file */
   size_t hook_state_size;
   char executable[PATH_MAX];

@@ -103,6 +103,7 @@ int init_check_plan(const uint8_t *data, size_t size, struct plan_stages *stages
   for (const uint8_t *at = stages->init; at < stages->end; ++*index) {
     if (plan_decode(&at, stages->end, &record) < 0) return -EBADMSG;
     if (!follows_the_rules(&progress, record.op)) return -EINVAL;
+    if (record.op == PLAN_EXEC) stages->preserve_fds = record.exec.preserve_fds;
   }
   return progress.done ? 0 : -EINVAL;
 }

@@ -19,6 +19,7 @@ struct plan_file {
 struct plan_stages {
   const uint8_t *join, *init, *end;
   uint32_t report_fd;
+  uint32_t preserve_fds; /* as the exec has it */
 };
 
 /* Checks frame, records and order. 0 or −errno: EPROTO another build's plan, EBADMSG no plan, EINVAL against a rule;

@@ -159,13 +159,19 @@ int init_set_no_new_privs(struct init *init) {
   return (int)sys5(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* What init opens itself it opens to end with the exec; what it inherited must be told. */
+static int end_descriptors_with_exec(const struct init *init) { return sys_close_on_exec_from(3 + init->preserve_fds); }
+
 int init_load_seccomp(struct init *init, const struct plan_load_seccomp *op) {
   if (op->program.size % sizeof(struct sock_filter) != 0) return -EINVAL;
+  int ended = end_descriptors_with_exec(init); /* the filter may refuse close_range(2) */
+  if (ended < 0) return ended;
   const struct sock_fprog program = {
       .len = (unsigned short)(op->program.size / sizeof(struct sock_filter)),
       .filter = (struct sock_filter *)(uintptr_t)op->program.data,
   };
   long result = sys3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, op->flags, SYS_PTR(&program));
+  init->filtered = result >= 0;
   if (result < 0 || !(op->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)) return result < 0 ? (int)result : 0;
   /* Before the exec, which the filter may already notify about. */
   SCOPED_FD listener = (int)result;
@@ -184,7 +190,7 @@ int init_exec(struct init *init, const struct plan_exec *op) {
   char **args = vector_of(&op->args);
   char **env = vector_of(&op->env);
   if (args == NULL || env == NULL) return -ENOMEM;
-  int result = sys_close_on_exec_from(3 + op->preserve_fds);
+  int result = init->filtered ? 0 : end_descriptors_with_exec(init);
   if (result < 0) return result;
   const uint64_t none = 0;
   result = (int)sys4(__NR_rt_sigprocmask, SIG_SETMASK, SYS_PTR(&none), 0, sizeof none);

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
-import { ungrantableCapabilities, unraisableCapabilities } from '../plan/capabilities.ts'
+import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
@@ -112,8 +112,6 @@ function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
   const held = ownUserNamespace ? ALL_CAPABILITIES : permittedCapabilities('self')
   const names = ungrantableCapabilities(spec.process?.capabilities, held)
   if (names.length > 0) onWarning?.(`ignoring unknown or unavailable capabilities: ${names.join(', ')}`)
-  for (const name of unraisableCapabilities(spec.process?.capabilities))
-    onWarning?.(`can't raise ambient capability ${name}: it must be permitted and inheritable`)
 }
 
 /** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */

@@ -18,15 +18,6 @@ export function ungrantableCapabilities(capabilities: Capabilities = {}, held: b
   return [...new Set(names)].filter(name => ((bits.get(name) ?? 0n) & held) === 0n)
 }
 
-/** Ambient capabilities that the kernel does not raise, because they are not permitted and inheritable too: capabilities(7). */
-export function unraisableCapabilities({
-  ambient = [],
-  permitted = [],
-  inheritable = [],
-}: Capabilities = {}): string[] {
-  return ambient.filter(name => bits.has(name) && !(permitted.includes(name) && inheritable.includes(name)))
-}
-
 export type CapabilityMasks = Record<keyof Capabilities, bigint>
 
 export function capabilityMasks(capabilities: Capabilities = {}): CapabilityMasks {

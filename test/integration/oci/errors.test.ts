@@ -191,3 +191,17 @@ test('the mount namespace of the host is not joined, whose root would become the
     /join mount namespace .*the mount namespace is the host's own.*\[\/linux\/namespaces\/\d\/path\]/,
   )
 })
+
+test('a filter that refuses what init is made of does not stop the start', async t => {
+  const ground = new Playground(t)
+  ground.configure(['true'], spec => {
+    spec.process!.noNewPrivileges = false
+    const names = ['close_range', 'openat2', 'open_tree', 'move_mount', 'mount_setattr', 'fsopen', 'fsconfig']
+    spec.linux!.seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names, action: 'SCMP_ACT_ERRNO', errnoRet: 38 }],
+    }
+  })
+  const { status, stderr } = await ground.call(['run', '-b', ground.bundle, ground.newId()])
+  assert.deepEqual([status, stderr], [0, ''])
+})
