@@ -20,7 +20,7 @@ help: ## this list
 
 # --- What people type -------------------------------------------------------------------------------------------------
 
-.PHONY: build check test demo bench-pull
+.PHONY: build check test demo bench bench-start bench-pull
 build: native dist dist/types/index.d.ts bin/utsuwa ## native programs, dist/, and bin/utsuwa and bin/utsuwa-oci
 
 check: packages-check build sanitized ## format, types, imports, unit, golden and native tests; no root, under a minute
@@ -28,6 +28,12 @@ check: packages-check build sanitized ## format, types, imports, unit, golden an
 
 test: packages-test build sanitized ## everything; T=test/integration/x.test.ts runs one file
 	@$(NODE) test/run.ts $(if $(T),$(T),all)
+
+bench: packages-bench build build/bench/floor ## all benchmarks, on the page build/bench/README.md; A='--rounds 3' is quick
+	@$(NODE) bench/main.ts $(A)
+
+bench-start: packages-bench build build/bench/floor ## starts beside runc, crun, podman, ctr, bwrap; A='--rounds 3 --starts 50 --alive 10'
+	@$(NODE) bench/start/main.ts $(A)
 
 bench-pull: packages-bench build ## pulls beside podman, skopeo and umoci, and containerd; A='--rounds 5 tiny'
 	@$(NODE) bench/pull/main.ts $(A)
@@ -117,6 +123,12 @@ build/native/utsuwa.node: $(call glibc_objects,$(call sources_of,addon)) build/n
 	$(Q)gcc -shared $(LDFLAGS) -Wl,-rpath,'$$ORIGIN' $(filter %.o,$^) -Lbuild/native -l:libutsuwa.so -o $@
 
 -include $(wildcard build/native/*/*.d)
+
+# What container starts are compared with.
+build/bench/floor: bench/start/floor.c Makefile | packages-build
+	@mkdir -p $(@D)
+	@echo '  compile  $@'
+	$(Q)gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE= $< -o $@
 
 # --- Sanitizers and fuzzing -------------------------------------------------------------------------------------------
 # test/native/init_path_test.c is linked with init's sources (its main() renamed), shared_wire_test.c with none;

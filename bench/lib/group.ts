@@ -111,7 +111,7 @@ function proportionalSize(pid: string): number {
 }
 
 /** Where cgroup v2 is mounted; beside version 1 on hybrid machines. */
-function hierarchy(): string {
+export function hierarchy(): string {
   const mount = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .find(line => line.split(' ')[2] === 'cgroup2')

@@ -1,0 +1,100 @@
+/**
+ * Compares container starts: `node bench/start/main.ts [--rounds N] [--starts N] [--alive N] [--out DIRECTORY]` writes
+ * README.md and its charts there (default build/bench). Runs as root, in namespaces of its own (lib/private.ts).
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { peersRoot } from '../lib/peers.ts'
+import { runPrivately } from '../lib/private.ts'
+import { type Measure, measureChart, measureSection } from '../lib/table.ts'
+import { makeBundles } from './bundle.ts'
+import * as measures from './measures.ts'
+import { CONTAINERD, runtimes, versionOf } from './runtimes.ts'
+import { runSync } from './spawn.ts'
+
+const clone = join(import.meta.dirname, '../..')
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '20' },
+    starts: { type: 'string', default: '1000' },
+    alive: { type: 'string', default: '500' },
+    out: { type: 'string', default: join(clone, 'build/bench') },
+    inside: { type: 'boolean', default: false },
+  },
+})
+const out = resolve(values.out)
+
+if (values.inside) await measureAll()
+else {
+  mkdirSync(out, { recursive: true })
+  const words = (['rounds', 'starts', 'alive'] as const).flatMap(name => [`--${name}`, values[name]])
+  const self = [process.execPath, import.meta.filename, '--inside', '--out', out, ...words]
+  await runPrivately(peersRoot(clone), clone, self)
+  console.log(join(out, 'README.md'))
+}
+
+async function measureAll(): Promise<void> {
+  mkdirSync('/tmp/bench')
+  const bundles = await makeBundles('/tmp/bench')
+  const versions = runtimes(bundles).map(runtime => ({ runtime, version: versionOf(runtime) }))
+  for (const { runtime, version } of versions) if (version === undefined) console.error(`MISSING: ${runtime.name}`)
+  await using _daemon = await measures.startDaemon(CONTAINERD)
+  await answers(['ctr', ...CONTAINERD.slice(1, 3), 'version'])
+  const plan: measures.Plan = {
+    rounds: Number(values.rounds),
+    starts: Number(values.starts),
+    alive: Number(values.alive),
+    bundles,
+    runtimes: versions.filter(({ version }) => version !== undefined).map(({ runtime }) => runtime),
+    floor: join(clone, 'build/bench/floor'),
+  }
+  const list: ((plan: measures.Plan) => Promise<Measure | Measure[]>)[] = [
+    measures.warmSequential,
+    measures.warmParallel,
+    all => measures.coldRun(all, true),
+    all => measures.coldRun(all, false),
+    measures.ociVerbs,
+    measures.idleMemory,
+    measures.throughput,
+    measures.eventLoopDelay,
+  ]
+  const sections: string[] = []
+  for (const measure of list) {
+    const before = load()
+    for (const one of [await measure(plan)].flat()) {
+      console.error(`${one.title}: done`)
+      writeFileSync(join(out, `${one.key}.svg`), measureChart(one))
+      sections.push(`${measureSection(one)}\nLoad of the machine: ${before} before, ${load()} after.\n`)
+    }
+  }
+  writeFileSync(join(out, 'README.md'), [heading(versions), ...sections].join('\n'))
+}
+
+/** Until containerd can be asked. */
+async function answers(command: readonly string[]): Promise<void> {
+  for (let poll = 0; poll < 200; poll++) {
+    try {
+      return runSync(command)
+    } catch {
+      await sleep(50) // It starts.
+    }
+  }
+}
+
+function heading(versions: readonly { runtime: { name: string }; version: string | undefined }[]): string {
+  const machine = `${cpus()[0]?.model}, ${availableParallelism()} CPUs, ${(totalmem() / 1e9).toFixed(0)} GB, Linux ${release()}`
+  return [
+    '# Container starts\n',
+    `${machine}. Node.js ${process.version}. ${values.rounds} rounds, in each of which everybody has a turn.\n`,
+    'Ratios are medians over the rounds: below 1, utsuwa takes less (for rates: above 1, it does more).\n',
+    ...versions.map(({ runtime, version }) => `- ${runtime.name}: ${version ?? '**missing: not measured**'}`),
+    '',
+  ].join('\n')
+}
+
+function load(): string {
+  return readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 2).join(' ')
+}
