@@ -1,8 +1,8 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
 import { closeSync } from 'node:fs'
 import type { InitConversation } from '../launch/conversation.ts'
-import { openIdMappedTrees } from '../launch/idmap.ts'
 import { launch } from '../launch/launch.ts'
+import { openMountTrees } from '../launch/mount-trees.ts'
 import { moveNetDevices } from '../launch/net-devices.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
@@ -49,7 +49,7 @@ async function launchInto(
   plan: CompiledPlan,
   options: CreateOptions,
 ): Promise<Created> {
-  using trees = openIdMappedTrees(options.spec, options.bundlePath)
+  using trees = openMountTrees(plan, options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
   const launching = performance.now()
   let init: InitConversation

@@ -9,7 +9,7 @@ import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { compileDevices } from './devices.ts'
 import { compileHostStage } from './host.ts'
 import { propagationFlags } from './mount-options.ts'
-import { compileMounts, isIdMapped } from './mounts.ts'
+import { compileMounts, isOpenedByLauncher } from './mounts.ts'
 import { formatTimeOffsets, Namespaces } from './namespaces.ts'
 import type { Operation, Plan } from './ops.ts'
 import {
@@ -68,7 +68,7 @@ export type DescriptorName =
   | 'console'
   | 'rootfs'
   | 'container'
-  /** The tree of an id-mapped mount, by its index in the spec. */
+  /** The tree of a mount that the launcher opens, by its index in the spec. */
   | `mount/${number}`
 
 /** The kernel operations of a container, and the descriptors that init needs for them. */
@@ -152,7 +152,8 @@ function listDescriptors(input: CompileInput, process: Process): DescriptorName[
   if (input.gate === 'socket') names.push('gate')
   if (process.terminal) names.push('console')
   if (input.rootfsMountPoint !== undefined) names.push('rootfs')
-  for (const [index, mount] of (input.spec.mounts ?? []).entries()) if (isIdMapped(mount)) names.push(`mount/${index}`)
+  for (const [index, mount] of (input.spec.mounts ?? []).entries())
+    if (isOpenedByLauncher(mount, input)) names.push(`mount/${index}`)
   return names
 }
 

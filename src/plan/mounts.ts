@@ -27,13 +27,34 @@ export function compileMounts(
   fd: (name: DescriptorName) => number,
 ): Operation[] {
   return (input.spec.mounts ?? []).map((mount, index) =>
-    compileMount(mount, `/mounts/${index}`, input, namespaces, isIdMapped(mount) ? fd(`mount/${index}`) : -1),
+    compileMount(
+      mount,
+      `/mounts/${index}`,
+      input,
+      namespaces,
+      isOpenedByLauncher(mount, input) ? fd(`mount/${index}`) : -1,
+    ),
   )
 }
 
-/** config.md, "Mounts": by an option, or by mappings of its own. Its tree is opened before the launch. */
+/** config.md, "Mounts": by an option, or by mappings of its own. */
 export function isIdMapped({ options = [], uidMappings }: Mount): boolean {
   return uidMappings !== undefined || options.includes('idmap') || options.includes('ridmap')
+}
+
+/**
+ * Whether the source is opened before the launch: to map its ids, or because root of a user namespace may be kept from
+ * the way to it. What lies in the container's root is left to init: earlier mounts may be part of it.
+ */
+export function isOpenedByLauncher(mount: Mount, { spec, host, bundlePath }: CompileInput): boolean {
+  if (isIdMapped(mount)) return true
+  const inUserNamespace = spec.linux?.namespaces?.some(({ type }) => type === 'user') ?? false
+  const privileged = host.caller === undefined
+  if (!inUserNamespace || !privileged || !mount.source) return false
+  const { bind, remount } = parseMountOptions(mount.options)
+  if (remount || !(bind || mount.type === 'bind')) return false
+  const root = resolve(bundlePath, spec.root?.path ?? '')
+  return !`${resolve(bundlePath, mount.source)}/`.startsWith(`${root}/`)
 }
 
 function compileMount(

@@ -112,7 +112,7 @@ export const planVocabulary = {
       setRecursiveAttributes: 'u64',
       clearRecursiveAttributes: 'u64',
       propagation: 'u64',
-      /** An inherited descriptor of the tree, detached and id-mapped already; −1: it is opened at `source`. */
+      /** An inherited descriptor of the tree, detached, and id-mapped already if it shall be; −1: it is opened at `source`. */
       treeFd: 'i32',
       symlinks,
       insideProc,

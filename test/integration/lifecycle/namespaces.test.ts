@@ -1,6 +1,7 @@
 /** User namespaces with maps, namespaces that are joined by path, clocks of their own. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { defaultBundleSpec } from '../../../src/config/oci-default.ts'
 import { create, type RuntimeSpec } from '../../../src/index.ts'
@@ -70,6 +71,41 @@ test('a user namespace: root inside, somebody else outside', async () => {
   assert.deepEqual([uid, gid, map!.trim().split(/\s+/)], ['0', '0', ['0', '100000', '65536']])
   assert.match(outside, /^Uid:\t100000\t100000\t100000\t100000$/m)
   assert.match(outside, /^Gid:\t100000\t/m)
+})
+
+test('in a user namespace, new or joined, sources of mounts that its root may not reach', async () => {
+  const maps = [{ containerID: 0, hostID: 100000, size: 65536 }]
+  const closed = join(sandbox.scratch, 'closed')
+  mkdirSync(closed, { mode: 0o700 })
+  mkdirSync(join(closed, 'volume'))
+  writeFileSync(join(closed, 'volume/file'), 'reached\n')
+  writeFileSync(join(closed, 'single'), 'also\n')
+  const withMounts = (user: LinuxNamespace, script: string): RuntimeSpec => {
+    const linux = user.path === undefined ? { uidMappings: maps, gidMappings: maps } : {}
+    const spec = specOf(script, [...usual, user], linux)
+    const mounts = [
+      { destination: '/dev/a', source: join(closed, 'volume'), options: ['bind', 'ro', 'nosuid'] },
+      { destination: '/dev/b', source: join(closed, 'single'), options: ['rbind'] },
+    ]
+    return { ...spec, mounts: [...spec.mounts!, ...mounts] }
+  }
+  const script = 'cat /dev/a/file /dev/b; (: >/dev/a/new); cat /proc/self/mounts'
+  const seen = /^reached\nalso\n.* \/dev\/a \S+ ro,nosuid/s
+  const first = await runPrinting(sandbox, [], { spec: withMounts({ type: 'user' }, script) })
+  assert.match(first.stdout, seen, first.stderr)
+  assert.match(first.stderr, /Read-only file system/)
+
+  const holding = withMounts({ type: 'user' }, 'sleep 100')
+  await using box = await create({ spec: holding, runRoot: sandbox.runRoot, stdio: 'ignore' })
+  await box.start()
+  const joined = withMounts({ type: 'user', path: `/proc/${box.pid}/ns/user` }, script)
+  const second = await runPrinting(sandbox, [], { spec: joined })
+  assert.match(second.stdout, seen, second.stderr)
+
+  const missing = withMounts({ type: 'user' }, 'true')
+  missing.mounts!.at(-1)!.source = join(closed, 'nothing')
+  const place = { errno: 2, path: join(closed, 'nothing'), configPointer: `/mounts/${missing.mounts!.length - 1}` }
+  await assert.rejects(runPrinting(sandbox, [], { spec: missing }), place)
 })
 
 test('network, IPC and host name of another container, by path', async () => {
