@@ -9,7 +9,7 @@ import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { compileDevices } from './devices.ts'
 import { compileHostStage } from './host.ts'
 import { propagationFlags } from './mount-options.ts'
-import { compileMounts, isOpenedByLauncher } from './mounts.ts'
+import { compileMounts, isOpenedByLauncher, sealMounts } from './mounts.ts'
 import { formatTimeOffsets, Namespaces } from './namespaces.ts'
 import type { Operation, Plan } from './ops.ts'
 import {
@@ -106,6 +106,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...compileMounts(input, namespaces, fd),
       ...compileDevices(spec, namespaces),
       ...console(process, fd),
+      ...sealMounts(spec),
       ...netDevices(spec, namespaces),
       ...hooksBeforePivot(spec),
       ...hidePaths(spec),

@@ -1,7 +1,7 @@
 /** config.md, "Mounts": each entry becomes one operation on a container path. */
 import { resolve } from 'node:path/posix'
 import { UtsuwaError } from '../errors.ts'
-import type { Mount } from '../spec/runtime.ts'
+import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import type { CompileInput, DescriptorName } from './compile.ts'
 import { clearedByRemount, type MountOptions, mountAttributes, parseMountOptions } from './mount-options.ts'
 import type { Namespaces } from './namespaces.ts'
@@ -79,10 +79,45 @@ function compileMount(
     mount.type,
     mount.source ?? mount.type,
     destination,
-    withLabel(options, mount.type, input),
+    withLabel(isSealedLate(mount, options) ? writable(options) : options, mount.type, input),
     pointer,
   )
 }
+
+/**
+ * A tmpfs that shall be read-only, and /dev whatever it is, are filled first: later mounts, devices and links need places
+ * in them.
+ */
+function isSealedLate({ type, destination }: Mount, options: MountOptions): boolean {
+  const readonly = ((options.set | options.setRecursive) & mountAttributes.MOUNT_ATTR_RDONLY) !== 0
+  return readonly && !options.bind && !options.remount && (type === 'tmpfs' || resolve('/', destination) === '/dev')
+}
+
+function writable(options: MountOptions): MountOptions {
+  const others = ~mountAttributes.MOUNT_ATTR_RDONLY
+  return { ...options, set: options.set & others, setRecursive: options.setRecursive & others }
+}
+
+/** When all that goes into them is there. */
+export function sealMounts({ mounts = [] }: RuntimeSpec): Operation[] {
+  return mounts.flatMap((mount, index): Operation[] => {
+    if (!isSealedLate(mount, parseMountOptions(mount.options))) return []
+    const destination = resolve('/', mount.destination)
+    return [
+      { ...noRemount, destination, setAttributes: mountAttributes.MOUNT_ATTR_RDONLY, pointer: `/mounts/${index}` },
+    ]
+  })
+}
+
+const noRemount = {
+  op: 'remount_at',
+  fileSystem: 0,
+  options: [],
+  clearAttributes: 0,
+  setRecursiveAttributes: 0,
+  clearRecursiveAttributes: 0,
+  propagation: 0,
+} as const
 
 /** SELinux labels what a new file system holds by its option `context`; these have labels of the kernel's own. */
 const selfLabelled = new Set(['proc', 'sysfs', 'mqueue'])

@@ -30,6 +30,31 @@ test('a file system: its attributes apart from its own options', () => {
   )
 })
 
+test('a read-only tmpfs, and a read-only /dev, become so when later mounts and devices have a place in them', () => {
+  const mounts = [
+    { destination: '/dev', type: 'devtmpfs', options: ['nosuid', 'ro'] },
+    { destination: '/x', type: 'tmpfs', options: ['rro'] },
+    { destination: '/x/y', type: 'tmpfs' },
+    { destination: '/sys', type: 'sysfs', options: ['ro'] },
+  ]
+  const plan = planOf(minimalSpec({ mounts, linux: { namespaces: [{ type: 'mount' }] } }))
+  assert.deepEqual(
+    only(plan, 'mount_at').map(({ attributes }) => attributes),
+    [2, 0, 0, 1],
+  )
+  const sealed = only(plan, 'remount_at').map(({ destination, setAttributes, pointer }) => [
+    destination,
+    setAttributes,
+    pointer,
+  ])
+  assert.deepEqual(sealed, [
+    ['/dev', 1, '/mounts/0'],
+    ['/x', 1, '/mounts/1'],
+  ])
+  const order = plan.init.map(({ op }) => op)
+  assert.ok(order.indexOf('remount_at') > order.lastIndexOf('make_device'))
+})
+
 test("the kernel's own file systems are not mounted through a link of the image", () => {
   for (const type of ['proc', 'sysfs']) {
     const operation = compiled({ destination: '/x', type })
