@@ -72,7 +72,7 @@ async function runInVm(files: readonly string[], flags: readonly string[]): Prom
   const directory = mkdtempSync('build/vm-results-')
   const resultsFile = join(directory, 'results.json')
   const command = [process.execPath, 'test/run.ts', '--results', resultsFile, ...files.map(fromRoot)]
-  const options = [...flags, '--rw', directory, '--memory', '3072', '--timeout', '2400']
+  const options = [...flags, '--rw', directory, '--memory', '3072', '--timeout', '3000']
   const how = await watch(
     spawn('test/vm/run', [...options, '--', ...command], { stdio: ['ignore', 'pipe', 'inherit'] }),
   )
