@@ -2,14 +2,14 @@
  * The trees of mounts that the container's init, inside a user namespace, may not open, or not map: id-mapped ones
  * (config.md, "Mounts"; mount_setattr(2), "ID-mapped mounts"), and those below directories closed to its root.
  */
-import { closeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import type { CompiledPlan, DescriptorName } from '../plan/compile.ts'
 import { type MountOptions, parseMountOptions } from '../plan/mount-options.ts'
 import { isIdMapped } from '../plan/mounts.ts'
 import { formatIdMap } from '../plan/namespaces.ts'
-import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
+import type { Linux, Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 
 const { AT_FDCWD, AT_RECURSIVE, OPEN_TREE_CLONE } = constants
@@ -45,25 +45,31 @@ function openTree(mount: Mount, configPointer: string, { linux = {} }: RuntimeSp
   const options = parseMountOptions(mount.options)
   const source = resolve(bundlePath, mount.source ?? '')
   if (!isIdMapped(mount)) return openSource(source, options, configPointer)
-  const uids = mount.uidMappings ?? linux.uidMappings
-  const gids = mount.gidMappings ?? linux.gidMappings
-  if (!uids?.length || !gids?.length)
-    throw new UtsuwaError('INVALID_SPEC', 'an id-mapped mount needs mappings, of its own or of the user namespace', {
-      configPointer,
-    })
-  const tree = openSource(source, options, configPointer)
+  const userNamespace = openMaps(mount, linux, configPointer)
   try {
-    const userNamespace = sys.userNamespace(formatIdMap(uids), formatIdMap(gids))
+    const tree = openSource(source, options, configPointer)
     try {
       sys.idmapMount(tree, userNamespace, options.idmap === 'recursive')
-    } finally {
-      closeSync(userNamespace)
+      return tree
+    } catch (error) {
+      closeSync(tree)
+      throw error
     }
-    return tree
-  } catch (error) {
-    closeSync(tree)
-    throw error
+  } finally {
+    closeSync(userNamespace)
   }
+}
+
+/** A user namespace with the maps of the mount, or else of the container, be it new or joined. */
+function openMaps(mount: Mount, linux: Linux, configPointer: string): number {
+  const uids = mount.uidMappings ?? linux.uidMappings
+  const gids = mount.gidMappings ?? linux.gidMappings
+  if (uids?.length && gids?.length) return sys.userNamespace(formatIdMap(uids), formatIdMap(gids))
+  const joined = linux.namespaces?.find(({ type }) => type === 'user')?.path
+  if (joined !== undefined) return openSync(joined, 'r')
+  throw new UtsuwaError('INVALID_SPEC', 'an id-mapped mount needs mappings, of its own or of the user namespace', {
+    configPointer,
+  })
 }
 
 function openSource(path: string, { recursiveBind }: MountOptions, configPointer: string): number {

@@ -86,11 +86,12 @@ test('in a user namespace, new or joined, sources of mounts that its root may no
     const mounts = [
       { destination: '/dev/a', source: join(closed, 'volume'), options: ['bind', 'ro', 'nosuid'] },
       { destination: '/dev/b', source: join(closed, 'single'), options: ['rbind'] },
+      { destination: '/dev/c', source: join(closed, 'volume'), options: ['bind', 'idmap'] },
     ]
     return { ...spec, mounts: [...spec.mounts!, ...mounts] }
   }
-  const script = 'cat /dev/a/file /dev/b; (: >/dev/a/new); cat /proc/self/mounts'
-  const seen = /^reached\nalso\n.* \/dev\/a \S+ ro,nosuid/s
+  const script = 'cat /dev/a/file /dev/b; stat -c %u /dev/a/file /dev/c/file; (: >/dev/a/new); cat /proc/self/mounts'
+  const seen = /^reached\nalso\n65534\n0\n.* \/dev\/a \S+ ro,nosuid/s
   const first = await runPrinting(sandbox, [], { spec: withMounts({ type: 'user' }, script) })
   assert.match(first.stdout, seen, first.stderr)
   assert.match(first.stderr, /Read-only file system/)
