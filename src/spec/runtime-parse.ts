@@ -73,7 +73,7 @@ const id = integer(0, 0xffff_fffe)
 
 /** What the specification requires, but runc, for which bundles are written, does without. */
 function withDefault<T>({ expected, read }: Reader<T>, fallback: unknown): Reader<T> {
-  return { expected, read: (value, pointer) => read(value ?? fallback, pointer) }
+  return { expected, read: (value, pointer) => read(value === undefined ? fallback : value, pointer) }
 }
 
 const root = object<Root>({ path: nonEmptyString, readonly: optional(boolean) })
