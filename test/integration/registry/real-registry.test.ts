@@ -194,7 +194,9 @@ describe('a registry with tokens', () => {
     await assert.rejects(push(name, { root, destination, credentials: as(user) }), { code: 'REGISTRY_UNAUTHORIZED' })
     scopes.length = 0
     await roundTrip(destination, { credentials: as(user) })
-    assert.deepEqual([...new Set(scopes)].sort(), ['repository:team/app:pull', 'repository:team/app:pull,push'])
+    // The registry names pull and push in either order.
+    const asked = new Set(scopes.map(scope => scope.replace('push,pull', 'pull,push')))
+    assert.deepEqual([...asked].sort(), ['repository:team/app:pull', 'repository:team/app:pull,push'])
     const kinds: string[] = []
     const elsewhere = `${registry.host}/other/app:v1`
     const onProgress = ({ kind }: PushProgress) => kinds.push(kind)
