@@ -173,7 +173,7 @@ function propagation(flags: number | bigint): string {
 
 function bindDetails(operation: OperationOf<'bind_at'>): string[] {
   return [
-    ...(operation.treeFd >= 0 ? ['id-mapped'] : []),
+    ...(operation.treeFd >= 0 ? ['opened by the launcher'] : []),
     ...attributeChanges(operation),
     ...propagationList(operation.propagation),
   ]
