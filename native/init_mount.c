@@ -165,9 +165,7 @@ static int mount_with_long_options(struct init *init, const struct plan_mount_at
 
 int init_mount_at(struct init *init, const struct plan_mount_at *op) {
   if (has_long_option(&op->options)) return mount_with_long_options(init, op);
-  /* Read-only when all is in it that belongs there. */
-  const struct mount_attr readonly = {.attr_set = op->attributes & MOUNT_ATTR_RDONLY};
-  SCOPED_FD mount = make_fs(init, op->type, op->source, &op->options, op->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY);
+  SCOPED_FD mount = make_fs(init, op->type, op->source, &op->options, op->attributes);
   if (mount < 0) return mount;
   bool existed = true;
   SCOPED_FD destination = path_open(init->root_fd, op->destination, op->symlinks == PLAN_SYMLINKS_FOLLOW);
@@ -181,7 +179,6 @@ int init_mount_at(struct init *init, const struct plan_mount_at *op) {
   if (result == 0 && existed && op->copy_up) result = copy_tree(destination, mount);
   if (result == 0 && existed && strcmp(op->type, "tmpfs") == 0 && !says_mode(&op->options))
     result = inherit_mode(mount, destination);
-  if (result == 0) result = change_attributes(mount, &readonly, 0);
   if (result == 0) result = attach(mount, destination);
   if (result == 0) result = change_propagation(mount, op->propagation);
   return result;

@@ -81,6 +81,7 @@ export interface CompiledPlan extends Plan {
 }
 
 const MS_REC = 0x4000
+const NO_DESCRIPTOR = -1
 const SIGKILL = 9
 
 /** @throws UtsuwaError INVALID_SPEC or UNSUPPORTED, with the pointer of what cannot be planned */
@@ -92,7 +93,8 @@ export function compile(input: CompileInput): CompiledPlan {
   const scope = compileScope(input, namespaces)
   const descriptors = listDescriptors(input, process)
   const firstDescriptor = 3 + (input.preserveFds ?? 0)
-  const fd = (name: DescriptorName): number => firstDescriptor + descriptors.indexOf(name)
+  const fd = (name: DescriptorName): number =>
+    descriptors.includes(name) ? firstDescriptor + descriptors.indexOf(name) : NO_DESCRIPTOR
 
   return {
     descriptors,

@@ -21,19 +21,14 @@ const harmlessInProc = new Set([
   '/proc/sys/crypto/fips_enabled',
 ])
 
+/** @param fd number of a descriptor in init; −1 where init has none of that name */
 export function compileMounts(
   input: CompileInput,
   namespaces: Namespaces,
   fd: (name: DescriptorName) => number,
 ): Operation[] {
   return (input.spec.mounts ?? []).map((mount, index) =>
-    compileMount(
-      mount,
-      `/mounts/${index}`,
-      input,
-      namespaces,
-      isOpenedByLauncher(mount, input) ? fd(`mount/${index}`) : -1,
-    ),
+    compileMount(mount, `/mounts/${index}`, input, namespaces, fd(`mount/${index}`)),
   )
 }
 
@@ -85,12 +80,13 @@ function compileMount(
 }
 
 /**
- * A tmpfs that shall be read-only, and /dev whatever it is, are filled first: later mounts, devices and links need places
- * in them.
+ * A tmpfs that shall be read-only, what gets a copy, and /dev whatever it is, are filled first: later mounts, devices and
+ * links need places in them.
  */
 function isSealedLate({ type, destination }: Mount, options: MountOptions): boolean {
   const readonly = ((options.set | options.setRecursive) & mountAttributes.MOUNT_ATTR_RDONLY) !== 0
-  return readonly && !options.bind && !options.remount && (type === 'tmpfs' || resolve('/', destination) === '/dev')
+  const isFilled = type === 'tmpfs' || options.copyUp || resolve('/', destination) === '/dev'
+  return readonly && isFilled && !options.bind && !options.remount
 }
 
 function writable(options: MountOptions): MountOptions {
