@@ -5,7 +5,6 @@
  * instead of waiting for ever; a hook's time limit holds whatever the hook does.
  */
 #include <linux/memfd.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,9 +26,7 @@ static int wait_for_word(int socket) {
 
 int init_barrier(struct init *init, const struct plan_barrier *op) {
   /* A socket belongs to the network namespace that it was made in: with this one the launcher is at work in ours. */
-  SCOPED_FD lent = op->name == PLAN_BARRIER_NAME_NETWORK
-                       ? (int)sys3(__NR_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
-                       : -1;
+  SCOPED_FD lent = op->name == PLAN_BARRIER_NAME_NETWORK ? sys_route_socket() : -1;
   if (op->name == PLAN_BARRIER_NAME_NETWORK && lent < 0) return lent;
   int result = report_send(init->report_fd, PLAN_REPORT_BARRIER, init->index, 0, "", lent);
   if (result < 0) return result;

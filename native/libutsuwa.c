@@ -3,7 +3,6 @@
 
 #include <asm/termbits.h>
 #include <linux/memfd.h>
-#include <linux/netlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,7 +141,7 @@ int64_t utsuwa_connect(int32_t type, const char *path) {
   return result < 0 ? result : sys_release(&fd);
 }
 
-int64_t utsuwa_route_socket(void) { return sys3(__NR_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }
+int64_t utsuwa_route_socket(void) { return sys_route_socket(); }
 
 int64_t utsuwa_receive(int32_t socket, uint8_t *buffer, uint64_t size, int32_t *fd) {
   union {

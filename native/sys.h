@@ -12,11 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define SYS_RETRIES 128
@@ -143,6 +145,11 @@ static inline int sys_mount(const char *source, const char *target, unsigned lon
 }
 
 static inline int sys_umount2(const char *target, int flags) { return (int)sys2(__NR_umount2, SYS_PTR(target), flags); }
+
+/* A socket of rtnetlink(7), in the network namespace of the caller for good. */
+static inline int sys_route_socket(void) {
+  return (int)sys3(__NR_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+}
 
 /* From `first` on, every descriptor gets close-on-exec (CLOSE_RANGE_CLOEXEC), so nothing unlisted passes an exec. */
 static inline int sys_close_on_exec_from(unsigned first) { return (int)sys3(__NR_close_range, first, ~0U, 1U << 2); }

@@ -40,6 +40,18 @@ export function parseReport(data: Buffer): InitReport {
   }
 }
 
+/** The next one; undefined at the end of the socket. */
+export async function receiveReport(socket: number): Promise<InitReport | undefined> {
+  for (;;) {
+    await waitReadable(socket)
+    const message = sys.receive(socket)
+    if (message === undefined) continue
+    if (message.data.length === 0) return undefined
+    const report = parseReport(message.data)
+    return message.fd === undefined ? report : { ...report, fd: message.fd }
+  }
+}
+
 /** `fd` is what init lends at the barrier `network`; the handler must not close it. */
 export type BarrierHandler = (barrier: OperationOf<'barrier'>, fd: number | undefined) => Promise<Uint8Array>
 
@@ -142,15 +154,11 @@ export class InitConversation {
 
   async #next(onSeccompListener?: SeccompListenerHandler): Promise<InitReport | undefined> {
     for (;;) {
-      await waitReadable(this.#socket)
-      const message = sys.receive(this.#socket)
-      if (message === undefined) continue
-      if (message.data.length === 0) return undefined
-      const report = parseReport(message.data)
-      if (report.kind === 'executing') this.#announced = true
-      else if (report.kind === 'forked') await this.#follow(message.fd!)
-      else if (report.kind === 'seccomp_listener') onSeccompListener?.(message.fd!, this.pid)
-      else return message.fd === undefined ? report : { ...report, fd: message.fd }
+      const report = await receiveReport(this.#socket)
+      if (report?.kind === 'executing') this.#announced = true
+      else if (report?.kind === 'forked') await this.#follow(report.fd!)
+      else if (report?.kind === 'seccomp_listener') onSeccompListener?.(report.fd!, this.pid)
+      else return report
     }
   }
 
@@ -186,11 +194,8 @@ export class InitConversation {
 /** What init says after `failed`, up to its end: of a command that was not executed, what the kernel read of it. */
 export async function receiveExecutables(socket: number): Promise<ExecutableFile[]> {
   for (const files: ExecutableFile[] = []; ; ) {
-    await waitReadable(socket)
-    const message = sys.receive(socket)
-    if (message === undefined) continue
-    if (message.data.length === 0) return files
-    const report = parseReport(message.data)
+    const report = await receiveReport(socket)
+    if (report === undefined) return files
     if (report.kind === 'executable') files.push(parseExecutable(report))
   }
 }

@@ -70,7 +70,7 @@ function codeOf(errno: number): UtsuwaErrorCode {
   return 'KERNEL_OPERATION_FAILED'
 }
 
-function pointerOf({ pointer }: Operation): { configPointer?: string } {
+function pointerOf({ pointer }: Pick<Operation, 'pointer'>): { configPointer?: string } {
   return pointer === '' ? {} : { configPointer: pointer }
 }
 
@@ -104,7 +104,7 @@ function lookupError(operation: OperationOf<'find_executable'>, errno: number): 
  */
 export function execError(pointer: string, errno: number, path: string, files: readonly ExecutableFile[]): UtsuwaError {
   const diagnosis = diagnose(errno, files)
-  const details = { operation: `exec ${path}`, path, errno, ...(pointer === '' ? {} : { configPointer: pointer }) }
+  const details = { operation: `exec ${path}`, path, errno, ...pointerOf({ pointer }) }
   const { reason, ...known } = diagnosis ?? undiagnosed(errno)
   return new UtsuwaError(isMissing(errno) ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', reason, {
     ...details,

@@ -9,6 +9,7 @@ import type { OperationOf } from '../plan/ops.ts'
 import { isLaunchFailure, sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { errnos } from '../util/errno.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
 import { InitConversation } from './conversation.ts'
 import { operationError } from './failure.ts'
 import { userNamespaceFix } from './user-namespace.ts'
@@ -72,8 +73,4 @@ function cloneError({ flags }: OperationOf<'clone'>, errno: number): UtsuwaError
 function removeEmptyCgroup({ host }: CompiledPlan): void {
   const created = host.find(operation => operation.op === 'create_cgroup')
   if (created !== undefined) rmdirSync(join(created.mount, created.path))
-}
-
-function scopedFd(fd: number): Disposable & { readonly fd: number } {
-  return { fd, [Symbol.dispose]: () => closeSync(fd) }
 }

@@ -1,9 +1,10 @@
 /** config-linux.md, "Network Devices": devices of the host that move into the container's network namespace. */
-import { closeSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import type { LinuxNetDevice } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
 import { type NetworkLink, RouteSocket } from './netlink.ts'
 
 /**
@@ -66,8 +67,4 @@ function deviceError(name: string, { code, errno, path, message }: UtsuwaError):
     ...(errno === undefined ? {} : { errno }),
     configPointer: `/linux/netDevices/${name}`,
   })
-}
-
-function scopedFd(fd: number): Disposable & { readonly fd: number } {
-  return { fd, [Symbol.dispose]: () => closeSync(fd) }
 }

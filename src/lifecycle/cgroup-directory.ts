@@ -3,9 +3,15 @@ import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import type { ContainerRecord } from './record.ts'
 
+/** Host path; undefined when the container was made without a cgroup. */
+export function findCgroupDirectory({ cgroup }: ContainerRecord): string | undefined {
+  return cgroup && join(cgroup.mount, cgroup.path)
+}
+
 /** @returns host path; @throws UtsuwaError UNSUPPORTED when the container was made without a cgroup */
-export function cgroupDirectory({ id, cgroup }: ContainerRecord): string {
-  if (cgroup === undefined)
-    throw new UtsuwaError('UNSUPPORTED', 'it has no cgroup of its own', { operation: `find cgroup of container ${id}` })
-  return join(cgroup.mount, cgroup.path)
+export function cgroupDirectory(record: ContainerRecord): string {
+  const directory = findCgroupDirectory(record)
+  if (directory !== undefined) return directory
+  const operation = `find cgroup of container ${record.id}`
+  throw new UtsuwaError('UNSUPPORTED', 'it has no cgroup of its own', { operation })
 }

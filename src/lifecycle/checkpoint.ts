@@ -8,6 +8,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { constants } from '../sys/index.ts'
 import { errnoOf } from '../util/errno.ts'
+import { findCgroupDirectory } from './cgroup-directory.ts'
 import { openPathInRoot } from './container-files.ts'
 import { deleteContainer } from './delete.ts'
 import { type ContainerRecord, lockContainer, readRecord, readSpec } from './record.ts'
@@ -78,8 +79,9 @@ async function dump(stateRoot: string, id: string, options: CheckpointOptions): 
 }
 
 /** Stops all processes at once; without it criu chases those that fork meanwhile. */
-function freezer({ cgroup }: ContainerRecord): { freezeCgroup?: string } {
-  return cgroup === undefined ? {} : { freezeCgroup: join(cgroup.mount, cgroup.path) }
+function freezer(record: ContainerRecord): { freezeCgroup?: string } {
+  const freezeCgroup = findCgroupDirectory(record)
+  return freezeCgroup === undefined ? {} : { freezeCgroup }
 }
 
 /** @throws UtsuwaError INVALID_ARGUMENT */

@@ -1,12 +1,11 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
-import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
 import { tellLater } from './capture.ts'
-import { cgroupDirectory } from './cgroup-directory.ts'
+import { cgroupDirectory, findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerEvent, EventFeed } from './container-events.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './copy.ts'
@@ -80,7 +79,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#init = init
     this.#streams = streams
     this.#context = context
-    this.#events = new EventFeed(record.cgroup && join(record.cgroup.mount, record.cgroup.path))
+    this.#events = new EventFeed(findCgroupDirectory(record))
     context.options.signal?.addEventListener('abort', this.#kill, { once: true })
     if (context.options.signal?.aborted) this.#kill() // a moment ago
   }

@@ -18,6 +18,7 @@ import type { TarEntry, TarHandler } from '../layer/tar.ts'
 import type { IdMapping } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
+import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type Files, mappedOwners, writeFiles } from './files.ts'
 import { openInit } from './kill.ts'
@@ -123,13 +124,13 @@ export async function* copyArchiveOut(
 }
 
 /** The root directory as the container's processes have it. @throws UtsuwaError CONTAINER_NOT_RUNNING */
-function openRoot(record: ContainerRecord): Disposable & { readonly fd: number } {
+function openRoot(record: ContainerRecord): ScopedFd {
   const pidfd = openInit(record)
   if (pidfd !== undefined) {
     try {
       const fd = openSync(`/proc/${record.pid}/root`, constants.O_DIRECTORY)
       // It was the container's if the process is still the one that it was.
-      if (sys.pidfdSendSignal(pidfd, 0)) return { fd, [Symbol.dispose]: () => closeSync(fd) }
+      if (sys.pidfdSendSignal(pidfd, 0)) return scopedFd(fd)
       closeSync(fd)
     } finally {
       closeSync(pidfd)

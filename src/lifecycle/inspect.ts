@@ -1,6 +1,6 @@
 /** `inspect`: all that is known of one container. */
-import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
+import { findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { containerDirectory, readRecord, readSpec } from './record.ts'
@@ -33,14 +33,14 @@ export async function inspectContainer(
 ): Promise<ContainerDetails> {
   const stateRoot = containersDirectory(runRoot)
   const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
-  const { cgroup, managed, rootfs } = record
+  const { managed, rootfs } = record
   return {
     ...summarize(record, containerStatus(stateRoot, record)),
     oom: managed?.exit?.oom,
     finished: managed?.exit?.finished,
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
     rootfs,
-    cgroup: cgroup && join(cgroup.mount, cgroup.path),
+    cgroup: findCgroupDirectory(record),
     directory: containerDirectory(stateRoot, record.id),
   }
 }

@@ -1,12 +1,12 @@
 /** `kill`: a signal to the container's first process, or to all of them. */
 import { closeSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
-import { join } from 'node:path'
 import { processesBelow } from '../cgroup/processes.ts'
 import { killCgroup } from '../cgroup/remove.ts'
 import { UtsuwaError } from '../errors.ts'
 import { sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerRecord, readRecord } from './record.ts'
 import { containerStatus, isAlive } from './status.ts'
 
@@ -55,14 +55,17 @@ export function killContainer(stateRoot: string, id: string, signal: number, { a
   if (toAll) killAll(record, signal)
 }
 
-function hasProcesses({ cgroup }: ContainerRecord): boolean {
-  return cgroup !== undefined && processesBelow(join(cgroup.mount, cgroup.path)).length > 0
+function hasProcesses(record: ContainerRecord): boolean {
+  const directory = findCgroupDirectory(record)
+  return directory !== undefined && processesBelow(directory).length > 0
 }
 
-function killAll({ cgroup, id }: ContainerRecord, signal: number): void {
-  if (cgroup === undefined)
-    throw new UtsuwaError('UNSUPPORTED', 'it has no cgroup of its own', { operation: `kill all of container ${id}` })
-  const directory = join(cgroup.mount, cgroup.path)
+function killAll(record: ContainerRecord, signal: number): void {
+  const directory = findCgroupDirectory(record)
+  if (directory === undefined) {
+    const operation = `kill all of container ${record.id}`
+    throw new UtsuwaError('UNSUPPORTED', 'it has no cgroup of its own', { operation })
+  }
   if (signal === SIGKILL) killCgroup(directory)
   else for (const pid of processesBelow(directory)) signalProcess(pid, signal)
 }

@@ -1,9 +1,9 @@
 /** How a container ended and what it used, as its cgroup still knows it. */
 import { constants as osConstants } from 'node:os'
-import { join } from 'node:path'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
 import type { CapturedText } from './capture.ts'
+import { findCgroupDirectory } from './cgroup-directory.ts'
 import { exitStatus } from './exit-status.ts'
 import type { ContainerRecord } from './record.ts'
 import type { Phases, Span } from './timeline.ts'
@@ -54,8 +54,9 @@ export interface RunResult extends Outcome, CapturedText {
 }
 
 /** To be called after the end and before the cgroup is removed. */
-export function outcomeOf({ cgroup }: ContainerRecord, exit: ProcessExit): Outcome {
-  const stats = cgroup === undefined ? undefined : readCgroupStats(join(cgroup.mount, cgroup.path))
+export function outcomeOf(record: ContainerRecord, exit: ProcessExit): Outcome {
+  const directory = findCgroupDirectory(record)
+  const stats = directory === undefined ? undefined : readCgroupStats(directory)
   return {
     exitCode: exitStatus(exit),
     signal: exit.signal === undefined ? undefined : signalName(exit.signal),

@@ -2,10 +2,9 @@
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { type InitReport, killedBeforeExec, parseReport, receiveExecutables } from '../launch/conversation.ts'
+import { type InitReport, killedBeforeExec, receiveExecutables, receiveReport } from '../launch/conversation.ts'
 import type { ExecutableFile } from '../launch/executable.ts'
 import { execError } from '../launch/failure.ts'
-import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { runHooks } from './hooks.ts'
@@ -125,27 +124,17 @@ async function nextReport(
   onSeccompListener: (listenerFd: number) => void,
 ): Promise<InitReport | undefined> {
   for (let announced = false; ; ) {
-    await waitReadable(socket)
-    const message = receive(socket)
-    if (message === undefined) continue
-    if (message.data.length === 0) {
-      if (announced) return undefined
-      throw killedBeforeExec()
-    }
-    const report = parseReport(message.data)
-    if (report.kind === 'executing') announced = true
-    else if (report.kind === 'seccomp_listener') onSeccompListener(message.fd!)
-    else return report
+    const report = await receiveReport(socket).catch(tellOfReset)
+    if (report?.kind === 'executing') announced = true
+    else if (report?.kind === 'seccomp_listener') onSeccompListener(report.fd!)
+    else if (report !== undefined || announced) return report
+    else throw killedBeforeExec()
   }
 }
 
 /** An end with a word unread on the other side is a reset: init was killed before it accepted. */
-function receive(socket: number): ReturnType<typeof sys.receive> {
-  try {
-    return sys.receive(socket)
-  } catch (error) {
-    throw isUtsuwaError(error) && error.errno === errnos.ECONNRESET ? killedBeforeExec() : error
-  }
+function tellOfReset(error: unknown): never {
+  throw isUtsuwaError(error) && error.errno === errnos.ECONNRESET ? killedBeforeExec() : error
 }
 
 function refuseUnlessCreated(stateRoot: string, record: ContainerRecord): void {

@@ -135,11 +135,7 @@ export class GenericContainer {
 
   /** Adds to what was given before. */
   withCopyContentToContainer(contents: readonly ContentToCopy[]): this {
-    const files = contents.map(({ target, content, mode }): [string, FileData] => [
-      target,
-      { content, ...(mode === undefined ? {} : { mode }) },
-    ])
-    return this.#with({ files: { ...this.#options.files, ...Object.fromEntries(files) } })
+    return this.#with({ files: { ...this.#options.files, ...filesOf(contents) } })
   }
 
   withWaitStrategy(strategy: WaitStrategy): this {
@@ -216,6 +212,12 @@ export class GenericContainer {
   }
 }
 
+function filesOf(contents: readonly ContentToCopy[]): Record<string, FileData> {
+  return Object.fromEntries(
+    contents.map(({ target, content, mode }) => [target, { content, ...(mode === undefined ? {} : { mode }) }]),
+  )
+}
+
 const AFTER_END_MS = 1000
 
 async function endOf(container: Container): Promise<number | undefined> {
@@ -264,11 +266,7 @@ export class StartedContainer implements AsyncDisposable {
   }
 
   copyContentToContainer(contents: readonly ContentToCopy[]): Promise<void> {
-    return this.container.copyIn(
-      Object.fromEntries(
-        contents.map(({ target, content, mode }) => [target, { content, ...(mode === undefined ? {} : { mode }) }]),
-      ),
-    )
+    return this.container.copyIn(filesOf(contents))
   }
 
   /** SIGTERM, SIGKILL when that is not enough, and nothing is left of it. One that is gone is fine. */

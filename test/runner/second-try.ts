@@ -13,16 +13,16 @@ const mayTryAgain = (file: string): boolean => fromRoot(file).startsWith('test/i
 
 export async function withSecondTry(files: readonly string[]): Promise<Result[]> {
   const first = await runKernelTests(files)
-  const failed = new Set(first.filter(({ status }) => status === 'failed').map(({ group }) => group))
+  const failures = first.filter(({ status }) => status === 'failed')
+  const failed = new Set(failures.map(({ group }) => group))
   const again = files.filter(file => failed.has(fromRoot(file)))
   if (again.length === 0 || again.length < failed.size || again.length > filesAtMost || !again.every(mayTryAgain))
     return first
   console.log('\nOnce more, what failed:')
   const second = await runKernelTests(again)
-  const firstFailures = first.filter(({ status }) => status === 'failed')
   return [
     ...first.filter(({ group }) => !failed.has(group)),
-    ...second.map(result => ({ ...result, ...atFirst(result, firstFailures) })),
+    ...second.map(result => ({ ...result, ...atFirst(result, failures) })),
   ]
 }
 
