@@ -202,6 +202,10 @@ uninstall: ## what install put there
 	rm -f "$(DESTDIR)$(PREFIX)/bin/utsuwa" "$(DESTDIR)$(PREFIX)/bin/utsuwa-oci"
 	for page in $(wildcard docs/man/*.[1-8]); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 
+.PHONY: man
+man: node_modules/.package-lock.json ## the man pages of utsuwa, from its help
+	@$(NODE) tools/man-pages.ts
+
 .PHONY: clean distclean
 clean: ## remove what was built
 	rm -rf build dist bin

@@ -3,6 +3,8 @@ import { doctor, type Finding } from '../../lifecycle/doctor.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
+export const examples = ['utsuwa doctor']
+
 export function define(command: Command): void {
   command.option('--json', 'print the findings as JSON').action(async ({ json }: { json?: boolean }) => {
     const findings = await doctor(rootsOf(command))

@@ -3,6 +3,8 @@ import { exportContainer } from '../../index.ts'
 import { rootsOf } from '../roots.ts'
 import { standardOutput } from '../standard-streams.ts'
 
+export const examples = ['utsuwa export -o web.tar web']
+
 export function define(command: Command): void {
   command
     .argument('<CONTAINER>', 'name, id or its beginning')

@@ -13,6 +13,8 @@ interface HistoryFlags extends ListFlags {
 
 const STEP_WIDTH = 45
 
+export const examples = ['utsuwa history alpine']
+
 export function define(command: Command): void {
   addListFlags(command)
     .argument('<IMAGE>', 'name, id or its beginning')

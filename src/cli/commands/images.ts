@@ -16,6 +16,8 @@ interface ImagesFlags extends ListFlags {
   readonly trunc: boolean
 }
 
+export const examples = ['utsuwa images', 'utsuwa images --filter dangling=true -q']
+
 export function define(command: Command): void {
   addListFlags(command)
     .argument('[NAME]', 'only images of this name; may hold * and ?')

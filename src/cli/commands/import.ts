@@ -11,6 +11,8 @@ interface ImportFlags {
   readonly platform?: string
 }
 
+export const examples = ['utsuwa import rootfs.tar base:1']
+
 export function define(command: Command): void {
   command
     .argument('<FILE>', 'archive of a root file system; - for standard input')

@@ -17,6 +17,8 @@ interface InspectFlags {
   readonly type?: 'container' | 'image'
 }
 
+export const examples = ['utsuwa inspect web', 'utsuwa inspect --type image alpine']
+
 export function define(command: Command): void {
   command
     .argument('<NAME...>', 'containers or images, by name, id or its beginning')

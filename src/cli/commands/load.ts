@@ -13,6 +13,8 @@ interface LoadFlags {
   readonly quiet?: boolean
 }
 
+export const examples = ['utsuwa load -i debian.tar', 'utsuwa load <debian.tar']
+
 export function define(command: Command): void {
   addProgressFlag(command)
     .option('-i, --input <FILE>', 'archive or directory to read (default: standard input)')

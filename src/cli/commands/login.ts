@@ -10,6 +10,8 @@ interface LoginFlags extends RegistryFlags {
   readonly username?: string
 }
 
+export const examples = ['utsuwa login ghcr.io', 'utsuwa login -u me --password-stdin localhost:5000 <token']
+
 export function define(command: Command): void {
   addRegistryFlags(
     command

@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { logout } from '../../index.ts'
 import { writeAll } from '../write.ts'
 
+export const examples = ['utsuwa logout ghcr.io']
+
 export function define(command: Command): void {
   command
     .argument('[REGISTRY]', 'such as ghcr.io, localhost:5000', 'docker.io')

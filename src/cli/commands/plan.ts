@@ -10,6 +10,8 @@ interface PlanFlags extends ContainerFlags {
   readonly rootfs?: boolean
 }
 
+export const examples = ['utsuwa plan alpine sh', 'utsuwa plan --json --bundle .']
+
 export function define(command: Command): void {
   addContainerFlags(command)
     .argument('[IMAGE]', 'image, or with --rootfs a directory')

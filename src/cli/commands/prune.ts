@@ -10,6 +10,8 @@ interface PruneFlags {
   readonly force?: boolean
 }
 
+export const examples = ['utsuwa prune', 'utsuwa prune --all --force']
+
 export function define(command: Command): void {
   command
     .option('-a, --all', 'also images that have a name, unless a container uses them')

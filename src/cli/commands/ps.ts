@@ -14,6 +14,8 @@ interface PsFlags extends ListFlags {
 
 const COMMAND_WIDTH = 22
 
+export const examples = ['utsuwa ps', 'utsuwa ps -a', 'utsuwa ps -a --format json']
+
 export function define(command: Command): void {
   addListFlags(command)
     .option('-a, --all', 'also those that have stopped')

@@ -10,6 +10,8 @@ interface PullFlags extends RegistryFlags {
   readonly quiet?: boolean
 }
 
+export const examples = ['utsuwa pull alpine:3', 'utsuwa pull --platform linux/arm64 localhost:5000/team/app']
+
 export function define(command: Command): void {
   addRegistryFlags(addProgressFlag(command))
     .argument('<IMAGE>', 'such as alpine:3, localhost:5000/team/app, name@sha256:…')

@@ -10,6 +10,8 @@ interface PushFlags extends RegistryFlags {
   readonly quiet?: boolean
 }
 
+export const examples = ['utsuwa push localhost:5000/team/app', 'utsuwa push app ghcr.io/team/app:1']
+
 export function define(command: Command): void {
   addRegistryFlags(
     command

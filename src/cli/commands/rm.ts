@@ -4,6 +4,8 @@ import { forEachArgument } from '../each-argument.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
+export const examples = ['utsuwa rm web', 'utsuwa rm -f web db']
+
 export function define(command: Command): void {
   command
     .argument('<CONTAINER...>', 'names, ids or their beginnings')

@@ -5,6 +5,8 @@ import { printable } from '../format.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
+export const examples = ['utsuwa rmi alpine:3']
+
 export function define(command: Command): void {
   command
     .argument('<IMAGE...>', 'names, ids or their beginnings')

@@ -25,6 +25,13 @@ interface RunFlags extends ContainerFlags {
   readonly trace?: string
 }
 
+export const examples = [
+  'utsuwa run --rm -it alpine sh',
+  'utsuwa run --name web -e MODE=prod -v /srv/www:/www:ro nginx',
+  "utsuwa run --rm -m 64m --cpus 0.5 --pids-limit 32 debian bash -c 'id; exit 7'",
+  'utsuwa run --rm --rootfs /srv/tree sh',
+]
+
 export function define(command: Command): void {
   addContainerFlags(command)
     .argument('<IMAGE>', 'image, or with --rootfs a directory')

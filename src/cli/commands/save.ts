@@ -10,6 +10,8 @@ interface SaveFlags {
 
 const formats: SaveFormat[] = ['docker-archive', 'oci-archive', 'oci-dir']
 
+export const examples = ['utsuwa save -o debian.tar debian']
+
 export function define(command: Command): void {
   command
     .argument('<IMAGE...>', 'names, ids or their beginnings')

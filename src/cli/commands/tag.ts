@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { tag } from '../../index.ts'
 import { rootsOf } from '../roots.ts'
 
+export const examples = ['utsuwa tag app localhost:5000/team/app:1']
+
 export function define(command: Command): void {
   command
     .argument('<IMAGE>', 'name, id or its beginning')

@@ -1,49 +1,31 @@
-/** utsuwa(1) says what the help says: every command with its summary and its flags, and no others. */
+/** The man pages of utsuwa say what the help says. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { Command } from 'commander'
+import { commands } from '../../../src/cli/commands.ts'
+import { manPages } from '../../../tools/man-pages.ts'
 
 const root = join(import.meta.dirname, '../../..')
-const main = readFileSync(join(root, 'src/cli/main.ts'), 'utf8')
+const pages = await manPages()
 
-/** The page without what is for troff, by its sections: a command, or `GLOBAL FLAGS`. */
-const sections = new Map(
-  readFileSync(join(root, 'docs/man/utsuwa.1'), 'utf8')
-    .replaceAll(/\\f[BIR]/g, '')
-    .replaceAll('\\-', '-')
-    .replaceAll('\\(aq', "'")
-    .split(/^\.S[HS] /m)
-    .map(text => [text.slice(0, text.indexOf('\n')), text] as const),
-)
-
-/** Each as `flags\nhelp`, as in the page. */
-function flagsOf(section: string): string[] {
-  return [...(sections.get(section) ?? '').matchAll(/^\.TP\n(-.*)\n(.*)$/gm)].map(
-    ([, flags, help]) => `${flags}\n${help}`,
-  )
-}
-
-const modules = readdirSync(join(root, 'src/cli/commands')).filter(file => file.endsWith('.ts'))
-
-for (const file of modules) {
-  const name = basename(file, '.ts')
-  test(`${name}: the page has its summary and its flags`, async () => {
-    const { define } = (await import(join(root, 'src/cli/commands', file))) as { define(command: Command): void }
-    const command = new Command(name)
-    define(command)
-    const summary = new RegExp(`\\b${name}: \\{\\s*summary: '([^']+)'`).exec(main)?.[1]
-    assert.ok(summary !== undefined)
-    assert.ok(sections.get(`utsuwa ${name}`)?.includes(`\n${summary}`))
-    const expected = command.options.map(({ flags, description }) => `${flags}\n${description}`)
-    assert.deepEqual(flagsOf(`utsuwa ${name}`), expected)
+for (const [file, text] of pages)
+  test(`${file} is what make man writes`, () => {
+    assert.equal(readFileSync(join(root, 'docs/man', file), 'utf8'), text, 'type: make man')
   })
-}
 
-test('the page has no command that is not there, and the global flags', () => {
-  const commands = [...sections.keys()].filter(section => section.startsWith('utsuwa '))
-  assert.deepEqual(commands.sort(), modules.map(file => `utsuwa ${basename(file, '.ts')}`).sort())
-  const global = [...main.matchAll(/\.option\('([^']+)', '([^']+)'\)/g)].map(([, flags, help]) => `${flags}\n${help}`)
-  assert.deepEqual(flagsOf('GLOBAL FLAGS').slice(0, global.length), global)
+test('there is no page of utsuwa beside them', () => {
+  const there = readdirSync(join(root, 'docs/man')).filter(file => file.endsWith('.1'))
+  assert.deepEqual(there.sort(), [...pages.keys()].sort())
 })
+
+test('there is an entry for each module of a command, and the other way round', () => {
+  const modules = readdirSync(join(root, 'src/cli/commands')).flatMap(file => /^(.*)\.ts$/.exec(file)?.[1] ?? [])
+  assert.deepEqual(modules.sort(), Object.keys(commands).sort())
+})
+
+for (const [name, { load }] of Object.entries(commands))
+  test(`${name} has an example to type`, async () => {
+    const { examples } = await load()
+    assert.ok(examples.length > 0 && examples.every(line => /\butsuwa\b/.test(line)))
+  })

@@ -1,0 +1,121 @@
+/** Every command of `utsuwa`, in the order of the help. */
+import type { Command } from 'commander'
+
+export interface CommandModule {
+  /** Gives a command its arguments, flags and action. */
+  define(command: Command): void
+  /** Lines to type, for the help and the man page. */
+  readonly examples: readonly string[]
+}
+
+/** Each is a part of the help and a man page, `utsuwa-GROUP(1)`. */
+export const groups = {
+  containers: 'Containers',
+  images: 'Images',
+  machine: 'This machine',
+} as const
+
+export interface CommandEntry {
+  readonly group: keyof typeof groups
+  readonly summary: string
+  /** A command's module is loaded only when its name is among the words: start time is part of every command. */
+  load(): Promise<CommandModule>
+}
+
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  run: {
+    group: 'containers',
+    summary: 'run a command in a new container',
+    load: () => import('./commands/run.ts'),
+  },
+  ps: {
+    group: 'containers',
+    summary: 'list containers',
+    load: () => import('./commands/ps.ts'),
+  },
+  inspect: {
+    group: 'containers',
+    summary: 'print all that is known of containers and images',
+    load: () => import('./commands/inspect.ts'),
+  },
+  rm: {
+    group: 'containers',
+    summary: 'remove containers',
+    load: () => import('./commands/rm.ts'),
+  },
+  export: {
+    group: 'containers',
+    summary: 'write the file system of a container to an archive',
+    load: () => import('./commands/export.ts'),
+  },
+  pull: {
+    group: 'images',
+    summary: 'fetch an image from a registry',
+    load: () => import('./commands/pull.ts'),
+  },
+  push: {
+    group: 'images',
+    summary: 'send an image to a registry',
+    load: () => import('./commands/push.ts'),
+  },
+  login: {
+    group: 'images',
+    summary: 'keep credentials for a registry',
+    load: () => import('./commands/login.ts'),
+  },
+  logout: {
+    group: 'images',
+    summary: 'forget the credentials for a registry',
+    load: () => import('./commands/logout.ts'),
+  },
+  images: {
+    group: 'images',
+    summary: 'list the images of the store',
+    load: () => import('./commands/images.ts'),
+  },
+  rmi: {
+    group: 'images',
+    summary: 'remove images',
+    load: () => import('./commands/rmi.ts'),
+  },
+  tag: {
+    group: 'images',
+    summary: 'give an image another name',
+    load: () => import('./commands/tag.ts'),
+  },
+  history: {
+    group: 'images',
+    summary: 'show the steps that made an image',
+    load: () => import('./commands/history.ts'),
+  },
+  save: {
+    group: 'images',
+    summary: 'write images to an archive',
+    load: () => import('./commands/save.ts'),
+  },
+  load: {
+    group: 'images',
+    summary: 'read images from an archive or a directory',
+    load: () => import('./commands/load.ts'),
+  },
+  import: {
+    group: 'images',
+    summary: 'make an image of a root file system',
+    load: () => import('./commands/import.ts'),
+  },
+  prune: {
+    group: 'images',
+    summary: 'remove images and data that nothing uses',
+    load: () => import('./commands/prune.ts'),
+  },
+  plan: {
+    group: 'machine',
+    summary: 'print the kernel operations of a container',
+    load: () => import('./commands/plan.ts'),
+  },
+  doctor: {
+    group: 'machine',
+    summary: 'check what this machine has and what is missing',
+    load: () => import('./commands/doctor.ts'),
+  },
+}
