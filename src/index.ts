@@ -14,18 +14,17 @@ import type { PullOptions as StorePullOptions } from './image/pull.ts'
 import type { PushedImage, PushOptions as StorePushOptions } from './image/push.ts'
 import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
-import type { ExecOptions, ExecResult } from './lifecycle/container-process.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './lifecycle/roots.ts'
+import { DEFAULT_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
 import type { Login, LoginOptions } from './registry/login.ts'
 import type { Descriptor } from './spec/image.ts'
 
-export type { ContainerOptions } from './config/options.ts'
+export type { ContainerOptions, UpdateOptions } from './config/options.ts'
 export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
 export type { Input } from './image/input.ts'
@@ -35,11 +34,21 @@ export type { PushedImage, PushProgress } from './image/push.ts'
 export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
+export {
+  containerProcesses,
+  containerStats,
+  killContainer,
+  pauseContainer,
+  renameContainer,
+  resumeContainer,
+  updateContainer,
+} from './lifecycle/by-name.ts'
 export type { CapturedText } from './lifecycle/capture.ts'
-export { Container, type UpdateOptions } from './lifecycle/container.ts'
+export { Container } from './lifecycle/container.ts'
 export type { ContainerEvent } from './lifecycle/container-events.ts'
 export {
   ContainerProcess,
+  type DetachedOptions,
   type ExecOptions,
   type ExecResult,
   type SpawnOptions,
@@ -47,8 +56,10 @@ export {
 export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './lifecycle/copy.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'
+export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { FileData, Files } from './lifecycle/files.ts'
 export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
+export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
@@ -59,7 +70,9 @@ export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
+export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
+export { waitForContainer } from './lifecycle/wait.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { RegistryOptions } from './registry/client.ts'
@@ -262,23 +275,6 @@ export async function exportContainer(
 ): Promise<void> {
   const { exportContainer: exportFrom } = await import('./lifecycle/export.ts')
   return exportFrom(nameOrId, target, options)
-}
-
-/**
- * Runs one more command in a container that lives, and waits for its end.
- * @param nameOrId a name, an id, or the beginning of one
- * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE; what keeps the command from running
- */
-export async function exec(
-  nameOrId: string,
-  args: readonly string[],
-  { runRoot = DEFAULT_RUN_ROOT, ...options }: ExecOptions & Pick<Roots, 'runRoot'> = {},
-): Promise<ExecResult> {
-  const [{ runInContainer }, { containersDirectory, resolveContainer }] = await Promise.all([
-    import('./lifecycle/container-process.ts'),
-    import('./lifecycle/names.ts'),
-  ])
-  return runInContainer(containersDirectory(runRoot), resolveContainer(runRoot, nameOrId), args, options)
 }
 
 /**

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
-import { errnoOf } from '../util/errno.ts'
+import { errnoOf, isErrno } from '../util/errno.ts'
 import { parseFlatKeyed } from './stats.ts'
 
 const POLL_MS = 1
@@ -19,11 +19,21 @@ export async function setFrozen(directoryHostPath: string, frozen: boolean): Pro
   write(file, frozen ? '1' : '0', operation)
   const wanted = frozen ? 1 : 0
   for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    const events = parseFlatKeyed(readFileSync(join(directoryHostPath, 'cgroup.events'), 'utf8'))
-    if (events.get('frozen') === wanted) return
+    const events = readEvents(directoryHostPath)
+    // What was thawed may have ended at once, and its cgroup with it.
+    if (events?.get('frozen') === wanted || (events === undefined && !frozen)) return
   }
   if (frozen) write(file, '0', operation)
   throw new UtsuwaError('TIMEOUT', 'a process stays in the kernel', { operation, path: directoryHostPath })
+}
+
+function readEvents(directoryHostPath: string): ReadonlyMap<string, number> | undefined {
+  try {
+    return parseFlatKeyed(readFileSync(join(directoryHostPath, 'cgroup.events'), 'utf8'))
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV')) return undefined
+    throw error
+  }
 }
 
 function write(path: string, value: string, operation: string): void {

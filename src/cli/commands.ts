@@ -28,6 +28,36 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a command in a new container',
     load: () => import('./commands/run.ts'),
   },
+  exec: {
+    group: 'containers',
+    summary: 'run one more command in a container that runs',
+    load: () => import('./commands/exec.ts'),
+  },
+  stop: {
+    group: 'containers',
+    summary: 'ask containers to end, and kill those that do not',
+    load: () => import('./commands/stop.ts'),
+  },
+  kill: {
+    group: 'containers',
+    summary: 'send a signal to containers',
+    load: () => import('./commands/kill.ts'),
+  },
+  wait: {
+    group: 'containers',
+    summary: 'wait for containers to end, and print their exit status',
+    load: () => import('./commands/wait.ts'),
+  },
+  pause: {
+    group: 'containers',
+    summary: 'stop all processes of containers where they are',
+    load: () => import('./commands/pause.ts'),
+  },
+  unpause: {
+    group: 'containers',
+    summary: 'let paused containers go on',
+    load: () => import('./commands/unpause.ts'),
+  },
   ps: {
     group: 'containers',
     summary: 'list containers',
@@ -37,6 +67,21 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: 'containers',
     summary: 'print all that is known of containers and images',
     load: () => import('./commands/inspect.ts'),
+  },
+  top: {
+    group: 'containers',
+    summary: 'list the processes of a container',
+    load: () => import('./commands/top.ts'),
+  },
+  update: {
+    group: 'containers',
+    summary: 'change the limits of containers',
+    load: () => import('./commands/update.ts'),
+  },
+  rename: {
+    group: 'containers',
+    summary: 'give a container another name',
+    load: () => import('./commands/rename.ts'),
   },
   rm: {
     group: 'containers',

@@ -1,29 +1,33 @@
 /** The flags that say what a container shall be, of `run` and `plan`, and the library's options that they mean. */
-import { readFileSync } from 'node:fs'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ContainerOptions } from '../index.ts'
-import { parseEnvFile } from './env-file.ts'
+import { collect, collectPair } from './collect.ts'
+import { readEnvironment } from './env-file.ts'
+import { parseNumber } from './parse-number.ts'
 
-export interface ContainerFlags {
-  readonly capAdd?: string[]
-  readonly capDrop?: string[]
+export interface LimitFlags {
   readonly cgroupConf?: Record<string, string>
   readonly cpuShares?: number
   readonly cpus?: number
   readonly cpusetCpus?: string
   readonly cpusetMems?: string
+  readonly memory?: string
+  readonly memoryReservation?: string
+  readonly memorySwap?: string
+  readonly pidsLimit?: number
+}
+
+export interface ContainerFlags extends LimitFlags {
+  readonly capAdd?: string[]
+  readonly capDrop?: string[]
   readonly entrypoint?: string
   readonly env?: string[]
   readonly envFile?: string[]
   readonly hostname?: string
   readonly label?: Record<string, string>
-  readonly memory?: string
-  readonly memoryReservation?: string
-  readonly memorySwap?: string
   readonly name?: string
   readonly network?: 'none' | 'host'
   readonly oomScoreAdj?: number
-  readonly pidsLimit?: number
   readonly privileged?: boolean
   readonly readOnly?: boolean
   readonly securityOpt?: string[]
@@ -38,9 +42,23 @@ export interface ContainerFlags {
   readonly workdir?: string
 }
 
+/** Limits, which `update` can change. */
+export function addLimitFlags(command: Command): Command {
+  return command
+    .option('-m, --memory <SIZE>', 'memory limit, such as 64m')
+    .option('--memory-reservation <SIZE>', 'memory that is reclaimed last')
+    .option('--memory-swap <SIZE>', 'memory and swap together; -1: no limit')
+    .option('--cpus <NUMBER>', 'CPU time, such as 0.5', parseNumber)
+    .option('--cpu-shares <NUMBER>', 'weight against others, 2 to 262144', parseNumber)
+    .option('--cpuset-cpus <LIST>', 'CPUs to run on, such as 0-3,7')
+    .option('--cpuset-mems <LIST>', 'memory nodes to use')
+    .option('--pids-limit <NUMBER>', 'most processes and threads; -1: no limit', parseNumber)
+    .option('--cgroup-conf <FILE=VALUE>', 'a cgroup v2 file, such as memory.high=48M', collectPair)
+}
+
 export function addContainerFlags(command: Command): Command {
   // -h is the host name's, as docker has it.
-  return command
+  return addLimitFlags(command)
     .helpOption('--help', 'show this help')
     .option('--name <NAME>', 'name of the container')
     .option('-e, --env <NAME=VALUE>', 'environment variable; NAME alone takes the value from here', collect)
@@ -51,15 +69,6 @@ export function addContainerFlags(command: Command): Command {
     .option('-t, --tty', 'give it a terminal')
     .option('-h, --hostname <NAME>', 'host name (default: the beginning of the id)')
     .addOption(new Option('--network <MODE>', 'none: loopback alone (default); host').choices(['none', 'host']))
-    .option('-m, --memory <SIZE>', 'memory limit, such as 64m')
-    .option('--memory-reservation <SIZE>', 'memory that is reclaimed last')
-    .option('--memory-swap <SIZE>', 'memory and swap together; -1: no limit')
-    .option('--cpus <NUMBER>', 'CPU time, such as 0.5', parseNumber)
-    .option('--cpu-shares <NUMBER>', 'weight against others, 2 to 262144', parseNumber)
-    .option('--cpuset-cpus <LIST>', 'CPUs to run on, such as 0-3,7')
-    .option('--cpuset-mems <LIST>', 'memory nodes to use')
-    .option('--pids-limit <NUMBER>', 'most processes and threads; -1: no limit', parseNumber)
-    .option('--cgroup-conf <FILE=VALUE>', 'a cgroup v2 file, such as memory.high=48M', collectPair)
     .option('-v, --volume <HOST:CONTAINER[:OPTIONS]>', 'bind mount; options such as ro', collect)
     .option('--tmpfs <DIR[:OPTIONS]>', 'temporary file system; options such as size=64m', collect)
     .option('--shm-size <SIZE>', 'size of /dev/shm (default: 64m)')
@@ -73,22 +82,6 @@ export function addContainerFlags(command: Command): Command {
     .option('--oom-score-adj <NUMBER>', '-1000 to 1000', parseNumber)
     .option('--stop-signal <SIGNAL>', 'signal that asks it to stop')
     .option('-l, --label <NAME=VALUE>', 'label', collectPair)
-}
-
-export function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value]
-}
-
-function collectPair(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
-  if (name === undefined || value === undefined) throw new InvalidArgumentError('It must have the form NAME=VALUE.')
-  return { ...previous, [name]: value }
-}
-
-function parseNumber(text: string): number {
-  const number = Number(text)
-  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('It must be a number.')
-  return number
 }
 
 /** Names of the library where they are not those of the flags. */
@@ -129,7 +122,7 @@ const same: readonly (keyof ContainerFlags & keyof ContainerOptions)[] = [
 
 /** @throws UtsuwaError INVALID_ARGUMENT for an environment file that cannot be read */
 export function containerOptions(flags: ContainerFlags, args: readonly string[]): ContainerOptions {
-  const env = [...(flags.envFile ?? []).flatMap(readEnvFile), ...(flags.env ?? [])]
+  const env = readEnvironment(flags)
   const names = [...Object.entries(renamed), ...same.map(name => [name, name] as const)]
   const given = names.flatMap(([flag, option]) => {
     const value = flags[flag as keyof ContainerFlags]
@@ -140,8 +133,4 @@ export function containerOptions(flags: ContainerFlags, args: readonly string[])
     ...(env.length === 0 ? {} : { env }),
     ...(args.length === 0 ? {} : { args }),
   }
-}
-
-function readEnvFile(path: string): string[] {
-  return parseEnvFile(readFileSync(path, 'utf8'), path)
 }

@@ -1,4 +1,5 @@
-/** `--env-file`, by docker's rules. */
+/** `--env` and `--env-file`, by docker's rules. */
+import { readFileSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 
 /**
@@ -17,4 +18,18 @@ export function parseEnvFile(text: string, path: string): string[] {
       path,
     })
   })
+}
+
+/**
+ * What the flags say, files first.
+ * @throws UtsuwaError INVALID_ARGUMENT for a file that is wrong, a system error for one that cannot be read
+ */
+export function readEnvironment({
+  env = [],
+  envFile = [],
+}: {
+  readonly env?: readonly string[]
+  readonly envFile?: readonly string[]
+}): string[] {
+  return [...envFile.flatMap(path => parseEnvFile(readFileSync(path, 'utf8'), path)), ...env]
 }

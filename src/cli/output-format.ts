@@ -5,21 +5,27 @@ import { stringifyJson } from '../spec/json.ts'
 import { STEERING_CHARACTERS } from './format.ts'
 import { writeAll } from './write.ts'
 
-export interface ListFlags {
+export interface FormatFlags {
   readonly format?: 'table' | 'json'
   readonly json?: boolean
+}
+
+export interface ListFlags extends FormatFlags {
   readonly quiet?: boolean
 }
 
-export function addListFlags(command: Command): Command {
+export function addFormatFlag(command: Command): Command {
   return command
     .addOption(new Option('--format <FORMAT>', 'table or json').choices(['table', 'json']).default('table'))
     .option('--json', 'the same as --format json')
-    .option('-q, --quiet', 'print ids alone')
+}
+
+export function addListFlags(command: Command): Command {
+  return addFormatFlag(command).option('-q, --quiet', 'print ids alone')
 }
 
 /** @returns whether the caller wants JSON and has got it */
-export function printedAsJson({ format, json }: ListFlags, value: unknown): boolean {
+export function printedAsJson({ format, json }: FormatFlags, value: unknown): boolean {
   if (format !== 'json' && json !== true) return false
   writeAll(1, `${printableJson(value)}\n`)
   return true

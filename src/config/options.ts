@@ -18,6 +18,8 @@ export interface ContainerOptions {
   terminal?: boolean
   /** Name or number; the image's StopSignal, else SIGTERM. */
   stopSignal?: string
+  /** Seconds between the stop signal and SIGKILL; negative: never. Default: 10. */
+  stopTimeout?: number
 
   /** The first 12 characters of the id when absent. */
   hostname?: string
@@ -71,6 +73,20 @@ export interface ContainerOptions {
   /** Annotations of the runtime spec. */
   annotations?: Readonly<Record<string, string>>
 }
+
+/** Limits that can change while a container lives. */
+export type UpdateOptions = Pick<
+  ContainerOptions,
+  | 'memory'
+  | 'memoryReservation'
+  | 'memorySwap'
+  | 'cpus'
+  | 'cpuShares'
+  | 'cpusetCpus'
+  | 'cpusetMems'
+  | 'pids'
+  | 'unified'
+>
 
 export interface MountOption {
   /** Absolute container path. */

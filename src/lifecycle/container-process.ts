@@ -3,6 +3,7 @@ import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { capabilitySets } from '../config/runtime-spec.ts'
 import type { InitConversation } from '../launch/conversation.ts'
+import { CAPABILITIES } from '../spec/capabilities.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type CapturedText, tellLater } from './capture.ts'
@@ -18,7 +19,14 @@ import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
 
 /** Options of a process in a container; what is left out is as for the container's own command. */
-export interface SpawnOptions extends StdioOptions, TimeoutOptions, Pick<ContainerOptions, 'env' | 'cwd' | 'user'> {
+export interface SpawnOptions
+  extends StdioOptions,
+    TimeoutOptions,
+    Pick<ContainerOptions, 'env' | 'cwd' | 'user' | 'terminal'> {
+  /** All capabilities, whatever the container's command has. Default: false. */
+  readonly privileged?: boolean
+  /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
+  readonly consoleSocketFd?: number
   /** Kills the process; the promise in flight rejects with ABORTED. */
   readonly signal?: AbortSignal
 }
@@ -69,31 +77,63 @@ export async function spawnInContainer(
 ): Promise<ContainerProcess> {
   throwIfAborted(options.signal)
   checkTimeouts(options)
-  const { pid } = readRecord(stateRoot, id)
-  const process = processFor(args, readSpec(stateRoot, id), options, pid)
-  using streams = await openStdio(options)
+  using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
   try {
-    return new ContainerProcess(await execInContainer(stateRoot, id, process, { stdio: streams.fds }), streams, options)
+    return new ContainerProcess(await launchProcess(stateRoot, id, args, options, streams.fds), streams, options)
   } catch (error) {
     streams.abandon()
     throw error
   }
 }
 
+/** What the options of a process that nobody waits for can say. */
+export type DetachedOptions = Pick<SpawnOptions, 'env' | 'cwd' | 'user' | 'privileged'>
+
+/**
+ * Starts a command in a container that goes on when this process ends. Its standard streams are /dev/null.
+ * @returns its PID, when it runs
+ * @throws UtsuwaError as `spawnInContainer`
+ */
+export async function spawnDetachedInContainer(
+  stateRoot: string,
+  id: string,
+  args: readonly string[],
+  options: DetachedOptions = {},
+): Promise<number> {
+  return (await launchProcess(stateRoot, id, args, options, [-1, -1, -1])).pid
+}
+
+async function launchProcess(
+  stateRoot: string,
+  id: string,
+  args: readonly string[],
+  options: SpawnOptions,
+  stdio: readonly [number, number, number],
+): Promise<InitConversation> {
+  const { pid } = readRecord(stateRoot, id)
+  const { consoleSocketFd } = options
+  return execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, pid), {
+    stdio,
+    ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
+  })
+}
+
 function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOptions, pid: number): Process {
   const { process: own } = spec
-  const { env = [], cwd = own?.cwd ?? '/', user: asked } = options
+  const { env = [], cwd = own?.cwd ?? '/', user: asked, terminal = false, privileged = false } = options
   const user = asked === undefined ? undefined : userOf(asked, pid)
   // Another user has another home, which execInContainer fills in.
   const inherited = (own?.env ?? [DEFAULT_PATH]).filter(entry => user === undefined || !entry.startsWith('HOME='))
-  const bounding = own?.capabilities?.bounding ?? []
+  const bounding = privileged ? [...CAPABILITIES] : (own?.capabilities?.bounding ?? [])
+  const { uid } = user ?? own?.user ?? { uid: 0 }
   return completeProcess(
     {
       args: [...args],
-      env: mergeEnvironment(inherited, env, process.env),
+      ...(terminal && { terminal }),
+      env: mergeEnvironment(terminal ? ['TERM=xterm', ...inherited] : inherited, env, process.env),
       cwd,
       user: user ?? own?.user ?? { uid: 0, gid: 0 },
-      ...(user === undefined ? {} : { capabilities: capabilitySets([...bounding], user.uid) }),
+      ...(user === undefined && !privileged ? {} : { capabilities: capabilitySets([...bounding], uid) }),
       ...(own?.noNewPrivileges === undefined ? {} : { noNewPrivileges: own.noNewPrivileges }),
     },
     spec,

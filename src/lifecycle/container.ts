@@ -1,6 +1,7 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
-import type { ContainerOptions } from '../config/options.ts'
+import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import { isUtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
@@ -12,11 +13,12 @@ import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from 
 import { removeCgroupOf } from './delete.ts'
 import { type ContainerStats, containerStats } from './events.ts'
 import type { Files } from './files.ts'
+import { tell } from './journal.ts'
 import { killContainer, parseSignal } from './kill.ts'
 import { type Outcome, outcomeOf, type RunResult } from './outcome.ts'
 import { pauseContainer, resumeContainer } from './pause.ts'
 import { ProcessStreams } from './process-streams.ts'
-import { type ContainerRecord, lockContainer } from './record.ts'
+import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { refuseWithoutProcess, runPoststartHooks } from './start.ts'
@@ -31,20 +33,6 @@ export interface ContainerContext {
   readonly marks: Marks
   readonly options: CpuTimeoutOptions & { readonly signal?: AbortSignal }
 }
-
-/** Limits that can change while a container lives. */
-export type UpdateOptions = Pick<
-  ContainerOptions,
-  | 'memory'
-  | 'memoryReservation'
-  | 'memorySwap'
-  | 'cpus'
-  | 'cpuShares'
-  | 'cpusetCpus'
-  | 'cpusetMems'
-  | 'pids'
-  | 'unified'
->
 
 /**
  * A container that this process has created and that ends with it.
@@ -99,6 +87,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     marks.started = performance.now()
     this.#timeouts = new Timeouts(options, cgroup, this.#kill)
     this.#events.started()
+    tell(this.#context.runRoot, 'start', this.#record)
     await runPoststartHooks(this.#record)
   }
 
@@ -246,6 +235,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
       this.#context.marks.ended = performance.now()
       const outcome = outcomeOf(this.#record, exit)
       this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
+      if (outcome.oom !== undefined) tell(this.#context.runRoot, 'oom', this.#record)
+      tell(this.#context.runRoot, 'die', this.#record, { exitCode: String(outcome.exitCode) })
       return outcome
     })
     return this.#outcome
@@ -268,10 +259,24 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   /** The cgroup goes, the record learns how it ended, the root file system stays until the container is removed. */
   async #keep({ exitCode, oom }: Pick<RunResult, 'exitCode' | 'oom'>): Promise<void> {
-    using container = await lockContainer(this.#context.stateRoot, this.id)
+    const { stateRoot } = this.#context
+    using container = await lockUnlessRemoved(stateRoot, this.id)
+    if (container === undefined) return
     await removeCgroupOf(this.#record)
     const finished = new Date().toISOString()
     const exit = { exitCode, oom: oom !== undefined, finished }
-    container.write({ ...this.#record, managed: { ...this.#record.managed!, exit } })
+    // As it is now: it may have been given another name.
+    const record = readRecord(stateRoot, this.id)
+    container.write({ ...record, managed: { ...record.managed!, exit } })
+  }
+}
+
+/** Somebody may have removed it by force. */
+async function lockUnlessRemoved(stateRoot: string, id: string): Promise<LockedContainer | undefined> {
+  try {
+    return await lockContainer(stateRoot, id)
+  } catch (error) {
+    if (isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) return undefined
+    throw error
   }
 }

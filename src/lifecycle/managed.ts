@@ -10,8 +10,9 @@ import { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
 import type { Files } from './files.ts'
+import { tell } from './journal.ts'
 import { containersDirectory, takeName } from './names.ts'
-import { type ContainerSource, prepare, prepareForPlan } from './prepare.ts'
+import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
 import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -75,6 +76,7 @@ function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
     command: options.args ?? [],
     storeRoot: options.image === undefined ? undefined : storeRoot,
     removeOnExit: options.removeOnExit ?? false,
+    ...(options.stopTimeout === undefined ? {} : { stopTimeout: options.stopTimeout }),
   }
 }
 
@@ -104,7 +106,12 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     stdio: streams.fds,
     gate: 'report',
     endWithLauncher: true,
-    managed: { ...managed, image: prepared.image, command: prepared.spec.process?.args ?? [] },
+    managed: {
+      ...managed,
+      image: prepared.image,
+      command: prepared.spec.process?.args ?? [],
+      ...labelsOf(prepared, options),
+    },
     reserved,
     ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
     ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
@@ -117,6 +124,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   Object.assign(marks, { launching, ready, created: performance.now() } satisfies Partial<Marks>)
   marks.cgroupReady = fromMonotonic(cgroupReadyNs)
   marks.initExecuted = fromMonotonic(executedNs)
+  tell(runRoot, 'create', record)
   return new Container(record, init, streams, {
     spec: prepared.spec,
     stateRoot,
@@ -124,6 +132,12 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     marks,
     options,
   })
+}
+
+/** The image's, and over them those that were asked for. */
+function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<ManagedRecord, 'labels'> {
+  const labels = { ...imageLabels, ...options.labels }
+  return Object.keys(labels).length === 0 ? {} : { labels }
 }
 
 /** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */

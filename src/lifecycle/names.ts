@@ -70,6 +70,8 @@ export function freeName(runRoot: string, name: string, id: string): void {
  * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous
  */
 export function resolveContainer(runRoot: string, text: string): string {
+  const known = resolveExactly(runRoot, text)
+  if (known !== undefined) return known
   const records = listRecords(containersDirectory(runRoot))
   const exact = records.find(({ id, managed }) => managed?.name === text || id === text)
   if (exact !== undefined) return exact.id
@@ -80,4 +82,13 @@ export function resolveContainer(runRoot: string, text: string): string {
   if (another !== undefined)
     throw new UtsuwaError('INVALID_ARGUMENT', `${JSON.stringify(text)} is the beginning of several container ids`)
   return match.id
+}
+
+/** A name by its link, or an id in full: without a look at every container that there is. */
+function resolveExactly(runRoot: string, text: string): string | undefined {
+  if (!/^[\w][\w.-]*$/.test(text)) return undefined
+  const stateRoot = containersDirectory(runRoot)
+  const holder = holderOf(join(namesDirectory(runRoot), text))
+  if (holder !== undefined && findRecord(stateRoot, holder)?.managed?.name === text) return holder
+  return findRecord(stateRoot, text)?.id
 }

@@ -33,6 +33,8 @@ export interface Prepared extends Disposable {
   readonly bundlePath: string
   /** Reference of the image that it was made from. */
   readonly image: string | undefined
+  /** The image's word, for people to look at: nothing is done on it. */
+  readonly imageLabels?: Readonly<Record<string, string>>
   /** A detached mount, open until disposal. */
   readonly rootfsMountFd: number | undefined
 }
@@ -104,6 +106,7 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
       spec,
       bundlePath: input.mountPoint,
       image: image.reference,
+      imageLabels: image.config.config?.Labels ?? {},
       rootfsMountFd,
       [Symbol.dispose]: () => closeSync(rootfsMountFd),
     }

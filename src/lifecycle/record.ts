@@ -60,6 +60,10 @@ export interface ManagedRecord {
   /** Full reference of the image; undefined for a plain directory. */
   readonly image: string | undefined
   readonly command: readonly string[]
+  /** Those of the image, and those that it was created with. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Seconds between the stop signal and SIGKILL; negative: never. */
+  readonly stopTimeout?: number
   /** Store that holds its snapshot; undefined when it has none. */
   readonly storeRoot: string | undefined
   readonly removeOnExit: boolean

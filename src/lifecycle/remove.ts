@@ -1,8 +1,9 @@
 /** `rm`: a container that ended, or with force one that runs, is forgotten. */
 import { UtsuwaError } from '../errors.ts'
 import { deleteContainer } from './delete.ts'
+import { tell } from './journal.ts'
 import { containersDirectory, freeName, resolveContainer } from './names.ts'
-import { readRecord } from './record.ts'
+import { findRecord, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
@@ -41,6 +42,11 @@ export async function removeManaged(
   name: string | undefined,
   { force }: { readonly force: boolean },
 ): Promise<void> {
-  await deleteContainer(containersDirectory(runRoot), id, { force })
-  if (name !== undefined) freeName(runRoot, name, id)
+  const stateRoot = containersDirectory(runRoot)
+  const record = findRecord(stateRoot, id)
+  await deleteContainer(stateRoot, id, { force })
+  if (record?.phase === 'created') tell(runRoot, 'destroy', record)
+  // It may have been given another name meanwhile.
+  const current = record?.managed?.name ?? name
+  if (current !== undefined) freeName(runRoot, current, id)
 }

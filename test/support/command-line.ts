@@ -1,8 +1,9 @@
 /** Runs the built command lines as a person would, with roots of their own. */
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 
 export const utsuwaPath = resolve(import.meta.dirname, '../../bin/utsuwa')
 
@@ -37,7 +38,10 @@ export function openWorkplace(): Workplace {
 
 /** Collects what a command prints; whatever its exit status. */
 export function execute(path: string, args: readonly string[]): Promise<Outcome> {
-  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  return collectOutput(spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+function collectOutput(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', chunk => {
@@ -50,6 +54,33 @@ export function execute(path: string, args: readonly string[]): Promise<Outcome>
     child.on('error', onError)
     child.on('close', exitCode => onEnd({ exitCode, stdout, stderr }))
   })
+}
+
+export interface Background extends AsyncDisposable {
+  /** Resolves when the command ends: what it has printed, and its exit status. */
+  readonly ended: Promise<Outcome>
+}
+
+/**
+ * Runs a container in the foreground of a process of its own, from a shell script that is asked to say `ready` first.
+ * @returns when it has said so; at the end the container is removed, whatever it is called by then
+ */
+export async function runBeside(workplace: Workplace, name: string, ...words: string[]): Promise<Background> {
+  const child = spawn(utsuwaPath, workplace.argv('run', '--name', name, ...words), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = collectOutput(child)
+  const ready = Promise.withResolvers<void>()
+  child.stdout.on('data', (chunk: Buffer) => chunk.includes('ready') && ready.resolve())
+  void ended.then(({ stderr }) => ready.reject(new Error(`it has ended: ${stderr}`)))
+  await ready.promise
+  return {
+    ended,
+    [Symbol.asyncDispose]: async () => {
+      await workplace.utsuwa('rm', '--force', '--all')
+      await ended
+    },
+  }
 }
 
 /** A root file system with busybox, and a hard link to it for each applet. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type Image, images } from '../../index.ts'
-import { collect } from '../container-flags.ts'
+import { collect } from '../collect.ts'
 import { formatAge, formatSize, printable, shortId } from '../format.ts'
 import { imageFilter, referenceTest } from '../image-filter.ts'
 import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'

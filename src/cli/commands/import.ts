@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { importImage } from '../../index.ts'
-import { collect } from '../container-flags.ts'
+import { collect } from '../collect.ts'
 import { rootsOf } from '../roots.ts'
 import { standardInput } from '../standard-streams.ts'
 import { writeAll } from '../write.ts'

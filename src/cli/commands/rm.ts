@@ -1,19 +1,28 @@
 import type { Command } from 'commander'
-import { removeContainer } from '../../index.ts'
-import { forEachArgument } from '../each-argument.ts'
+import { containers, removeContainer } from '../../index.ts'
+import { forEachArgument, MANY_AT_ONCE, namesOrAll } from '../each-argument.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
-export const examples = ['utsuwa rm web', 'utsuwa rm -f web db']
+interface RmFlags {
+  readonly all?: boolean
+  readonly force?: boolean
+}
+
+export const examples = ['utsuwa rm web', 'utsuwa rm -f web db', 'utsuwa rm --all']
 
 export function define(command: Command): void {
   command
-    .argument('<CONTAINER...>', 'names, ids or their beginnings')
-    .option('-f, --force', 'kill it first')
-    .action((names: string[], { force = false }: { force?: boolean }) =>
-      forEachArgument(names, async name => {
-        await removeContainer(name, { ...rootsOf(command), force })
+    .argument('[CONTAINER...]', 'names, ids or their beginnings')
+    .option('-f, --force', 'kill them first')
+    .option('-a, --all', 'all that have stopped; with --force all that there are')
+    .action(async (names: string[], { all = false, force = false }: RmFlags) => {
+      const roots = rootsOf(command)
+      const removable = async () => (await containers(roots)).filter(({ status }) => force || status === 'stopped')
+      const remove = async (name: string): Promise<void> => {
+        await removeContainer(name, { ...roots, force })
         writeAll(1, `${name}\n`)
-      }),
-    )
+      }
+      await forEachArgument(await namesOrAll(names, all, removable), remove, { atOnce: MANY_AT_ONCE })
+    })
 }

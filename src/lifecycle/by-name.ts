@@ -1,0 +1,91 @@
+/** What is done to containers that any process runs, by name: for commands, and for programs that did not create them. */
+import type { UpdateOptions } from '../config/options.ts'
+import { resources } from '../config/resources.ts'
+import { type ContainerStats, containerStats as statsById } from './events.ts'
+import { tell } from './journal.ts'
+import { killContainer as killById, parseSignal } from './kill.ts'
+import { containersDirectory, freeName, resolveContainer, takeName } from './names.ts'
+import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
+import { containerProcesses as processesById } from './processes.ts'
+import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+
+type RunRoot = Pick<Roots, 'runRoot'>
+
+interface Found {
+  readonly runRoot: string
+  readonly stateRoot: string
+  readonly record: ContainerRecord
+}
+
+/** @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous */
+function find(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: RunRoot): Found {
+  const stateRoot = containersDirectory(runRoot)
+  return { runRoot, stateRoot, record: readRecord(stateRoot, resolveContainer(runRoot, nameOrId)) }
+}
+
+/**
+ * Sends a signal to the first process of a container.
+ * @param signal name or number. Default: SIGKILL.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING, INVALID_ARGUMENT
+ */
+export function killContainer(nameOrId: string, signal: string | number = 'SIGKILL', roots: RunRoot = {}): void {
+  const { runRoot, stateRoot, record } = find(nameOrId, roots)
+  const number = parseSignal(String(signal))
+  killById(stateRoot, record.id, number)
+  tell(runRoot, 'kill', record, { signal: String(number) })
+}
+
+/** Stops all processes of a container where they are. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE */
+export async function pauseContainer(nameOrId: string, roots: RunRoot = {}): Promise<void> {
+  const { runRoot, stateRoot, record } = find(nameOrId, roots)
+  await pauseById(stateRoot, record.id)
+  tell(runRoot, 'pause', record)
+}
+
+/** Lets them go on. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE unless it is paused */
+export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Promise<void> {
+  const { runRoot, stateRoot, record } = find(nameOrId, roots)
+  await resumeById(stateRoot, record.id)
+  tell(runRoot, 'unpause', record)
+}
+
+/**
+ * New limits for a container that lives; those that are not given stay.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE when it has ended, CGROUP_ERROR with the file that refused
+ */
+export async function updateContainer(nameOrId: string, limits: UpdateOptions, roots: RunRoot = {}): Promise<void> {
+  const { runRoot, stateRoot, record } = find(nameOrId, roots)
+  const { updateContainer: updateById } = await import('./update.ts')
+  await updateById(stateRoot, record.id, resources(limits))
+  tell(runRoot, 'update', record)
+}
+
+/** Gives a container another name. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_EXISTS, INVALID_ARGUMENT */
+export async function renameContainer(nameOrId: string, name: string, roots: RunRoot = {}): Promise<void> {
+  const found = find(nameOrId, roots)
+  const { runRoot, stateRoot } = found
+  using container = await lockContainer(stateRoot, found.record.id)
+  const record = readRecord(stateRoot, found.record.id)
+  const oldName = record.managed?.name
+  takeName(runRoot, name, record.id)
+  const renamed = { ...record, managed: { ...record.managed!, name } }
+  container.write(renamed)
+  if (oldName !== undefined) freeName(runRoot, oldName, record.id)
+  tell(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
+}
+
+/** What a container uses now. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING */
+export function containerStats(nameOrId: string, roots: RunRoot = {}): ContainerStats {
+  const { stateRoot, record } = find(nameOrId, roots)
+  return statsById(stateRoot, record.id)
+}
+
+/**
+ * PIDs of all processes of a container, in the caller's namespace; none when it has ended.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, UNSUPPORTED without a cgroup
+ */
+export function containerProcesses(nameOrId: string, roots: RunRoot = {}): number[] {
+  const { stateRoot, record } = find(nameOrId, roots)
+  return processesById(stateRoot, record.id)
+}

@@ -1,0 +1,82 @@
+/** `stop`: a container is asked to end, and killed when it does not. */
+import { closeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFrozen } from '../cgroup/freeze.ts'
+import { STOP_SIGNAL_ANNOTATION } from '../config/runtime-spec.ts'
+import { UtsuwaError } from '../errors.ts'
+import { waitReadable } from '../launch/readable.ts'
+import { sys } from '../sys/index.ts'
+import { cgroupDirectory } from './cgroup-directory.ts'
+import { tell } from './journal.ts'
+import { killContainer, openInit, parseSignal } from './kill.ts'
+import { containersDirectory, resolveContainer } from './names.ts'
+import { type ContainerRecord, findRecord, readRecord } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { containerStatus } from './status.ts'
+
+const SIGKILL = 9
+/** Docker's and podman's. */
+const DEFAULT_TIMEOUT_S = 10
+/** How long a killed container may take, and whoever runs it to keep how it ended. */
+const END_TIMEOUT_MS = 10_000
+const POLL_MS = 10
+/** A timer of Node that is set for longer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Options of `stopContainer`. */
+export interface StopOptions extends Pick<Roots, 'runRoot'> {
+  /** Seconds until it is killed; negative: never. Default: what it was created with, else 10. */
+  readonly timeout?: number
+  /** Name or number. Default: what it was created with, else that of its image, else SIGTERM. */
+  readonly signal?: string | number
+}
+
+/**
+ * Asks a container to end by its stop signal, and kills it when it still runs after its grace period. One that does not
+ * run is fine.
+ *
+ * @param nameOrId a name, an id, or the beginning of one
+ * @returns its id, when it has ended
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT for the signal; TIMEOUT when it does not end though killed
+ */
+export async function stopContainer(
+  nameOrId: string,
+  { runRoot = DEFAULT_RUN_ROOT, timeout, signal }: StopOptions = {},
+): Promise<string> {
+  const stateRoot = containersDirectory(runRoot)
+  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const number = parseSignal(String(signal ?? record.annotations[STOP_SIGNAL_ANNOTATION] ?? 'SIGTERM'))
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'running' && status !== 'paused') return record.id
+  const pidfd = openInit(record)
+  if (pidfd === undefined) return record.id
+  try {
+    sys.pidfdSendSignal(pidfd, number)
+    tell(runRoot, 'kill', record, { signal: String(number) })
+    // A frozen process takes no signal, and the freezer is no reason to lose the grace period.
+    if (status === 'paused') await setFrozen(cgroupDirectory(record), false)
+    const seconds = timeout ?? record.managed?.stopTimeout ?? DEFAULT_TIMEOUT_S
+    const ended = await waitReadable(pidfd, seconds < 0 ? undefined : Math.min(seconds * 1000, MAX_TIMER_MS))
+    if (!ended) await killNow(runRoot, record, pidfd)
+  } finally {
+    closeSync(pidfd)
+  }
+  await settled(stateRoot, record.id)
+  tell(runRoot, 'stop', record)
+  return record.id
+}
+
+async function killNow(runRoot: string, record: ContainerRecord, pidfd: number): Promise<void> {
+  if (sys.pidfdSendSignal(pidfd, 0)) killContainer(containersDirectory(runRoot), record.id, SIGKILL)
+  tell(runRoot, 'kill', record, { signal: String(SIGKILL) })
+  if (!(await waitReadable(pidfd, END_TIMEOUT_MS)))
+    throw new UtsuwaError('TIMEOUT', 'it was killed and has not ended', { operation: `stop container ${record.id}` })
+}
+
+/** Whoever runs it writes down how it ended, or removes it, a moment after the end. */
+async function settled(stateRoot: string, id: string): Promise<void> {
+  for (const deadline = Date.now() + END_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    const record = findRecord(stateRoot, id)
+    if (record === undefined || record.managed?.exit !== undefined) return
+  }
+}

@@ -1,0 +1,54 @@
+/** `wait`: the end of a container that another process runs. */
+import { closeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UtsuwaError } from '../errors.ts'
+import { waitReadable } from '../launch/readable.ts'
+import { readJournal } from './journal.ts'
+import { openInit } from './kill.ts'
+import { containersDirectory, resolveContainer } from './names.ts'
+import { findRecord, readRecord } from './record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+
+const POLL_MS = 10
+/** How long whoever runs it may take to write down how it ended. */
+const NOTE_TIMEOUT_MS = 10_000
+
+/**
+ * Resolves when a container has ended, whoever runs it; at once when it already has.
+ *
+ * @param nameOrId a name, an id, or the beginning of one
+ * @returns the command's exit status, or 128 + the signal that ended it
+ * @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_STATE when nobody knows how it ended, because whoever ran it was killed
+ */
+export async function waitForContainer(
+  nameOrId: string,
+  { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {},
+): Promise<number> {
+  const stateRoot = containersDirectory(runRoot)
+  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const { id, managed } = record
+  if (managed?.exit !== undefined) return managed.exit.exitCode
+  const pidfd = openInit(record)
+  if (pidfd !== undefined) {
+    await waitReadable(pidfd)
+    closeSync(pidfd)
+  }
+  for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    const exitCode = noted(runRoot, stateRoot, id)
+    if (exitCode !== undefined) return exitCode
+    // It was over before we asked, and is not to be told of any more.
+    if (pidfd === undefined) break
+  }
+  throw new UtsuwaError('CONTAINER_STATE', 'its exit status is not known: whoever ran it was killed', {
+    operation: `wait for container ${nameOrId}`,
+  })
+}
+
+/** In its record, or in the journal for one that was removed with its end. */
+function noted(runRoot: string, stateRoot: string, id: string): number | undefined {
+  const record = findRecord(stateRoot, id)
+  if (record !== undefined) return record.managed?.exit?.exitCode
+  const death = readJournal(runRoot).findLast(event => event.id === id && event.type === 'die')
+  const exitCode = death?.attributes?.exitCode
+  return exitCode === undefined ? undefined : Number(exitCode)
+}

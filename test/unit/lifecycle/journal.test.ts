@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { followJournal, readJournal, tell } from '../../../src/lifecycle/journal.ts'
+
+function makeRunRoot(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'utsuwa-journal-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+const ids = (events: readonly { id: string }[]): string[] => events.map(({ id }) => id)
+
+test('what is told is remembered, in order', t => {
+  const runRoot = makeRunRoot(t)
+  assert.deepEqual(readJournal(runRoot), [])
+  const managed = { name: 'web', image: 'i', command: [], storeRoot: undefined, removeOnExit: false }
+  tell(runRoot, 'create', { id: 'a', managed })
+  tell(runRoot, 'die', { id: 'a', managed }, { exitCode: '3' })
+  const [create, die] = readJournal(runRoot)
+  assert.deepEqual(create, { time: create?.time, type: 'create', id: 'a', name: 'web', image: 'i' })
+  assert.ok(!Number.isNaN(Date.parse(create.time)))
+  assert.deepEqual([die?.type, die?.attributes], ['die', { exitCode: '3' }])
+  assert.equal(statSync(join(runRoot, 'events.jsonl')).mode & 0o777, 0o600)
+})
+
+test('nobody to tell is no error', t => {
+  tell(join(makeRunRoot(t), 'missing'), 'start', { id: 'a' })
+})
+
+test('who follows gets what happens from then on, or all, across a new file', async t => {
+  const runRoot = makeRunRoot(t)
+  tell(runRoot, 'create', { id: 'before' })
+  const fromNow = followJournal(runRoot)
+  const all = followJournal(runRoot, { past: true })
+  // Long enough for the file to be full several times; each is read before the next takes its place.
+  const attributes = { command: 'x'.repeat(300_000) }
+  assert.equal((await all.next()).value?.id, 'before')
+  for (let at = 0; at < 9; at++) {
+    tell(runRoot, 'exec_start', { id: String(at) }, attributes)
+    assert.equal((await fromNow.next()).value?.id, String(at))
+    assert.equal((await all.next()).value?.id, String(at))
+  }
+  assert.ok(existsSync(join(runRoot, 'events.jsonl.1')))
+  assert.deepEqual(ids(readJournal(runRoot)).at(-1), '8')
+  await Promise.all([fromNow.return(), all.return()])
+})
+
+test('an AbortSignal ends the following', async t => {
+  const controller = new AbortController()
+  const events = followJournal(makeRunRoot(t), { signal: controller.signal })
+  const next = events.next()
+  controller.abort()
+  await assert.rejects(next, { code: 'ABORTED' })
+})
