@@ -2,8 +2,8 @@
  * The Node-API face of libutsuwa: converts arguments, calls one function, gives back its number.
  *
  * Assumes: nothing is decided here; every rule lives in libutsuwa or in TypeScript. Two things are its own: watch(), a
- * libuv poll handle on a descriptor, which costs no thread and survives any number of them; and that syncfs(), which
- * waits for a disk, does so in the thread pool.
+ * libuv poll handle on a descriptor, which costs no thread and survives any number of them; and that launch() and
+ * syncfs(), which wait for the kernel and the disk, do so in the thread pool.
  * An argument of the wrong type is a bug of src/sys/ffi.ts and becomes −EINVAL.
  */
 #include <errno.h>
@@ -76,13 +76,6 @@ static napi_value give(napi_env env, int64_t value) {
     declarations;                                                                                                      \
     return give(env, args.wrong ? -EINVAL : (expression));                                                             \
   }
-
-FUNCTION(launch, size_t stage_size; size_t fds_size; size_t result_size;
-         const uint8_t *stage = bytes(&args, 0, &stage_size); const int32_t *fds = bytes(&args, 1, &fds_size);
-         uint32_t plan_fd = (uint32_t)integer(&args, 2);
-         struct utsuwa_launch_result *result = bytes(&args, 3, &result_size);
-         args.wrong = args.wrong || result_size < sizeof *result || stage == NULL || fds == NULL,
-         utsuwa_launch(stage, stage_size, fds, (uint32_t)(fds_size / sizeof *fds), plan_fd, result))
 
 FUNCTION(set_up_cgroup, size_t size; size_t result_size; const uint8_t *operations = bytes(&args, 0, &size);
          struct utsuwa_launch_result *result = bytes(&args, 1, &result_size);
@@ -244,43 +237,94 @@ static napi_value call_ref(napi_env env, napi_callback_info info) {
   return give(env, 0);
 }
 
-/* ── syncfs ── */
+/* ── what blocks: in the thread pool ── */
 
-struct sync {
-  int32_t fd;
+#define KEPT_MAX 3
+
+struct work {
+  int64_t (*perform)(const struct work *work);
   int64_t result;
   napi_deferred deferred;
-  napi_async_work work;
+  napi_async_work handle;
+  napi_ref kept[KEPT_MAX]; /* the buffers that `launch` points into */
+  int32_t fd;
+  struct {
+    const uint8_t *stage;
+    const int32_t *fds;
+    size_t stage_size, fds_size;
+    uint32_t plan_fd;
+    struct utsuwa_launch_result *result;
+  } launch;
 };
 
-static void sync_execute(napi_env env, void *data) {
+static void work_execute(napi_env env, void *data) {
   (void)env;
-  struct sync *sync = data;
-  sync->result = utsuwa_syncfs(sync->fd);
+  struct work *work = data;
+  work->result = work->perform(work);
 }
 
-static void sync_complete(napi_env env, napi_status status, void *data) {
-  struct sync *sync = data;
-  napi_resolve_deferred(env, sync->deferred, give(env, status == napi_ok ? sync->result : -ECANCELED));
-  napi_delete_async_work(env, sync->work);
-  free(sync);
+static void work_free(napi_env env, struct work *work) {
+  for (size_t i = 0; i < KEPT_MAX; i++)
+    if (work->kept[i] != NULL) napi_delete_reference(env, work->kept[i]);
+  free(work);
 }
+
+static void work_complete(napi_env env, napi_status status, void *data) {
+  struct work *work = data;
+  napi_resolve_deferred(env, work->deferred, give(env, status == napi_ok ? work->result : -ECANCELED));
+  napi_delete_async_work(env, work->handle);
+  work_free(env, work);
+}
+
+/* A promise of the number, or −errno; `work` is taken over. */
+static napi_value work_begin(napi_env env, const char *label, struct work *work) {
+  napi_value name, promise;
+  if (napi_create_string_utf8(env, label, NAPI_AUTO_LENGTH, &name) == napi_ok &&
+      napi_create_promise(env, &work->deferred, &promise) == napi_ok &&
+      napi_create_async_work(env, NULL, name, work_execute, work_complete, work, &work->handle) == napi_ok &&
+      napi_queue_async_work(env, work->handle) == napi_ok)
+    return promise;
+  work_free(env, work);
+  return give(env, -ENOMEM);
+}
+
+static int64_t perform_launch(const struct work *work) {
+  return utsuwa_launch(work->launch.stage, work->launch.stage_size, work->launch.fds,
+                       (uint32_t)(work->launch.fds_size / sizeof *work->launch.fds), work->launch.plan_fd,
+                       work->launch.result);
+}
+
+/* launch(hostStage, fds, planFd, result): a promise of the number; the buffers must stay as they are until then. */
+static napi_value call_launch(napi_env env, napi_callback_info info) {
+  static const size_t buffers[KEPT_MAX] = {0, 1, 3};
+  struct args args = read_args(env, info);
+  struct work *work = calloc(1, sizeof *work);
+  if (work == NULL) return give(env, -ENOMEM);
+  size_t result_size;
+  work->perform = perform_launch;
+  work->launch.stage = bytes(&args, 0, &work->launch.stage_size);
+  work->launch.fds = bytes(&args, 1, &work->launch.fds_size);
+  work->launch.plan_fd = (uint32_t)integer(&args, 2);
+  work->launch.result = bytes(&args, 3, &result_size);
+  if (args.wrong || work->launch.stage == NULL || work->launch.fds == NULL || result_size < sizeof *work->launch.result) {
+    free(work);
+    return give(env, -EINVAL);
+  }
+  for (size_t i = 0; i < KEPT_MAX; i++) napi_create_reference(env, args.values[buffers[i]], 1, &work->kept[i]);
+  return work_begin(env, "UTSUWA_LAUNCH", work);
+}
+
+static int64_t perform_syncfs(const struct work *work) { return utsuwa_syncfs(work->fd); }
 
 /* syncfs(fd): a promise of the number. */
 static napi_value call_syncfs(napi_env env, napi_callback_info info) {
   struct args args = read_args(env, info);
   int32_t fd = integer(&args, 0);
-  napi_value name, promise;
-  struct sync *sync = args.wrong ? NULL : calloc(1, sizeof *sync);
-  if (sync == NULL) return give(env, -EINVAL);
-  sync->fd = fd;
-  napi_create_string_utf8(env, "UTSUWA_SYNCFS", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_promise(env, &sync->deferred, &promise) == napi_ok &&
-      napi_create_async_work(env, NULL, name, sync_execute, sync_complete, sync, &sync->work) == napi_ok &&
-      napi_queue_async_work(env, sync->work) == napi_ok)
-    return promise;
-  free(sync);
-  return give(env, -ENOMEM);
+  struct work *work = args.wrong ? NULL : calloc(1, sizeof *work);
+  if (work == NULL) return give(env, -EINVAL);
+  work->perform = perform_syncfs;
+  work->fd = fd;
+  return work_begin(env, "UTSUWA_SYNCFS", work);
 }
 
 static napi_value call_plan_hash(napi_env env, napi_callback_info info) {

@@ -36,10 +36,10 @@ function initExecutable(): number {
 }
 
 /**
- * Carries out the host stage and leaves init at work on the rest.
+ * Carries out the host stage and leaves init at work on the rest. What it inherits must stay open until then.
  * @throws UtsuwaError for the host operation that failed; no process and no cgroup is left then
  */
-export function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): InitConversation {
+export async function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): Promise<InitConversation> {
   const hostStage = encodeHostStage(plan)
   const init = initExecutable()
   using planFd = scopedFd(sys.sealedMemfd('utsuwa-plan', encodePlanFile(plan)))
@@ -47,7 +47,7 @@ export function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchIn
   using theirs = scopedFd(initReport)
   const given: Partial<Record<DescriptorName, number>> = { ...inherited, plan: planFd.fd, report: theirs.fd }
   const fds = [init, ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)]
-  const result = sys.launch(hostStage, fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
+  const result = await sys.launch(hostStage, fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
   if (!isLaunchFailure(result)) return new InitConversation(plan, report, result)
   closeSync(report)
   if (result.cgroupCreated) removeEmptyCgroup(plan)

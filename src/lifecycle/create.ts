@@ -54,7 +54,7 @@ async function launchInto(
   const launching = performance.now()
   let init: InitConversation
   try {
-    init = launch({
+    init = await launch({
       plan,
       stdio: options.stdio ?? [0, 1, 2],
       preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, index) => 3 + index),

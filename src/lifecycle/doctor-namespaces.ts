@@ -42,7 +42,7 @@ async function tryClone(init: number, flags: number): Promise<number> {
     descriptors: [],
     firstDescriptor: PLAN_FD,
   })
-  const result = sys.launch(stage, [init, ...NO_DESCRIPTORS], PLAN_FD)
+  const result = await sys.launch(stage, [init, ...NO_DESCRIPTORS], PLAN_FD)
   if (isLaunchFailure(result)) return result.errno
   sys.pidfdSendSignal(result.pidfd, SIGKILL)
   await waitReadable(result.pidfd)

@@ -47,7 +47,7 @@ export async function execInContainer(
   if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
   try {
     const spec = readSpec(stateRoot, id)
-    const exec = launchExec(record, spec, withHome(process, `/proc/${record.pid}/root`), options, pidfd)
+    const exec = await launchExec(record, spec, withHome(process, `/proc/${record.pid}/root`), options, pidfd)
     try {
       await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
     } catch (error) {
@@ -61,15 +61,15 @@ export async function execInContainer(
   }
 }
 
-function launchExec(
+async function launchExec(
   record: ContainerRecord,
   spec: RuntimeSpec,
   process: Process,
   options: ExecOptions,
   pidfd: number,
-): InitConversation {
+): Promise<InitConversation> {
   const { stdio = [0, 1, 2], preserveFds = 0, noNewKeyring = false, consoleSocketFd, subCgroup } = options
-  const launchInto = (cgroupHostPath: string | undefined): InitConversation =>
+  const launchInto = (cgroupHostPath: string | undefined): Promise<InitConversation> =>
     launch({
       plan: compileExec({ id: record.id, spec, process, cgroupHostPath, noNewKeyring, preserveFds }),
       stdio,
@@ -79,7 +79,7 @@ function launchExec(
   if (record.cgroup === undefined) return launchInto(undefined)
   const own = join(record.cgroup.mount, record.cgroup.path)
   try {
-    return launchInto(subCgroup === undefined ? own : join(own, subCgroup))
+    return await launchInto(subCgroup === undefined ? own : join(own, subCgroup))
   } catch (error) {
     // A container that hands controllers to cgroups of its own has its processes in them, and none may be above.
     if (subCgroup !== undefined || !isUtsuwaError(error) || error.errno !== errnos.EBUSY) throw error

@@ -12,7 +12,7 @@ import { nativePath } from './native-path.ts'
 
 /** libutsuwa as any foreign function interface sees it: numbers, strings and buffers in, a value or −errno out. */
 interface LibUtsuwa {
-  launch(hostStage: Uint8Array, fds: Uint8Array, planFd: number, result: Uint8Array): number
+  launch(hostStage: Uint8Array, fds: Uint8Array, planFd: number, result: Uint8Array): Promise<number> | number
   setUpCgroup(operations: Uint8Array, result: Uint8Array): number
   sealedMemfd(name: string, content: Uint8Array): number
   openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number
@@ -84,11 +84,11 @@ export function createForeignSys(): Sys {
   let receiveBuffer: Buffer | undefined
 
   return {
-    launch(hostStage, fds, planFd) {
+    async launch(hostStage, fds, planFd) {
       const result = Buffer.alloc(LAUNCH_RESULT_SIZE)
       const list = Buffer.alloc(fds.length * 4)
       for (const [index, fd] of fds.entries()) list.writeInt32LE(fd, index * 4)
-      const status = lib().launch(hostStage, list, planFd, result)
+      const status = await lib().launch(hostStage, list, planFd, result)
       return status < 0 ? readFailure(result, -status) : readLaunched(result)
     },
     setUpCgroup(operations) {

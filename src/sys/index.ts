@@ -49,11 +49,12 @@ export interface Watch {
 
 export interface Sys {
   /**
-   * Carries out the host stage of a plan and gives back native init, running.
+   * Carries out the host stage of a plan, in another thread, and gives back native init, running. The descriptors must
+   * stay open until then.
    * @param fds init's executable, then what becomes descriptors 0, 1, 2, … of the new process; −1 is /dev/null
    * @param planFd the number among those under which the new process finds its plan
    */
-  launch(hostStage: Uint8Array, fds: readonly number[], planFd: number): Launched | LaunchFailure
+  launch(hostStage: Uint8Array, fds: readonly number[], planFd: number): Promise<Launched | LaunchFailure>
   /** Carries out those operations of a host stage that concern a cgroup, for one that exists outside a launch. */
   setUpCgroup(operations: Uint8Array): LaunchFailure | undefined
   /** A sealed, read-only memfd with this content. */

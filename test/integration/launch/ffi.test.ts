@@ -48,7 +48,7 @@ async function launch(native: ForeignFunctions, plan: CompiledPlan): Promise<num
   const fds = Buffer.from(Int32Array.of(initFd, -1, -1, -1, ...plan.descriptors.map(name => given[name]!)).buffer)
   const result = Buffer.alloc(layout.launchResult)
   const planNumber = plan.firstDescriptor + plan.descriptors.indexOf('plan')
-  const status = native.launch(encodeHostStage(plan), fds, planNumber, result)
+  const status = await native.launch(encodeHostStage(plan), fds, planNumber, result)
   for (const fd of [initReport, initFd, planFd]) closeSync(fd)
   try {
     if (status < 0) return status

@@ -5,7 +5,7 @@ const built = join(import.meta.dirname, '../../../build/native')
 
 /** Numbers, strings and buffers in; a value or −errno out. */
 export interface ForeignFunctions {
-  launch(hostStage: Buffer, fds: Buffer, planFd: number, result: Buffer): number
+  launch(hostStage: Buffer, fds: Buffer, planFd: number, result: Buffer): Promise<number> | number
   sealedMemfd(name: string, content: Buffer): number
   socketpair(type: number, fds: Buffer): number
   receive(socket: number, buffer: Buffer, fd: Buffer): number
