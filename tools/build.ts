@@ -5,14 +5,14 @@
  * disk, and the parts of Node below it are loaded, only by the call that needs it. Dependencies are bundled: to resolve
  * undici's hundred files costs more than to run them.
  *
- * `utsuwa-oci`, which engines start for every verb, is one CommonJS script with V8's code cache beside it. To import a
- * built-in module as ES module would evaluate everything it exports (`node:fs` brings streams, sockets and readline
- * along), and double the time of its start. Minified, or without the seldom verbs, it starts no sooner; a start-up
- * snapshot of Node.js takes twice as long as its own.
+ * `utsuwa-oci`, which engines start for every verb, is a CommonJS script with V8's code cache beside it: one for each of
+ * the frequent verbs, and one for all. To import a built-in module as ES module would evaluate everything it exports
+ * (`node:fs` brings streams, sockets and readline along), and double the time of its start. Minified it starts no sooner;
+ * a start-up snapshot of Node.js takes twice as long as its own.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
@@ -97,29 +97,53 @@ function compileAhead(source: string): Buffer {
 
 const commonJs: BuildOptions = { format: 'cjs', splitting: false, outExtension: { '.js': '.cjs' } }
 
+/** What engines call for each container, and health checks all the time. */
+const frequentCommands = ['create', 'start', 'state', 'kill', 'delete', 'exec', 'run']
+
+/** In place of src/cli/oci/commands.ts: one command alone. */
+const onlyCommand = (name: string): Plugin => ({
+  name: 'only-command',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli\/oci\/commands\.ts$/ }, ({ path }) => ({
+      contents: `import { command } from './${name}.ts'\nexport const commands = { ${name}: command }`,
+      loader: 'ts',
+      resolveDir: dirname(path),
+    }))
+  },
+})
+
 /**
  * The script is an expression, the function that src/cli/oci/load.ts calls. Of its source V8 compares with the cache
  * no more than the length, so its name says what it has in it: another build never meets this cache.
+ *
+ * @returns its file name
  */
-async function bundleOci(): Promise<void> {
+async function bundleOciScript(name: string, plugins: Plugin[]): Promise<string> {
   const { outputFiles = [] } = await build({
     ...shared,
     ...commonJs,
-    entryPoints: { 'utsuwa-oci': 'src/cli/oci/main.ts' },
+    entryPoints: { [name]: 'src/cli/oci/main.ts' },
     entryNames: '[name]-[hash]',
     banner: { js: '(function (require, __dirname) {' },
     footer: { js: '})' },
     supported: { 'dynamic-import': false },
     charset: 'ascii',
     define: { ...commit, 'import.meta.dirname': '__dirname' },
+    plugins: [globalProcess, ...plugins],
   })
   const { path, text } = outputFiles[0]!
   writeFileSync(path, text)
   writeFileSync(`${path}.cache`, compileAhead(readFileSync(path, 'latin1')))
+  return basename(path)
+}
+
+async function bundleOci(): Promise<void> {
+  const scripts: Record<string, string> = { '': await bundleOciScript('utsuwa-oci', []) }
+  for (const name of frequentCommands) scripts[name] = await bundleOciScript(`utsuwa-oci-${name}`, [onlyCommand(name)])
   await bundle({
     ...commonJs,
     entryPoints: { 'utsuwa-oci': 'src/cli/oci/load.ts' },
-    define: { 'import.meta.dirname': '__dirname', UTSUWA_OCI: JSON.stringify(basename(path)) },
+    define: { 'import.meta.dirname': '__dirname', UTSUWA_OCI: JSON.stringify(scripts) },
   })
 }
 

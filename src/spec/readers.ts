@@ -122,28 +122,30 @@ export const int64 = integer64('a 64-bit integer', -(2n ** 63n), 2n ** 63n - 1n)
 export const uint64 = integer64('an unsigned 64-bit integer', 0n, 2n ** 64n - 1n)
 
 export function array<T>(element: Reader<T>, { nonEmpty = false } = {}): Reader<T[]> {
-  const expected = `${nonEmpty ? 'a non-empty array' : 'an array'} of ${plural(element.expected)}`
   return {
-    expected,
+    get expected() {
+      return `${nonEmpty ? 'a non-empty array' : 'an array'} of ${plural(element.expected)}`
+    },
     read(value, pointer) {
-      if (!Array.isArray(value) || (nonEmpty && value.length === 0)) throw mismatch(expected, value, pointer)
+      if (!Array.isArray(value) || (nonEmpty && value.length === 0)) throw mismatch(this.expected, value, pointer)
       return value.map((item, index) => element.read(item, childPointer(pointer, index)))
     },
   }
 }
 
-/** `a string without NUL` → `strings without NUL` */
+/** `a string without NUL` → `strings without NUL`. Costly in a process that has used no regular expression yet. */
 function plural(expected: string): string {
   return expected.replace(/^(?:an?|one of) /, '').replace(/\b(string|path|integer|object|array)\b/, '$1s')
 }
 
 /** An object with any keys, all of whose values are alike. */
 export function record<T>(value: Reader<T>, { key = string } = {}): Reader<Record<string, T>> {
-  const expected = `an object of ${plural(value.expected)}`
   return {
-    expected,
+    get expected() {
+      return `an object of ${plural(value.expected)}`
+    },
     read(json, pointer) {
-      if (!isObject(json)) throw mismatch(expected, json, pointer)
+      if (!isObject(json)) throw mismatch(this.expected, json, pointer)
       // fromEntries defines own properties, so that a key __proto__ is a key like any other
       return Object.fromEntries(
         Object.entries(json).map(([name, member]) => {

@@ -6,7 +6,7 @@ import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
 
-export const checkpoint = defineCommand({
+export const command = defineCommand({
   summary: 'write a running container to files, and delete it',
   usage: 'ID',
   arguments: [1, 1],

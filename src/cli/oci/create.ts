@@ -6,7 +6,7 @@ import { defineCommand } from './command.ts'
 import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
 
-export const create = defineCommand({
+export const command = defineCommand({
   summary: 'create a container; it waits for start',
   usage: 'ID',
   arguments: [1, 1],

@@ -2,7 +2,7 @@ import { deleteContainer } from '../../lifecycle/delete.ts'
 import { defineCommand } from './command.ts'
 import { describeError } from './log.ts'
 
-export const remove = defineCommand({
+export const command = defineCommand({
   summary: 'delete a container that has stopped, and all that it held',
   usage: 'ID',
   arguments: [1, 1],

@@ -7,7 +7,7 @@ import { formatStats } from './stats.ts'
 
 const DEFAULT_INTERVAL = '5s'
 
-export const events = defineCommand({
+export const command = defineCommand({
   summary: 'print statistics and OOM kills of a container, one JSON document a line, until it ends',
   usage: 'ID',
   arguments: [1, 1],

@@ -28,7 +28,7 @@ const flags = {
   'ignore-paused': { help: 'allow it in a paused container; the command waits for resume' },
 } as const
 
-export const exec = defineCommand({
+export const command = defineCommand({
   summary: 'run one more process in a container',
   usage: 'ID [COMMAND [ARGUMENT...]]',
   arguments: [1, Number.POSITIVE_INFINITY],

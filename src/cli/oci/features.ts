@@ -6,7 +6,7 @@ import { defineCommand } from './command.ts'
 /** Under the key by which engines ask runc. */
 const checkpoints = { 'org.opencontainers.runc.checkpoint.enabled': 'true' }
 
-export const features = defineCommand({
+export const command = defineCommand({
   summary: 'print what this runtime implements, as JSON',
   usage: '',
   arguments: [0, 0],

@@ -4,8 +4,7 @@ import { commit, version } from '../version.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands.ts'
 import { describeFlags, type FlagTable } from './flags.ts'
-
-export const helpFlags = { help: { short: 'h', help: 'show this help' } } as const
+import { helpFlags } from './global-flags.ts'
 
 /** In the layout of runc's, which engines take apart. */
 export function versionText(): string {

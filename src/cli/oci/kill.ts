@@ -1,7 +1,7 @@
 import { killContainer, parseSignal } from '../../lifecycle/kill.ts'
 import { defineCommand } from './command.ts'
 
-export const kill = defineCommand({
+export const command = defineCommand({
   summary: 'send a signal to the first process of a container; default: SIGTERM',
   usage: 'ID [SIGNAL]',
   arguments: [1, 2],

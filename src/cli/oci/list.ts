@@ -6,7 +6,7 @@ import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
 
-export const list = defineCommand({
+export const command = defineCommand({
   summary: 'list the containers below the root',
   usage: '',
   arguments: [0, 0],

@@ -9,21 +9,10 @@ import { writeAll } from '../write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'
 import { type FlagValues, parseFlags, usageError } from './flags.ts'
-import { commandHelp, globalHelp, helpFlags, versionText } from './help.ts'
+import { globalFlags, helpFlags } from './global-flags.ts'
+import { commandHelp, globalHelp, versionText } from './help.ts'
 import { Log } from './log.ts'
 import { defaultStateRoot } from './state-root.ts'
-
-const globalFlags = {
-  root: { value: 'DIR', help: 'where the state of containers is kept; default: /run/utsuwa-oci' },
-  log: { value: 'FILE', help: 'append log records to this file; default: standard error' },
-  'log-format': { value: 'FORMAT', help: 'text or json; default: text' },
-  debug: { help: 'log more' },
-  'systemd-cgroup': { help: 'linux.cgroupsPath has the form slice:prefix:name' },
-  'cgroup-manager': { value: 'NAME', help: 'cgroupfs, systemd (as --systemd-cgroup) or disabled; default: cgroupfs' },
-  rootless: { value: 'BOOL', help: 'accepted: true, false or auto' },
-  version: { short: 'v', help: 'print the version' },
-  ...helpFlags,
-} as const
 
 type GlobalFlags = FlagValues<typeof globalFlags>
 

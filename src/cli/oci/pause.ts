@@ -1,7 +1,7 @@
 import { pauseContainer } from '../../lifecycle/pause.ts'
 import { defineCommand } from './command.ts'
 
-export const pause = defineCommand({
+export const command = defineCommand({
   summary: 'stop all processes of a container where they are',
   usage: 'ID',
   arguments: [1, 1],

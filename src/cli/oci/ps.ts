@@ -4,7 +4,7 @@ import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
 
-export const ps = defineCommand({
+export const command = defineCommand({
   summary: 'list the processes of a container',
   usage: 'ID [PS-OPTION...]',
   arguments: [1, Number.POSITIVE_INFINITY],

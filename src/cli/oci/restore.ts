@@ -16,7 +16,7 @@ import { describeError } from './log.ts'
 
 const { signals } = osConstants
 
-export const restore = defineCommand({
+export const command = defineCommand({
   summary: 'make a container again from a checkpoint',
   usage: 'ID',
   arguments: [1, 1],

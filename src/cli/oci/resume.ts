@@ -1,7 +1,7 @@
 import { resumeContainer } from '../../lifecycle/pause.ts'
 import { defineCommand } from './command.ts'
 
-export const resume = defineCommand({
+export const command = defineCommand({
   summary: 'let a paused container go on',
   usage: 'ID',
   arguments: [1, 1],

@@ -14,7 +14,7 @@ import { describeError } from './log.ts'
 
 const { signals } = osConstants
 
-export const run = defineCommand({
+export const command = defineCommand({
   summary: 'create a container, start it and wait for its end',
   usage: 'ID',
   arguments: [1, 1],

@@ -6,7 +6,7 @@ import { UtsuwaError } from '../../errors.ts'
 import { errnoOf, isErrno } from '../../util/errno.ts'
 import { defineCommand } from './command.ts'
 
-export const spec = defineCommand({
+export const command = defineCommand({
   summary: 'write a config.json to start from',
   usage: '',
   arguments: [0, 0],

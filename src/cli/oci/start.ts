@@ -3,7 +3,7 @@ import { defineCommand } from './command.ts'
 import { notifySocket } from './creation.ts'
 import { describeError } from './log.ts'
 
-export const start = defineCommand({
+export const command = defineCommand({
   summary: 'execute the command of a created container',
   usage: 'ID',
   arguments: [1, 1],

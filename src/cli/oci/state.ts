@@ -2,7 +2,7 @@ import { state as stateOf } from '../../lifecycle/state.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
 
-export const state = defineCommand({
+export const command = defineCommand({
   summary: 'print the state of a container as JSON',
   usage: 'ID',
   arguments: [1, 1],

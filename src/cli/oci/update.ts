@@ -32,7 +32,7 @@ const flags = {
   'mem-bw-schema': { value: 'SCHEMA', help: 'not supported' },
 } as const
 
-export const update = defineCommand({
+export const command = defineCommand({
   summary: 'change the limits of a container',
   usage: 'ID',
   arguments: [1, 1],

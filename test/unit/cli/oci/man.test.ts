@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { commands } from '../../../../src/cli/oci/commands.ts'
 import type { FlagTable } from '../../../../src/cli/oci/flags.ts'
-import { helpFlags } from '../../../../src/cli/oci/help.ts'
+import { helpFlags } from '../../../../src/cli/oci/global-flags.ts'
 
 const directory = join(import.meta.dirname, '../../../../docs/man')
 
