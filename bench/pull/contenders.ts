@@ -1,9 +1,11 @@
 /** Those who pull, each into a store of its own that is new in every round. */
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { type Cost, ProcessGroup } from '../lib/group.ts'
 import type { Contender } from '../lib/rounds.ts'
 
@@ -71,9 +73,11 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   return cost
 }
 
+/** What the one before has left in memory is written first: who waits for the disk would wait for that as well. */
 async function newStore(stores: string, round: string): Promise<string> {
   const store = join(stores, nameOf(round))
   await mkdir(store, { recursive: true })
+  await promisify(execFile)('sync')
   return store
 }
 
