@@ -20,6 +20,8 @@ export type UtsuwaErrorCode =
   | 'CONTAINER_STATE' // the operation is not allowed in the container's current state
   | 'IMAGE_NOT_FOUND' // not in the local store, or the registry says it has none
   | 'IMAGE_IN_USE'
+  | 'VOLUME_NOT_FOUND'
+  | 'VOLUME_IN_USE'
   | 'PLATFORM_NOT_FOUND' // the index has no manifest for this platform
   // registries and content
   | 'REGISTRY_UNREACHABLE'

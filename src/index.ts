@@ -16,6 +16,12 @@ import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
+import type {
+  CreateVolumeOptions,
+  PrunedVolumes,
+  PruneVolumesOptions,
+  RemoveVolumeOptions,
+} from './lifecycle/manage-volumes.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { RegistryOptions } from './registry/client.ts'
@@ -23,6 +29,7 @@ import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
 import type { Login, LoginOptions } from './registry/login.ts'
 import type { Descriptor } from './spec/image.ts'
+import type { Volume } from './volume/store.ts'
 
 export type { ContainerOptions, UpdateOptions } from './config/options.ts'
 export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
@@ -61,6 +68,12 @@ export type { FileData, Files } from './lifecycle/files.ts'
 export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
+export type {
+  CreateVolumeOptions,
+  PrunedVolumes,
+  PruneVolumesOptions,
+  RemoveVolumeOptions,
+} from './lifecycle/manage-volumes.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
@@ -72,6 +85,7 @@ export { type RunOptions, run } from './lifecycle/run.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
+export type { VolumeUse } from './lifecycle/volumes.ts'
 export { waitForContainer } from './lifecycle/wait.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
@@ -82,6 +96,7 @@ export type { Login, LoginOptions } from './registry/login.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
 export type { Descriptor } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
+export type { Volume } from './volume/store.ts'
 
 /** Options of `pull`. */
 export type PullOptions = Omit<StorePullOptions, 'root'> & Pick<Roots, 'root'>
@@ -289,6 +304,42 @@ export async function exportContainer(
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const { createPool: fillPool } = await import('./lifecycle/pool.ts')
   return fillPool(options)
+}
+
+/**
+ * Makes a volume. One that has the name already is left as it is.
+ * @throws UtsuwaError INVALID_ARGUMENT, NOT_ROOT, NO_SPACE
+ */
+export async function createVolume(options: CreateVolumeOptions = {}): Promise<Volume> {
+  const { createVolume: createIn } = await import('./lifecycle/manage-volumes.ts')
+  return createIn(options)
+}
+
+/** All volumes, by name. */
+export async function volumes({ root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {}): Promise<Volume[]> {
+  const { listVolumes } = await import('./volume/store.ts')
+  return listVolumes(root)
+}
+
+/** @throws UtsuwaError VOLUME_NOT_FOUND */
+export async function inspectVolume(name: string, { root = DEFAULT_ROOT }: Pick<Roots, 'root'> = {}): Promise<Volume> {
+  const { readVolume } = await import('./volume/store.ts')
+  return readVolume(root, name)
+}
+
+/**
+ * Removes a volume and what is in it.
+ * @throws UtsuwaError VOLUME_NOT_FOUND; VOLUME_IN_USE with the containers
+ */
+export async function removeVolume(name: string, options: RemoveVolumeOptions = {}): Promise<void> {
+  const { removeVolume: removeFrom } = await import('./lifecycle/manage-volumes.ts')
+  return removeFrom(name, options)
+}
+
+/** Removes the volumes that no container uses: those without a name, or with `all` every one. */
+export async function pruneVolumes(options: PruneVolumesOptions = {}): Promise<PrunedVolumes> {
+  const { pruneVolumes: pruneIn } = await import('./lifecycle/manage-volumes.ts')
+  return pruneIn(options)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */

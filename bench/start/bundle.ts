@@ -34,6 +34,7 @@ export async function makeBundles(directory: string): Promise<Bundles> {
       rootPath: rootfs,
       readContainerFile: () => undefined,
       defaultSeccomp: defaultSeccompProfile,
+      volumePaths: new Map(),
       hostDevices: () => [],
     })
     return { ...spec, linux }

@@ -12,6 +12,7 @@ export interface CommandModule {
 export const groups = {
   containers: 'Containers',
   images: 'Images',
+  volumes: 'Volumes',
   machine: 'This machine',
 } as const
 
@@ -152,6 +153,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: 'images',
     summary: 'remove images and data that nothing uses',
     load: () => import('./commands/prune.ts'),
+  },
+  volume: {
+    group: 'volumes',
+    summary: 'make, list and remove volumes',
+    load: () => import('./commands/volume.ts'),
   },
   plan: {
     group: 'machine',

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { ContainerOptions } from '../index.ts'
 import { collect, collectPair } from './collect.ts'
 import { readEnvironment } from './env-file.ts'
+import { parseMount } from './mount-flag.ts'
 import { parseNumber } from './parse-number.ts'
 
 export interface LimitFlags {
@@ -25,6 +26,7 @@ export interface ContainerFlags extends LimitFlags {
   readonly envFile?: string[]
   readonly hostname?: string
   readonly label?: Record<string, string>
+  readonly mount?: Required<ContainerOptions>['mounts'][number][]
   readonly name?: string
   readonly network?: 'none' | 'host'
   readonly oomScoreAdj?: number
@@ -69,7 +71,8 @@ export function addContainerFlags(command: Command): Command {
     .option('-t, --tty', 'give it a terminal')
     .option('-h, --hostname <NAME>', 'host name (default: the beginning of the id)')
     .addOption(new Option('--network <MODE>', 'none: loopback alone (default); host').choices(['none', 'host']))
-    .option('-v, --volume <HOST:CONTAINER[:OPTIONS]>', 'bind mount; options such as ro', collect)
+    .option('-v, --volume <SOURCE:DIR[:OPTIONS]>', 'mount a directory of the host, or a volume by name', collect)
+    .option('--mount <KEY=VALUE,…>', 'the same as type=bind|volume|tmpfs,source=…,target=…,readonly', collectMount)
     .option('--tmpfs <DIR[:OPTIONS]>', 'temporary file system; options such as size=64m', collect)
     .option('--shm-size <SIZE>', 'size of /dev/shm (default: 64m)')
     .option('--read-only', 'read-only root file system')
@@ -84,10 +87,18 @@ export function addContainerFlags(command: Command): Command {
     .option('-l, --label <NAME=VALUE>', 'label', collectPair)
 }
 
+function collectMount(
+  text: string,
+  previous: NonNullable<ContainerFlags['mount']> = [],
+): NonNullable<ContainerFlags['mount']> {
+  return [...previous, parseMount(text)]
+}
+
 /** Names of the library where they are not those of the flags. */
 const renamed: Partial<Record<keyof ContainerFlags, keyof ContainerOptions>> = {
   cgroupConf: 'unified',
   label: 'labels',
+  mount: 'mounts',
   pidsLimit: 'pids',
   readOnly: 'readonlyRootfs',
   sysctl: 'sysctls',

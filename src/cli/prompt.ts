@@ -3,6 +3,12 @@ import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { writeAll } from './write.ts'
 
+/** Asks only somebody who is there to answer: a script means what it says. */
+export async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return true
+  return /^y(es)?$/i.test((await prompt(`${question} [y/N] `)).trim())
+}
+
 /** Asks on standard error, because standard output is for the result. @param secret is not shown as it is typed */
 export async function prompt(question: string, { secret = false }: { secret?: boolean } = {}): Promise<string> {
   const output = new Writable({

@@ -1,34 +1,51 @@
-import { isAbsolute, posix } from 'node:path'
 import type { Mount } from '../spec/runtime.ts'
 import { parseBytes } from './bytes.ts'
 import { invalidOption } from './invalid-option.ts'
-import type { ContainerOptions } from './options.ts'
+import type { ContainerOptions, ImageRunConfig, MountOption } from './options.ts'
+import { checkVolumeName, containerPath, imageVolumes, parseVolume, VOLUME } from './volumes.ts'
 
 /** Bytes. */
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024
 
 /**
  * The mounts of a container: those that every Linux program expects, then tmpfs, volumes and further mounts in the
- * order of their destinations' depth, so that none hides one below it.
+ * order of their destinations' depth, so that none hides one below it. Volumes are of the type `volume` here.
  *
- * @throws UtsuwaError INVALID_ARGUMENT
+ * @throws UtsuwaError INVALID_ARGUMENT; LIMIT_EXCEEDED for an image with many volumes
  */
-export function mounts(options: ContainerOptions): Mount[] {
-  const own = [
+export function mounts(options: ContainerOptions, imageConfig: ImageRunConfig): Mount[] {
+  const asked = [
     ...(options.tmpfs ?? []).map(parseTmpfs),
     ...(options.volumes ?? []).map(parseVolume),
-    ...(options.mounts ?? []).map(({ options: mountOptions, ...mount }) => ({
-      ...mount,
-      ...(mountOptions && { options: [...mountOptions] }),
-    })),
+    ...(options.mounts ?? []).map(furtherMount),
   ]
   const destinations = new Set<string>()
-  for (const { destination } of own) {
+  for (const { destination } of asked) {
     if (destinations.has(destination)) throw invalidOption('--volume', `${destination} is mounted twice`)
     destinations.add(destination)
   }
   const defaults = defaultMounts(options).filter(({ destination }) => !destinations.has(destination))
+  for (const { destination } of defaults) destinations.add(destination)
+  // The caller's word counts more than the image's, and the image has none about what every container has.
+  const own = [...asked, ...imageVolumes(imageConfig).filter(({ destination }) => !destinations.has(destination))]
   return [...defaults, ...own.toSorted((a, b) => depth(a.destination) - depth(b.destination))]
+}
+
+/** Those of a container that volumes are needed for. */
+export function volumeMounts(options: ContainerOptions, imageConfig: ImageRunConfig): Mount[] {
+  const { volumes = [], mounts: further = [] } = options
+  // Most containers have none.
+  if (volumes.length === 0 && further.length === 0 && imageConfig.Volumes === undefined) return []
+  return mounts(options, imageConfig).filter(({ type }) => type === VOLUME)
+}
+
+function furtherMount({ options, ...mount }: MountOption): Mount {
+  if (mount.type === VOLUME && mount.source !== undefined) checkVolumeName(mount.source, '--mount')
+  return {
+    ...mount,
+    destination: mount.type === VOLUME ? containerPath(mount.destination, '--mount') : mount.destination,
+    ...(options && { options: [...options] }),
+  }
 }
 
 function depth(path: string): number {
@@ -78,53 +95,4 @@ function parseTmpfs(text: string): Mount {
     source: 'tmpfs',
     options: ['nosuid', 'nodev', 'noexec', ...given.split(',').filter(Boolean)],
   }
-}
-
-const PROPAGATION = new Set(['shared', 'slave', 'private', 'rshared', 'rslave', 'rprivate'])
-
-/** Flags that users may want for a bind mount beside access and propagation. */
-const BIND_FLAGS = new Set(['nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec'])
-
-/** `host:container[:options]` */
-function parseVolume(text: string): Mount {
-  const [source, destination, given = '', ...rest] = text.split(':')
-  if (!source || !destination || rest.length > 0) {
-    throw invalidOption('--volume', `${JSON.stringify(text)} is not host-directory:container-directory[:options]`)
-  }
-  if (!isAbsolute(source)) {
-    throw invalidOption(
-      '--volume',
-      `${JSON.stringify(source)} is not an absolute path, and utsuwa does not have named volumes yet`,
-      `for a directory of the host write "$PWD/${source}:${destination}"`,
-    )
-  }
-  const words = given.split(',').filter(Boolean)
-  const unknown = words.find(word => !isVolumeOption(word))
-  if (unknown !== undefined) throw invalidOption('--volume', `unknown option ${JSON.stringify(unknown)}`)
-  const access = words.includes('ro') ? 'ro' : 'rw'
-  if (access === 'ro' && words.includes('rw')) throw invalidOption('--volume', 'ro and rw exclude each other')
-  const propagation = words.filter(word => PROPAGATION.has(word))
-  return {
-    destination: containerPath(destination, '--volume'),
-    type: 'bind',
-    source,
-    options: [
-      words.includes('bind') ? 'bind' : 'rbind',
-      ...(propagation.length > 0 ? propagation : ['rprivate']),
-      access,
-      ...words.filter(word => BIND_FLAGS.has(word)),
-    ],
-  }
-}
-
-/** z and Z ask for SELinux labels, which a host without SELinux need not set; docker ignores them there, too. */
-function isVolumeOption(word: string): boolean {
-  return ['ro', 'rw', 'z', 'Z', 'rbind', 'bind'].includes(word) || PROPAGATION.has(word) || BIND_FLAGS.has(word)
-}
-
-function containerPath(path: string, option: string): string {
-  if (!path.startsWith('/')) throw invalidOption(option, `${JSON.stringify(path)} is not an absolute path`)
-  const normalized = posix.normalize(path).replace(/(?<=.)\/$/, '')
-  if (normalized === '/') throw invalidOption(option, 'cannot replace the root of the container')
-  return normalized
 }

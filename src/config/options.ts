@@ -45,9 +45,13 @@ export interface ContainerOptions {
   /** cgroup v2 files by name: `{ 'memory.high': '48M' }`. */
   unified?: Readonly<Record<string, string>>
 
-  /** Bind mounts as `host:container[:options]`; options are ro, rw, z, Z, and names of propagation. */
+  /**
+   * `host:container[:options]`, where the host path begins with `/`, `./` or `../`; `name:container[:options]` for a volume
+   * with a name, made when it is missing; `container` for a new one without. Options are ro, rw, z, Z, nocopy, and names of
+   * propagation.
+   */
   volumes?: readonly string[]
-  /** Mounts in the terms of the runtime specification, made after all others. */
+  /** Mounts in the terms of the runtime specification; and `volume`, whose source is the name of one, or absent. */
   mounts?: readonly MountOption[]
   /** Container paths, with tmpfs options behind a colon: `/run:size=64m,mode=755`. */
   tmpfs?: readonly string[]

@@ -24,6 +24,7 @@ import { parseSeccompFile } from './seccomp-file.ts'
 import { chooseSecurity, type SecurityChoice } from './security.ts'
 import { parseUlimits } from './ulimits.ts'
 import { type ReadContainerFile, type ResolvedUser, resolveUser } from './user.ts'
+import { bindVolume, VOLUME } from './volumes.ts'
 
 export interface RuntimeSpecInput {
   /** Id of the container. */
@@ -41,6 +42,8 @@ export interface RuntimeSpecInput {
   callerEnv?: Readonly<Record<string, string | undefined>>
   /** Device nodes for a privileged container: `listHostDevices`. */
   hostDevices?: () => LinuxDevice[]
+  /** Host path of each of `volumeMounts`, by its destination. */
+  volumePaths: ReadonlyMap<string, string>
 }
 
 /** Key under which the image specification keeps the signal that stops a container, for who stops it. */
@@ -65,7 +68,9 @@ export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
     process: createProcess(input, { hostname, user, capabilities, security }),
     root: { path: rootPath, readonly: options.readonlyRootfs === true },
     hostname,
-    mounts: mounts(options),
+    mounts: mounts(options, imageConfig).map(mount =>
+      mount.type === VOLUME ? bindVolume(mount, input.volumePaths.get(mount.destination)!) : mount,
+    ),
     ...(Object.keys(annotations).length > 0 && { annotations }),
     linux: createLinux(input, { capabilities, security }),
   }

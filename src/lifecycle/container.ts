@@ -210,13 +210,13 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#events.look()
   }
 
-  /** Kills it if it runs, and removes all of it. A container that is gone is fine. */
+  /** Kills it if it runs, and removes all of it, volumes without a name too. A container that is gone is fine. */
   async delete(): Promise<void> {
     this.#stopWatching()
     this.#deleted = true
     await this.#init.abort()
     this.stdin?.destroy()
-    await removeManaged(this.#context.runRoot, this.id, this.name, { force: true })
+    await removeManaged(this.#context.runRoot, this.id, this.name, { force: true, volumes: true })
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -30,7 +30,7 @@ export interface Created {
 
 /**
  * Resolves when the container is created: init waits for the start.
- * @throws UtsuwaError; nothing of the container is left then
+ * @throws UtsuwaError; nothing of the container is left then, but its directory where that was reserved
  */
 export async function createContainer(asked: CreateOptions): Promise<Created> {
   const { options, plan, record } = planCreation(asked)
@@ -38,7 +38,9 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   try {
     return await launchInto(container, record, plan, options)
   } catch (error) {
-    container.remove()
+    // Whoever reserved it has more to remove, by its record; of hooks there is nothing left to run.
+    if (options.reserved === undefined) container.remove()
+    else container.write({ ...record, poststop: [] })
     throw error
   }
 }

@@ -102,7 +102,7 @@ export function takeDirectory(
     return container
   } catch (error) {
     using _container = container
-    container.remove()
+    if (reserved === undefined) container.remove()
     throw error
   }
 }

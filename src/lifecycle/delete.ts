@@ -16,6 +16,8 @@ const END_TIMEOUT_MS = 10_000
 export interface DeleteOptions {
   /** Kill it first if it lives; a container that does not exist is fine. Default: false. */
   readonly force?: boolean
+  /** Also the volumes without a name that were made for it. Default: as with `removeOnExit`. */
+  readonly volumes?: boolean
   /** Told of each poststop hook that failed: they do not keep a container from being deleted (runtime.md, "Delete"). */
   readonly onHookFailure?: (error: unknown) => void
 }
@@ -24,7 +26,7 @@ export interface DeleteOptions {
 export async function deleteContainer(
   stateRoot: string,
   id: string,
-  { force = false, onHookFailure }: DeleteOptions = {},
+  { force = false, volumes = false, onHookFailure }: DeleteOptions = {},
 ): Promise<void> {
   try {
     using container = await lockContainer(stateRoot, id)
@@ -36,11 +38,19 @@ export async function deleteContainer(
       throw new UtsuwaError('CONTAINER_STATE', `cannot delete container ${id} that is not stopped: ${status}`)
     await end(record)
     await runPoststopHooks(record, onHookFailure)
+    if (volumes || record.managed?.removeOnExit) await removeVolumesOf(stateRoot, record)
     if (record.managed?.storeRoot !== undefined) await removeSnapshotOf(record.managed.storeRoot, id)
     container.remove()
   } catch (error) {
     if (!force || !isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error
   }
+}
+
+/** Loaded when needed: most containers have none. */
+async function removeVolumesOf(stateRoot: string, record: ContainerRecord): Promise<void> {
+  if (record.managed?.volumes === undefined) return
+  const { removeAnonymousVolumes } = await import('./volumes.ts')
+  await removeAnonymousVolumes(stateRoot, record)
 }
 
 /** Loaded when needed: an OCI runtime's containers have no snapshot. */

@@ -6,6 +6,7 @@ import { containersDirectory, resolveContainer } from './names.ts'
 import { containerDirectory, readRecord, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
+import type { VolumeUse } from './volumes.ts'
 
 /** All that is known of a container. */
 export interface ContainerDetails extends ContainerSummary {
@@ -15,6 +16,8 @@ export interface ContainerDetails extends ContainerSummary {
   readonly finished: string | undefined
   /** What it was created from; undefined when its making was cut short. */
   readonly spec: RuntimeSpec | undefined
+  /** The volumes that it mounts. */
+  readonly volumes: readonly VolumeUse[]
   /** Host path of its root file system; '' for an image's, which no path of the host leads to. */
   readonly rootfs: string
   /** Host path of its cgroup. */
@@ -39,6 +42,7 @@ export async function inspectContainer(
     oom: managed?.exit?.oom,
     finished: managed?.exit?.finished,
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
+    volumes: managed?.volumes?.uses ?? [],
     rootfs,
     cgroup: findCgroupDirectory(record),
     directory: containerDirectory(stateRoot, record.id),

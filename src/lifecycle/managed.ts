@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerOptions } from '../config/options.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
 import { Container } from './container.ts'
 import { createContainer } from './create.ts'
@@ -62,7 +62,7 @@ export async function create(options: CreateOptions): Promise<Container> {
     return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
   } catch (error) {
     reserved[Symbol.dispose]()
-    await removeManaged(runRoot, id, managed.name, { force: true })
+    await removeManaged(runRoot, id, managed.name, { force: true, volumes: true })
     // It is what being killed looks like.
     throwIfAborted(signal)
     throw error
@@ -94,7 +94,27 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   mkdirSync(mountPoint, { mode: 0o700 })
-  using prepared = await prepare({ id, source: options, options, storeRoot, mountPoint })
+  let kept = managed
+  using prepared = await prepare({
+    id,
+    source: options,
+    options,
+    storeRoot,
+    mountPoint,
+    attachVolumes: async (mounts, imageRootFd) => {
+      const { attachVolumes } = await import('./volumes.ts')
+      return attachVolumes({
+        root: storeRoot,
+        mounts,
+        onUse: volumes => {
+          kept = { ...managed, volumes }
+          reserved.write(emptyRecord(id, kept))
+        },
+        ...(imageRootFd === undefined ? {} : { imageRootFd }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      })
+    },
+  })
   throwIfAborted(options.signal)
   using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
   marks.prepared = performance.now()
@@ -107,7 +127,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     gate: 'report',
     endWithLauncher: true,
     managed: {
-      ...managed,
+      ...kept,
       image: prepared.image,
       command: prepared.spec.process?.args ?? [],
       ...labelsOf(prepared, options),
@@ -134,6 +154,12 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   })
 }
 
+/** Where volumes lie, or would if they were made. */
+async function plannedPaths(root: string, mounts: readonly Mount[]): Promise<Map<string, string>> {
+  const { mountpointOf } = await import('../volume/store.ts')
+  return new Map(mounts.map(({ destination, source = 'VOLUME' }) => [destination, mountpointOf(root, source)]))
+}
+
 /** The image's, and over them those that were asked for. */
 function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<ManagedRecord, 'labels'> {
   const labels = { ...imageLabels, ...options.labels }
@@ -145,7 +171,14 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
   const { root: storeRoot = DEFAULT_ROOT } = options
   const id = options.name ?? 'ID'
   const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
-  using prepared = await prepareForPlan({ id, source: options, options, storeRoot, mountPoint })
+  using prepared = await prepareForPlan({
+    id,
+    source: options,
+    options,
+    storeRoot,
+    mountPoint,
+    attachVolumes: mounts => plannedPaths(storeRoot, mounts),
+  })
   return planContainer({
     stateRoot: '',
     id,

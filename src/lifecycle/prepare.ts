@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
+import { volumeMounts } from '../config/mounts.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
 import { createRuntimeSpec } from '../config/runtime-spec.ts'
 import type { ReadContainerFile } from '../config/user.ts'
@@ -10,7 +11,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { Image } from '../image/image.ts'
 import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
 import { containerFileReader, layerFileReader, openRoot } from './container-files.ts'
 import { type Files, writeFiles, writeFilesOfSpec } from './files.ts'
@@ -53,7 +54,15 @@ export interface PrepareInput {
   readonly storeRoot: string
   /** Where the root file system of an image is attached, inside the container's mount namespace. */
   readonly mountPoint: string
+  /** Makes volumes that are mounted. @returns host path of each, by its destination */
+  readonly attachVolumes: AttachVolumes
 }
+
+/** @param imageRootFd of an image's root file system, where the container is made of one */
+export type AttachVolumes = (
+  mounts: readonly Mount[],
+  imageRootFd: number | undefined,
+) => Promise<ReadonlyMap<string, string>>
 
 /** @throws UtsuwaError INVALID_ARGUMENT unless there is exactly one source; what making it fails with */
 export async function prepare(input: PrepareInput): Promise<Prepared> {
@@ -101,7 +110,8 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
   try {
     // First, since the user may be in a passwd that is one of them.
     if (input.options.files !== undefined) await writeFiles(new RootWriter(rootfsMountFd), input.options.files)
-    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, containerFileReader(rootfsMountFd))
+    const imageConfig = image.config.config ?? {}
+    const spec = await specFor(input, imageConfig, input.mountPoint, containerFileReader(rootfsMountFd), rootfsMountFd)
     return {
       spec,
       bundlePath: input.mountPoint,
@@ -131,7 +141,7 @@ export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   const { lowerDirs } = await lowerDirsOf(input.storeRoot, image.diffIds)
   const fds = lowerDirs.map(openRoot)
   try {
-    const spec = specFor(input, image.config.config ?? {}, input.mountPoint, layerFileReader(fds))
+    const spec = await specFor(input, image.config.config ?? {}, input.mountPoint, layerFileReader(fds))
     return {
       spec,
       bundlePath: input.mountPoint,
@@ -144,6 +154,8 @@ export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   }
 }
 
+const noVolumes: ReadonlyMap<string, string> = new Map()
+
 function withoutFiles({ files: _, ...options }: PrepareInput['options']): PrepareInput['options'] {
   return options
 }
@@ -152,18 +164,20 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
   const rootFd = openRoot(directory)
   try {
     if (input.options.files !== undefined) await writeFiles(new RootWriter(rootFd), input.options.files)
-    return asTheyAre({ spec: specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })
+    return asTheyAre({ spec: await specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })
   } finally {
     closeSync(rootFd)
   }
 }
 
-function specFor(
-  { id, options }: PrepareInput,
+async function specFor(
+  { id, options, attachVolumes }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
   readContainerFile: ReadContainerFile,
-): RuntimeSpec {
+  imageRootFd?: number,
+): Promise<RuntimeSpec> {
+  const volumes = volumeMounts(options, imageConfig)
   const spec = createRuntimeSpec({
     id,
     options,
@@ -172,6 +186,7 @@ function specFor(
     readContainerFile,
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
+    volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),
   })
   return edit(spec, options)
 }

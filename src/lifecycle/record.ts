@@ -23,6 +23,7 @@ import { parseJson, stringifyJson } from '../spec/json.ts'
 import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import type { VolumesOfContainer } from './volumes.ts'
 
 export interface ContainerRecord {
   readonly id: string
@@ -67,6 +68,7 @@ export interface ManagedRecord {
   /** Store that holds its snapshot; undefined when it has none. */
   readonly storeRoot: string | undefined
   readonly removeOnExit: boolean
+  readonly volumes?: VolumesOfContainer
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
 }
 

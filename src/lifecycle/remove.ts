@@ -11,6 +11,8 @@ import { containerStatus } from './status.ts'
 export interface RemoveOptions extends Roots {
   /** Kill it first if it runs. Default: false. */
   readonly force?: boolean
+  /** Also the volumes without a name that were made for it. Default: false. */
+  readonly volumes?: boolean
 }
 
 /**
@@ -21,7 +23,7 @@ export interface RemoveOptions extends Roots {
  */
 export async function removeContainer(
   nameOrId: string,
-  { runRoot = DEFAULT_RUN_ROOT, force = false }: RemoveOptions = {},
+  { runRoot = DEFAULT_RUN_ROOT, force = false, volumes = false }: RemoveOptions = {},
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
   const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
@@ -31,7 +33,7 @@ export async function removeContainer(
       operation: `remove container ${nameOrId}`,
       hint: `utsuwa rm --force ${nameOrId}`,
     })
-  await removeManaged(runRoot, record.id, record.managed?.name, { force })
+  await removeManaged(runRoot, record.id, record.managed?.name, { force, volumes })
   return record.id
 }
 
@@ -40,11 +42,11 @@ export async function removeManaged(
   runRoot: string,
   id: string,
   name: string | undefined,
-  { force }: { readonly force: boolean },
+  { force, volumes = false }: { readonly force: boolean; readonly volumes?: boolean },
 ): Promise<void> {
   const stateRoot = containersDirectory(runRoot)
   const record = findRecord(stateRoot, id)
-  await deleteContainer(stateRoot, id, { force })
+  await deleteContainer(stateRoot, id, { force, volumes })
   if (record?.phase === 'created') tell(runRoot, 'destroy', record)
   // It may have been given another name meanwhile.
   const current = record?.managed?.name ?? name

@@ -21,6 +21,7 @@ const order = [
   'plan',
   'launch',
   'criu',
+  'volume',
   'lifecycle',
   'index.ts',
   'testing',

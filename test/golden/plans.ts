@@ -42,6 +42,7 @@ function imageWithLimits(): CompiledPlan {
     rootPath: '/run/utsuwa/containers/box/rootfs',
     readContainerFile: () => undefined,
     defaultSeccomp: defaultSeccompProfile,
+    volumePaths: new Map(),
     hostDevices: () => [],
   })
   return compiled(spec, { rootfsMountPoint: '/run/utsuwa/containers/box/rootfs', endWithLauncher: true })

@@ -110,7 +110,7 @@ export function describeContainer(container: ContainerDetails): object {
       Labels: spec?.annotations ?? {},
     },
     Mounts: (spec?.mounts ?? []).map(({ type, source, destination, options }) => ({
-      Type: type ?? '',
+      ...describeSource(container.volumes.find(volume => volume.destination === destination)?.name, type),
       Source: source ?? '',
       Destination: destination,
       Options: options ?? [],
@@ -120,4 +120,9 @@ export function describeContainer(container: ContainerDetails): object {
     Rootfs: container.rootfs,
     Spec: spec ?? null,
   }
+}
+
+/** A volume is a bind mount in the runtime spec. */
+function describeSource(volume: string | undefined, type = ''): object {
+  return volume === undefined ? { Type: type } : { Type: 'volume', Name: volume }
 }

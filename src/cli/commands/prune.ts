@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { prune } from '../../index.ts'
 import { formatSize, printable } from '../format.ts'
-import { prompt } from '../prompt.ts'
+import { confirm } from '../prompt.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
@@ -17,7 +17,7 @@ export function define(command: Command): void {
     .option('-a, --all', 'also images that have a name, unless a container uses them')
     .option('-f, --force', 'do not ask')
     .action(async ({ all = false, force = false }: PruneFlags) => {
-      if (all && !force && !(await confirmed())) return
+      if (all && !force && !(await confirm('This removes all images that no container uses. Continue?'))) return
       const { images, reclaimed } = await prune({ ...rootsOf(command), all })
       for (const { untagged, deleted } of images) {
         for (const name of untagged) writeAll(1, `Untagged: ${printable(name)}\n`)
@@ -25,11 +25,4 @@ export function define(command: Command): void {
       }
       writeAll(1, `Total reclaimed space: ${formatSize(reclaimed)}\n`)
     })
-}
-
-/** Asks only somebody who is there to answer: a script means what it says. */
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return true
-  const answer = await prompt('This removes all images that no container uses. Continue? [y/N] ')
-  return /^y(es)?$/i.test(answer.trim())
 }

@@ -7,6 +7,7 @@ import { writeAll } from '../write.ts'
 interface RmFlags {
   readonly all?: boolean
   readonly force?: boolean
+  readonly volumes?: boolean
 }
 
 export const examples = ['utsuwa rm web', 'utsuwa rm -f web db', 'utsuwa rm --all']
@@ -16,11 +17,12 @@ export function define(command: Command): void {
     .argument('[CONTAINER...]', 'names, ids or their beginnings')
     .option('-f, --force', 'kill them first')
     .option('-a, --all', 'all that have stopped; with --force all that there are')
-    .action(async (names: string[], { all = false, force = false }: RmFlags) => {
+    .option('-v, --volumes', 'remove the volumes without a name that were made for them, too')
+    .action(async (names: string[], { all = false, force = false, volumes = false }: RmFlags) => {
       const roots = rootsOf(command)
       const removable = async () => (await containers(roots)).filter(({ status }) => force || status === 'stopped')
       const remove = async (name: string): Promise<void> => {
-        await removeContainer(name, { ...roots, force })
+        await removeContainer(name, { ...roots, force, volumes })
         writeAll(1, `${name}\n`)
       }
       await forEachArgument(await namesOrAll(names, all, removable), remove, { atOnce: MANY_AT_ONCE })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { DEFAULT_CAPABILITIES } from '../../../src/config/capabilities.ts'
+import { volumeMounts } from '../../../src/config/mounts.ts'
 import type { ContainerOptions, ImageRunConfig } from '../../../src/config/options.ts'
 import { createRuntimeSpec, type RuntimeSpecInput } from '../../../src/config/runtime-spec.ts'
 import { isUtsuwaError } from '../../../src/errors.ts'
@@ -25,6 +26,9 @@ function create(
     readContainerFile: path =>
       path === '/etc/passwd' ? 'root:x:0:0::/root:\napp:x:1000:1000::/srv/app:\n' : undefined,
     defaultSeccomp: () => ({ defaultAction: 'SCMP_ACT_LOG' }),
+    volumePaths: new Map(
+      volumeMounts(options, imageConfig).map(({ destination }) => [destination, `/volumes${destination}`]),
+    ),
     callerEnv: { LANG: 'C' },
     ...input,
   })
@@ -187,15 +191,45 @@ test('mounts volumes and tmpfs, outer before inner, in place of defaults', () =>
   assert.equal(mounts.filter(({ destination }) => destination === '/dev/shm').length, 1)
   assert.ok(create({ shmSize: '1m' }).mounts?.some(({ options }) => options?.includes('size=1048576')))
   assert.equal(create({ readonlyRootfs: true }).root?.readonly, true)
-  assertRefused(
-    { volumes: ['data:/data'] },
-    /^--volume: "data" is not an absolute path, and utsuwa does not have named volumes yet$/,
-  )
-  assertRefused({ volumes: ['/a'] }, /^--volume: "\/a" is not host-directory:container-directory/)
+  assertRefused({ volumes: ['a/b:/data'] }, /^--volume: "a\/b" is no name of a volume$/)
+  assertRefused({ volumes: ['/a:/b:/c:/d'] }, /^--volume: .* is not \[host-directory-or-name:]container-directory/)
+  assertRefused({ volumes: ['/a:/b:nocopy'] }, /^--volume: unknown option "nocopy"$/)
+  assertRefused({ volumes: ['data:/b:bind'] }, /^--volume: unknown option "bind"$/)
+  assertRefused({ volumes: ['/a:/b:ro,rw'] }, /^--volume: ro and rw exclude each other$/)
+  assertRefused({ mounts: [{ type: 'volume', source: '..', destination: '/x' }] }, /^--mount: "\.\." is no name/)
   assertRefused({ volumes: ['/a:/b:fast'] }, /^--volume: unknown option "fast"$/)
   assertRefused({ volumes: ['/a:b'] }, /^--volume: "b" is not an absolute path$/)
   assertRefused({ volumes: ['/a:/'] }, /^--volume: cannot replace the root/)
   assertRefused({ volumes: ['/a:/x', '/b:/x/'] }, /^--volume: \/x is mounted twice$/)
+})
+
+test('mounts volumes with and without a name, and those of the image where nothing else is', () => {
+  const Volumes = { '/var/lib/db': {}, '/data/': {}, '/../../etc': {}, '/dev/shm': {}, cache: {} }
+  const { mounts = [] } = create(
+    {
+      volumes: ['db:/data', 'db:/more:ro,nocopy,noexec', '/anonymous', './here:/here'],
+      mounts: [{ type: 'volume', destination: '/further', options: ['ro'] }],
+    },
+    { Cmd: ['sh'], Volumes },
+  )
+  const own = mounts.slice(mounts.findIndex(({ destination }) => destination === '/sys/fs/cgroup') + 1)
+  const bound = (destination: string, ...options: string[]) => {
+    return { destination, type: 'bind', source: `/volumes${destination}`, options: ['rbind', 'rprivate', ...options] }
+  }
+  assert.deepEqual(own, [
+    bound('/data', 'rw'),
+    bound('/more', 'ro', 'noexec'),
+    bound('/anonymous', 'rw'),
+    { destination: '/here', type: 'bind', source: resolve('here'), options: ['rbind', 'rprivate', 'rw'] },
+    bound('/further', 'ro'),
+    bound('/etc', 'rw'),
+    bound('/cache', 'rw'),
+    bound('/var/lib/db', 'rw'),
+  ])
+  assert.equal(mounts.find(({ destination }) => destination === '/dev/shm')?.type, 'tmpfs')
+  assertRefused({}, /^volume of the image: cannot replace the root/, { Volumes: { '/x/..': {} } })
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`/v${index}`, {}]))
+  assertRefused({}, /^the image has 300 volumes; 256 are allowed$/, { Volumes: many })
 })
 
 test('network, host name and sysctls', () => {
