@@ -62,8 +62,10 @@ node_modules/.package-lock.json: package-lock.json | packages-build
 # --- Native programs --------------------------------------------------------------------------------------------------
 # A source file belongs to the program whose name it starts with: native/init_mount.c to init. The others are shared.
 
-STATIC_PROGRAMS := init applier
-sources_of  = $(wildcard native/$(1).c native/$(1)_*.c)
+STATIC_PROGRAMS := init applier monitor
+# The monitor carries out host stages, as libutsuwa does in Node: with the same code.
+borrowed_monitor = $(call sources_of,libutsuwa)
+sources_of  = $(wildcard native/$(1).c native/$(1)_*.c) $(borrowed_$(1))
 SHARED      := $(filter-out $(foreach p,$(STATIC_PROGRAMS) libutsuwa addon,$(call sources_of,$(p))),$(wildcard native/*.c))
 GENERATED   := build/native/generated.stamp
 
@@ -89,9 +91,9 @@ NATIVE := $(foreach p,$(STATIC_PROGRAMS),$(if $(call sources_of,$(p)),build/nati
           $(if $(call sources_of,addon),build/native/utsuwa.node)
 
 .PHONY: native
-native: $(NATIVE) ## init, applier, libutsuwa.so and the Node addon, in build/native
+native: $(NATIVE) ## init, applier, monitor, libutsuwa.so and the Node addon, in build/native
 
-$(GENERATED): tools/generate-wire.ts $(wildcard src/plan/ops.ts src/layer/records.ts) src/util/wire.ts | $(NODE)
+$(GENERATED): tools/generate-wire.ts $(wildcard src/plan/ops.ts src/layer/records.ts src/launch/monitor-request.ts) src/util/wire.ts | $(NODE)
 	@mkdir -p $(@D)
 	@$(NODE) tools/generate-wire.ts $(@D)
 	@touch $@

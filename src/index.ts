@@ -61,6 +61,7 @@ export {
   type SpawnOptions,
 } from './lifecycle/container-process.ts'
 export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './lifecycle/copy.ts'
+export type { DetachedContainerOptions } from './lifecycle/detached.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
@@ -68,6 +69,8 @@ export type { FileData, Files } from './lifecycle/files.ts'
 export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
+export type { LogEntry } from './lifecycle/log-lines.ts'
+export { type LogBlock, type LogsOptions, logBlocks, logs } from './lifecycle/logs.ts'
 export type {
   CreateVolumeOptions,
   PrunedVolumes,
@@ -79,6 +82,7 @@ export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
 export type { LinesOptions, WebStreams } from './lifecycle/process-streams.ts'
+export type { LogOptions, RestartPolicy } from './lifecycle/record.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'

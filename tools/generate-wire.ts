@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorVocabulary } from '../src/launch/monitor-request.ts'
 import { applierVocabulary } from '../src/layer/records.ts'
 import { planVocabulary } from '../src/plan/ops.ts'
 import { type ChoiceField, type Field, recordNumber, type Vocabulary, vocabularyHash } from '../src/util/wire.ts'
@@ -136,5 +137,6 @@ mkdirSync(directory, { recursive: true })
 for (const [file, vocabulary] of [
   ['plan_ops.h', planVocabulary],
   ['applier_records.h', applierVocabulary],
+  ['monitor_request.h', monitorVocabulary],
 ] as const)
   writeIfChanged(join(directory, file), generate(vocabulary))

@@ -23,11 +23,21 @@ export interface CommandEntry {
   load(): Promise<CommandModule>
 }
 
+/** For processes of utsuwa, not for people. */
+export const internalCommands: Readonly<Record<string, () => Promise<Pick<CommandModule, 'define'>>>> = {
+  'container-ended': () => import('./container-ended.ts'),
+}
+
 export const commands: Readonly<Record<string, CommandEntry>> = {
   run: {
     group: 'containers',
     summary: 'run a command in a new container',
     load: () => import('./commands/run.ts'),
+  },
+  logs: {
+    group: 'containers',
+    summary: 'print what a container has printed',
+    load: () => import('./commands/logs.ts'),
   },
   exec: {
     group: 'containers',

@@ -1,6 +1,6 @@
 /** The command line as commander knows it, for whoever parses, completes or describes it. */
 import { Command } from 'commander'
-import { type CommandModule, commands, groups } from './commands.ts'
+import { type CommandModule, commands, groups, internalCommands } from './commands.ts'
 import { version } from './version.ts'
 import { writeAll } from './write.ts'
 
@@ -22,6 +22,8 @@ export async function createProgram(words: readonly string[]): Promise<Command> 
     command.helpGroup(`${groups[group]}:`)
     if (words.includes(name)) define(command, await load())
   }
+  for (const [name, load] of Object.entries(internalCommands))
+    if (words.includes(name)) (await load()).define(program.command(name, { hidden: true }))
   return program
 }
 

@@ -1,8 +1,12 @@
 /** Output without streams: `process.stdout` costs start time and may make a descriptor non-blocking that others share. */
-import { writeSync } from 'node:fs'
+import { write as writeCallback, writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { isErrno } from '../util/errno.ts'
 
 const RETRY_MS = 1
+
+const write = promisify(writeCallback)
 
 /** Writes all of it. A reader that has gone is no error: nobody is left to tell. */
 export function writeAll(fd: number, data: string | Uint8Array): void {
@@ -20,4 +24,22 @@ export function writeAll(fd: number, data: string | Uint8Array): void {
 
 function toBuffer(data: string | Uint8Array): Buffer {
   return typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}
+
+/**
+ * The same without keeping this process from anything else: a reader may take its time.
+ * @returns false when the reader has gone
+ */
+export async function writeAllAsync(fd: number, data: string | Uint8Array): Promise<boolean> {
+  for (let rest = toBuffer(data); rest.length > 0; ) {
+    try {
+      const { bytesWritten } = await write(fd, rest)
+      rest = rest.subarray(bytesWritten)
+    } catch (error) {
+      if (isErrno(error, 'EPIPE')) return false
+      if (!isErrno(error, 'EAGAIN')) throw error
+      await sleep(RETRY_MS)
+    }
+  }
+  return true
 }

@@ -58,6 +58,28 @@ export type BarrierHandler = (barrier: OperationOf<'barrier'>, fd: number | unde
 /** Gets the descriptor of a seccomp listener, which it must close, and the PID of the process that is filtered. */
 export type SeccompListenerHandler = (listenerFd: number, pid: number) => void
 
+/** Whose child init is. */
+export interface InitParent {
+  /** Resolves when the first of two processes has ended, and is reaped. */
+  ended(pidfd: number): Promise<void>
+  /** Resolves when the container's process has ended, and is reaped. */
+  exited(pidfd: number): Promise<ProcessExit>
+}
+
+/** This process. */
+const ourselves: InitParent = {
+  async ended(pidfd) {
+    await waitReadable(pidfd)
+    sys.pidfdWait(pidfd)
+  },
+  async exited(pidfd) {
+    await waitReadable(pidfd)
+    const exit = sys.pidfdWait(pidfd)
+    if (exit === undefined) throw new UtsuwaError('INIT_FAILED', 'its pidfd says it ended, but it did not')
+    return exit
+  },
+}
+
 export class InitConversation {
   /** The container's process, in the caller's PID namespace. */
   pid: number
@@ -65,12 +87,14 @@ export class InitConversation {
   readonly launched: Launched
   readonly #operations: readonly Operation[]
   readonly #socket: number
+  readonly #parent: InitParent
   #open = true
   #announced = false
   #ended = false
   #exit: Promise<ProcessExit> | undefined
 
-  constructor(plan: CompiledPlan, socket: number, launched: Launched) {
+  constructor(plan: CompiledPlan, socket: number, launched: Launched, parent: InitParent = ourselves) {
+    this.#parent = parent
     this.#operations = [...plan.join, ...plan.init]
     this.#socket = socket
     this.launched = launched
@@ -124,11 +148,11 @@ export class InitConversation {
     if (!this.#ended) sys.pidfdSendSignal(this.pidfd, number)
   }
 
-  /** Kills init, reaps it, and closes everything. */
+  /** Kills init, reaps it, and closes everything. How it ended is of no interest, even if nobody knows. */
   async abort(): Promise<void> {
     this.close()
     this.kill()
-    await this.wait()
+    await this.wait().catch(() => undefined)
   }
 
   /** Resolves when the process has ended; it is reaped and its pidfd closed. */
@@ -138,12 +162,12 @@ export class InitConversation {
   }
 
   async #reap(): Promise<ProcessExit> {
-    await waitReadable(this.pidfd)
-    const exit = sys.pidfdWait(this.pidfd)
-    closeSync(this.pidfd)
-    this.#ended = true
-    if (exit === undefined) throw new UtsuwaError('INIT_FAILED', 'its pidfd says it ended, but it did not')
-    return exit
+    try {
+      return await this.#parent.exited(this.pidfd)
+    } finally {
+      closeSync(this.pidfd)
+      this.#ended = true
+    }
   }
 
   /** Lets go of the socket: init, if it still waits for its start on it, ends. */
@@ -164,8 +188,7 @@ export class InitConversation {
 
   /** init went on in a child of ours (it had to, to enter a PID or time namespace); the first process is done. */
   async #follow(pidfd: number): Promise<void> {
-    await waitReadable(this.pidfd)
-    sys.pidfdWait(this.pidfd)
+    await this.#parent.ended(this.pidfd)
     closeSync(this.pidfd)
     this.pidfd = pidfd
     this.pid = pidOf(pidfd)

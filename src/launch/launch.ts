@@ -6,12 +6,12 @@ import type { CompiledPlan, DescriptorName } from '../plan/compile.ts'
 import { encodeHostStage, encodePlanFile } from '../plan/encode.ts'
 import { cloneFlags } from '../plan/namespaces.ts'
 import type { OperationOf } from '../plan/ops.ts'
-import { isLaunchFailure, sys } from '../sys/index.ts'
+import { isLaunchFailure, type Launched, type LaunchFailure, sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { errnos } from '../util/errno.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
-import { InitConversation } from './conversation.ts'
+import { InitConversation, type InitParent } from './conversation.ts'
 import { operationError } from './failure.ts'
+import { type Monitor, type MonitorInput, startMonitor } from './monitor.ts'
 import { userNamespaceFix } from './user-namespace.ts'
 
 export interface LaunchInput {
@@ -36,20 +36,79 @@ function initExecutable(): number {
 }
 
 /**
- * Carries out the host stage and leaves init at work on the rest. What it inherits must stay open until then.
+ * Carries out the host stage and leaves init at work on the rest, as a child of this process. What it inherits must stay
+ * open until then.
  * @throws UtsuwaError for the host operation that failed; no process and no cgroup is left then
  */
-export async function launch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): Promise<InitConversation> {
+export async function launch(input: LaunchInput): Promise<InitConversation> {
+  using prepared = prepareLaunch(input)
+  const { hostStage, fds, planFd } = prepared
+  return begin(input, prepared, await sys.launch(hostStage, fds, planFd))
+}
+
+/**
+ * The same as the child of a monitor of its own, which outlives this process.
+ * @throws UtsuwaError also when the monitor cannot be started
+ */
+export async function launchMonitored(
+  input: LaunchInput,
+  monitorInput: MonitorInput,
+): Promise<{ readonly init: InitConversation; readonly monitor: Monitor }> {
+  using prepared = prepareLaunch(input)
+  const { hostStage, fds, planFd } = prepared
+  let monitor: Monitor | undefined
+  try {
+    monitor = await startMonitor(monitorInput, hostStage, fds, planFd)
+    return { monitor, init: begin(input, prepared, await monitor.launched(), monitor) }
+  } catch (error) {
+    monitor?.close()
+    prepared.abandon()
+    throw error
+  }
+}
+
+interface PreparedLaunch extends Disposable {
+  readonly hostStage: Buffer
+  readonly fds: readonly number[]
+  /** Number of the plan in init. */
+  readonly planFd: number
+  /** This process's end of the conversation. */
+  readonly report: number
+  /** Closes that, too. */
+  abandon(): void
+}
+
+function prepareLaunch({ plan, stdio, preserved = [], inherited = {} }: LaunchInput): PreparedLaunch {
   const hostStage = encodeHostStage(plan)
   const init = initExecutable()
-  using planFd = scopedFd(sys.sealedMemfd('utsuwa-plan', encodePlanFile(plan)))
+  const planFd = sys.sealedMemfd('utsuwa-plan', encodePlanFile(plan))
   const [report, initReport] = sys.socketpair('seqpacket')
-  using theirs = scopedFd(initReport)
-  const given: Partial<Record<DescriptorName, number>> = { ...inherited, plan: planFd.fd, report: theirs.fd }
-  const fds = [init, ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)]
-  const result = await sys.launch(hostStage, fds, plan.firstDescriptor + plan.descriptors.indexOf('plan'))
-  if (!isLaunchFailure(result)) return new InitConversation(plan, report, result)
-  closeSync(report)
+  const given: Partial<Record<DescriptorName, number>> = { ...inherited, plan: planFd, report: initReport }
+  let open = true
+  return {
+    hostStage,
+    fds: [init, ...stdio, ...preserved, ...plan.descriptors.map(name => given[name] ?? -1)],
+    planFd: plan.firstDescriptor + plan.descriptors.indexOf('plan'),
+    report,
+    abandon: () => {
+      if (open) closeSync(report)
+      open = false
+    },
+    [Symbol.dispose]: () => {
+      closeSync(planFd)
+      closeSync(initReport)
+    },
+  }
+}
+
+function begin(
+  { plan }: LaunchInput,
+  { report, abandon }: PreparedLaunch,
+  result: Launched | LaunchFailure,
+  parent?: InitParent,
+): InitConversation {
+  if (!isLaunchFailure(result)) return new InitConversation(plan, report, result, parent)
+  abandon()
   if (result.cgroupCreated) removeEmptyCgroup(plan)
   const operation = plan.host[result.index]!
   if (operation.op === 'clone' && (result.errno === errnos.EPERM || result.errno === errnos.ENOSPC))

@@ -4,11 +4,14 @@ import { resources } from '../config/resources.ts'
 import { type ContainerStats, containerStats as statsById } from './events.ts'
 import { tell } from './journal.ts'
 import { killContainer as killById, parseSignal } from './kill.ts'
+import { forbidRestart } from './monitored.ts'
 import { containersDirectory, freeName, resolveContainer, takeName } from './names.ts'
 import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
 import { containerProcesses as processesById } from './processes.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+
+const SIGKILL = 9
 
 type RunRoot = Pick<Roots, 'runRoot'>
 
@@ -25,13 +28,14 @@ function find(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: RunRoot): Found 
 }
 
 /**
- * Sends a signal to the first process of a container.
+ * Sends a signal to the first process of a container. After SIGKILL its restart policy does not start it again.
  * @param signal name or number. Default: SIGKILL.
  * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING, INVALID_ARGUMENT
  */
 export function killContainer(nameOrId: string, signal: string | number = 'SIGKILL', roots: RunRoot = {}): void {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
   const number = parseSignal(String(signal))
+  if (number === SIGKILL) forbidRestart(stateRoot, record)
   killById(stateRoot, record.id, number)
   tell(runRoot, 'kill', record, { signal: String(number) })
 }

@@ -21,7 +21,7 @@ import { ProcessStreams } from './process-streams.ts'
 import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
-import { refuseWithoutProcess, runPoststartHooks } from './start.ts'
+import { refuseWithoutProcess, runPoststartHooks, startContainer } from './start.ts'
 import type { Streams } from './stdio.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
 import { type CpuTimeoutOptions, Timeouts } from './timeouts.ts'
@@ -35,7 +35,7 @@ export interface ContainerContext {
 }
 
 /**
- * A container that this process has created and that ends with it.
+ * A container that this process has created and that ends with it, unless it is detached.
  *
  * @example
  * await using box = await create({ image: 'debian:test', args: ['sleep', 'inf'] })
@@ -83,12 +83,13 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     refuseWithoutProcess(this.#record)
     const cgroup = options.cpuTimeout === undefined ? undefined : cgroupDirectory(this.#record)
     marks.starting = performance.now()
-    await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
+    if (this.#isDetached) await startContainer(this.#context.stateRoot, this.id)
+    else await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
     this.#timeouts = new Timeouts(options, cgroup, this.#kill)
     this.#events.started()
     tell(this.#context.runRoot, 'start', this.#record)
-    await runPoststartHooks(this.#record)
+    if (!this.#isDetached) await runPoststartHooks(this.#record)
   }
 
   /**
@@ -214,13 +215,19 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   async delete(): Promise<void> {
     this.#stopWatching()
     this.#deleted = true
-    await this.#init.abort()
+    // The monitor of a detached one has to know first that it is to be removed.
+    if (!this.#isDetached) await this.#init.abort()
     this.stdin?.destroy()
     await removeManaged(this.#context.runRoot, this.id, this.name, { force: true, volumes: true })
+    if (this.#isDetached) await this.#init.abort()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.delete()
+  }
+
+  get #isDetached(): boolean {
+    return this.#record.managed?.detached !== undefined
   }
 
   readonly #kill = (): void => this.#init.kill()
@@ -235,6 +242,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
       this.#context.marks.ended = performance.now()
       const outcome = outcomeOf(this.#record, exit)
       this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
+      if (this.#isDetached) return outcome
       if (outcome.oom !== undefined) tell(this.#context.runRoot, 'oom', this.#record)
       tell(this.#context.runRoot, 'die', this.#record, { exitCode: String(outcome.exitCode) })
       return outcome
@@ -248,8 +256,9 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
     this.stdin?.destroy()
     this.#stopWatching()
-    if (this.#record.managed?.removeOnExit) await this.delete()
-    else if (!this.#deleted) await this.#keep(outcome)
+    // After a detached one its monitor cleans up.
+    if (this.#record.managed?.removeOnExit && !this.#isDetached) await this.delete()
+    else if (!this.#deleted && !this.#isDetached) await this.#keep(outcome)
     marks.removed = performance.now()
     const captured = await this.#streams.captured()
     throwIfAborted(options.signal)

@@ -1,7 +1,8 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
 import { closeSync } from 'node:fs'
 import type { InitConversation } from '../launch/conversation.ts'
-import { launch } from '../launch/launch.ts'
+import { type LaunchInput, launch, launchMonitored } from '../launch/launch.ts'
+import type { Monitor } from '../launch/monitor.ts'
 import { openMountTrees } from '../launch/mount-trees.ts'
 import { moveNetDevices } from '../launch/net-devices.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
@@ -55,8 +56,9 @@ async function launchInto(
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
   const launching = performance.now()
   let init: InitConversation
+  let monitor: Monitor | undefined
   try {
-    init = await launch({
+    const input: LaunchInput = {
       plan,
       stdio: options.stdio ?? [0, 1, 2],
       preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, index) => 3 + index),
@@ -66,7 +68,9 @@ async function launchInto(
         ...(options.consoleSocketFd === undefined ? {} : { console: options.consoleSocketFd }),
         ...(options.rootfsMountFd === undefined ? {} : { rootfs: options.rootfsMountFd }),
       },
-    })
+    }
+    if (options.monitor === undefined) init = await launch(input)
+    else ({ init, monitor } = await launchMonitored(input, { ...options.monitor, cgroupMount: record.cgroup?.mount }))
   } finally {
     if (gate !== undefined) closeSync(gate)
   }
@@ -89,8 +93,9 @@ async function launchInto(
       return GO_ON
     })
     const ready = performance.now()
-    const created: ContainerRecord = { ...withProcess(record, init.pid), phase: 'created' }
+    const created: ContainerRecord = { ...withProcess(record, init.pid), ...withMonitor(monitor), phase: 'created' }
     container.write(created)
+    monitor?.created(init.pid)
     return { record: created, init, launching, ready }
   } catch (error) {
     await init.abort()
@@ -105,6 +110,11 @@ async function launchInto(
 
 function withProcess(record: ContainerRecord, pid: number): ContainerRecord {
   return { ...record, pid, pidStartTime: readProcessStat(pid)?.startTime ?? 0 }
+}
+
+function withMonitor(monitor: Monitor | undefined): Pick<ContainerRecord, 'monitor'> {
+  if (monitor === undefined) return {}
+  return { monitor: { pid: monitor.pid, pidStartTime: readProcessStat(monitor.pid)?.startTime ?? 0 } }
 }
 
 /**

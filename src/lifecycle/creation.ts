@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
+import type { MonitorInput } from '../launch/monitor.ts'
 import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
@@ -33,6 +34,8 @@ export interface CreateOptions {
   readonly stateRoot: string
   readonly id: string
   readonly spec: RuntimeSpec
+  /** RFC 3339, for a container that is made anew. Default: now. */
+  readonly created?: string
   /** Absolute host path: what relative paths in the spec are relative to. */
   readonly bundlePath: string
   /** Descriptors 0–2 of the container; −1 is /dev/null. Default: the caller's own. */
@@ -55,7 +58,9 @@ export interface CreateOptions {
   /** Give the container a socket to say on that it is ready, which whoever starts it passes on. Default: false. */
   readonly notify?: boolean
   readonly managed?: ManagedRecord
-  /** The container's directory, where it has been made already; it is let go of. */
+  /** Makes init the child of a monitor, which is started. */
+  readonly monitor?: Omit<MonitorInput, 'cgroupMount'>
+  /** The container's directory, where it has been made already; it is let go of, and stays when the creation fails. */
   readonly reserved?: LockedContainer
   /** Kills init; the creation fails then. */
   readonly signal?: AbortSignal
@@ -166,7 +171,7 @@ function compilePlan(options: CreateOptions, place: CgroupPlace): CompiledPlan {
 }
 
 function newRecord(
-  { id, spec, bundlePath, rootfsMountFd, managed, stdio = [0, 1, 2] }: CreateOptions,
+  { id, spec, created, bundlePath, rootfsMountFd, managed, stdio = [0, 1, 2] }: CreateOptions,
   plan: CompiledPlan,
   place: CgroupPlace,
 ): ContainerRecord {
@@ -176,7 +181,7 @@ function newRecord(
     ociVersion: spec.ociVersion,
     bundle: bundlePath,
     rootfs: rootfsMountFd !== undefined ? '' : resolve(bundlePath, rootPath),
-    created: new Date().toISOString(),
+    created: created ?? new Date().toISOString(),
     annotations: spec.annotations ?? {},
     phase: 'creating',
     pid: 0,

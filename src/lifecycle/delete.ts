@@ -7,6 +7,7 @@ import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
 import { runPoststopHooks } from './hooks.ts'
 import { openInit } from './kill.ts'
+import { announceRemoval, untilMonitorIsDone } from './monitored.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { containerStatus } from './status.ts'
 
@@ -36,10 +37,13 @@ export async function deleteContainer(
     // A created one goes too, as with runc: engines delete what they decide not to start.
     if (status !== 'stopped' && status !== 'created' && !force)
       throw new UtsuwaError('CONTAINER_STATE', `cannot delete container ${id} that is not stopped: ${status}`)
+    announceRemoval(stateRoot, record)
     await end(record)
+    await untilMonitorIsDone(stateRoot, record)
     await runPoststopHooks(record, onHookFailure)
     if (volumes || record.managed?.removeOnExit) await removeVolumesOf(stateRoot, record)
-    if (record.managed?.storeRoot !== undefined) await removeSnapshotOf(record.managed.storeRoot, id)
+    const storeRoot = record.managed?.storeRoot ?? record.managed?.detached?.storeRoot
+    if (storeRoot !== undefined) await removeSnapshotOf(storeRoot, id)
     container.remove()
   } catch (error) {
     if (!force || !isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error

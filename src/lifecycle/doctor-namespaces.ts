@@ -35,13 +35,7 @@ function ownerFlag(): number {
 
 /** @returns 0 when it can be made */
 async function tryClone(init: number, flags: number): Promise<number> {
-  const stage = encodeHostStage({
-    host: [{ op: 'clone', flags, pointer: '' }],
-    join: [],
-    init: [],
-    descriptors: [],
-    firstDescriptor: PLAN_FD,
-  })
+  const stage = encodeHostStage({ host: [{ op: 'clone', flags, pointer: '' }] })
   const result = await sys.launch(stage, [init, ...NO_DESCRIPTORS], PLAN_FD)
   if (isLaunchFailure(result)) return result.errno
   sys.pidfdSendSignal(result.pidfd, SIGKILL)

@@ -1,9 +1,11 @@
 /** `inspect`: all that is known of one container. */
+import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
+import { LOG_NAME, logDirectory } from './detached.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
-import { containerDirectory, readRecord, readSpec } from './record.ts'
+import { type ContainerRecord, containerDirectory, type RestartPolicy, readRecord, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 import type { VolumeUse } from './volumes.ts'
@@ -12,8 +14,12 @@ import type { VolumeUse } from './volumes.ts'
 export interface ContainerDetails extends ContainerSummary {
   /** Whether the kernel killed in it for lack of memory; undefined while it runs. */
   readonly oom: boolean | undefined
-  /** When it ended, RFC 3339. */
-  readonly finished: string | undefined
+  /** Of a container that outlives its creator; `no` for others. */
+  readonly restart: RestartPolicy
+  /** How often that has restarted it. */
+  readonly restarts: number
+  /** Host path of its log, which others continue as `….1`; undefined where nothing is kept. */
+  readonly log: string | undefined
   /** What it was created from; undefined when its making was cut short. */
   readonly spec: RuntimeSpec | undefined
   /** The volumes that it mounts. */
@@ -38,13 +44,20 @@ export async function inspectContainer(
   const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
   const { managed, rootfs } = record
   return {
-    ...summarize(record, containerStatus(stateRoot, record)),
+    ...summarize(stateRoot, record, containerStatus(stateRoot, record)),
     oom: managed?.exit?.oom,
-    finished: managed?.exit?.finished,
+    restart: managed?.detached?.restart ?? { name: 'no' },
+    restarts: managed?.detached?.restarts ?? 0,
+    log: logPath(record),
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
     volumes: managed?.volumes?.uses ?? [],
     rootfs,
     cgroup: findCgroupDirectory(record),
     directory: containerDirectory(stateRoot, record.id),
   }
+}
+
+function logPath({ id, managed }: ContainerRecord): string | undefined {
+  const detached = managed?.detached
+  return detached === undefined || detached.log.disabled ? undefined : join(logDirectory(detached, id), LOG_NAME)
 }

@@ -1,4 +1,5 @@
 /** `ps`: containers by what is known of them. */
+import { hasLostMonitor, hasMonitor, isRestarting, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
 import { type ContainerRecord, listRecords } from './record.ts'
 import { removeManaged } from './remove.ts'
@@ -12,13 +13,20 @@ export interface ContainerSummary {
   /** Reference of the image; undefined for a plain directory. */
   readonly image: string | undefined
   readonly command: readonly string[]
-  readonly status: ContainerStatus
+  /** `restarting`: it has ended, and its restart policy will start it again. */
+  readonly status: ContainerStatus | 'restarting'
   /** 0 when it has stopped. */
   readonly pid: number
   /** RFC 3339. */
   readonly created: string
+  /** When its command was executed last, RFC 3339; undefined before, and where the command that ran it did not say. */
+  readonly started: string | undefined
+  /** When it ended, RFC 3339. */
+  readonly finished: string | undefined
   /** Undefined while it runs, and when whoever ran it was killed before it ended. */
   readonly exitCode: number | undefined
+  /** Its monitor was killed: what it prints goes nowhere, and how it ends nobody will know. */
+  readonly lostMonitor: boolean
 }
 
 /**
@@ -30,22 +38,27 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
   const summaries: ContainerSummary[] = []
   for (const record of listRecords(stateRoot)) {
     const status = containerStatus(stateRoot, record)
-    if (status === 'stopped' && record.managed?.removeOnExit)
+    if (status === 'stopped' && record.managed?.removeOnExit && !hasMonitor(record))
       await removeManaged(runRoot, record.id, record.managed.name, { force: true })
-    else summaries.push(summarize(record, status))
+    else summaries.push(summarize(stateRoot, record, status))
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
 }
 
-export function summarize({ id, pid, created, managed }: ContainerRecord, status: ContainerStatus): ContainerSummary {
+export function summarize(stateRoot: string, record: ContainerRecord, status: ContainerStatus): ContainerSummary {
+  const { id, pid, created, started, managed } = record
+  const monitored = status === 'stopped' && record.monitor !== undefined ? readExit(stateRoot, id) : undefined
   return {
     id,
     name: managed?.name,
     image: managed?.image,
     command: managed?.command ?? [],
-    status,
+    status: status === 'stopped' && isRestarting(stateRoot, record) ? 'restarting' : status,
     pid: status === 'stopped' ? 0 : pid,
     created,
-    exitCode: managed?.exit?.exitCode,
+    started,
+    finished: managed?.exit?.finished ?? (monitored && new Date(monitored.finished).toISOString()),
+    exitCode: managed?.exit?.exitCode ?? monitored?.exitCode,
+    lostMonitor: hasLostMonitor(stateRoot, record),
   }
 }

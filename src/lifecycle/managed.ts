@@ -9,6 +9,7 @@ import { throwIfAborted } from './aborted.ts'
 import { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
+import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from './detached.ts'
 import type { Files } from './files.ts'
 import { tell } from './journal.ts'
 import { containersDirectory, takeName } from './names.ts'
@@ -21,7 +22,13 @@ import { fromMonotonic, type Marks, noMarks } from './timeline.ts'
 import { type CpuTimeoutOptions, checkTimeouts } from './timeouts.ts'
 
 /** Options of `create`: a source, what is asked of the container, and where things are kept. */
-export interface CreateOptions extends ContainerSource, ContainerOptions, Roots, StdioOptions, CpuTimeoutOptions {
+export interface CreateOptions
+  extends ContainerSource,
+    ContainerOptions,
+    Roots,
+    StdioOptions,
+    CpuTimeoutOptions,
+    DetachedContainerOptions {
   /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
   readonly removeOnExit?: boolean
   /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
@@ -44,7 +51,7 @@ const ROOTFS_MOUNT_POINT = 'rootfs'
 
 /**
  * Makes a container from an image, a directory, a bundle or a runtime spec, up to the moment before its command runs.
- * It ends with this process.
+ * It ends with this process, unless it is `detached`.
  *
  * @throws UtsuwaError; nothing of the container is left then
  */
@@ -77,6 +84,7 @@ function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
     storeRoot: options.image === undefined ? undefined : storeRoot,
     removeOnExit: options.removeOnExit ?? false,
     ...(options.stopTimeout === undefined ? {} : { stopTimeout: options.stopTimeout }),
+    ...(options.detached ? { detached: detachedRecord(options, options.terminal ?? false, storeRoot) } : {}),
   }
 }
 
@@ -116,30 +124,38 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     },
   })
   throwIfAborted(options.signal)
-  using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
+  const { process: command } = prepared.spec
+  const detached = managed.detached && { ...managed.detached, terminal: command?.terminal ?? false }
+  using streams = await openStdio(options.terminal || detached ? { stdio: 'ignore' } : options)
+  if (detached !== undefined && options.image === undefined) await makePlace(storeRoot, id, reserved.directory)
+  using monitored = detached && openMonitorStreams(id, reserved.directory, runRoot, detached)
+  const consoleSocketFd = monitored?.consoleSocketFd ?? options.consoleSocketFd
   marks.prepared = performance.now()
   const { record, init, launching, ready } = await createContainer({
     stateRoot,
     id,
     spec: prepared.spec,
     bundlePath: prepared.bundlePath,
-    stdio: streams.fds,
-    gate: 'report',
-    endWithLauncher: true,
+    ...(monitored === undefined
+      ? { stdio: streams.fds, gate: 'report', endWithLauncher: true }
+      : { stdio: monitored.stdio, gate: 'socket', monitor: monitored.monitor }),
     managed: {
       ...kept,
       image: prepared.image,
-      command: prepared.spec.process?.args ?? [],
+      command: command?.args ?? [],
+      ...(detached === undefined ? {} : { detached }),
       ...labelsOf(prepared, options),
     },
     reserved,
     ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
-    ...(options.consoleSocketFd === undefined ? {} : { consoleSocketFd: options.consoleSocketFd }),
+    ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error: unknown) => {
     streams.abandon()
     throw error
   })
+  // Its start goes by a socket that everybody can find.
+  if (detached !== undefined) init.close()
   const { cgroupReadyNs, executedNs } = init.launched
   Object.assign(marks, { launching, ready, created: performance.now() } satisfies Partial<Marks>)
   marks.cgroupReady = fromMonotonic(cgroupReadyNs)
@@ -164,6 +180,12 @@ async function plannedPaths(root: string, mounts: readonly Mount[]): Promise<Map
 function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<ManagedRecord, 'labels'> {
   const labels = { ...imageLabels, ...options.labels }
   return Object.keys(labels).length === 0 ? {} : { labels }
+}
+
+/** Loaded when needed. */
+async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {
+  const { makeContainerDirectory } = await import('../snapshot/active.ts')
+  await makeContainerDirectory(storeRoot, id, owner)
 }
 
 /** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */

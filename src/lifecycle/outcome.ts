@@ -60,13 +60,19 @@ export function outcomeOf(record: ContainerRecord, exit: ProcessExit): Outcome {
   return {
     exitCode: exitStatus(exit),
     signal: exit.signal === undefined ? undefined : signalName(exit.signal),
-    oom: oomOf(stats),
+    oom: oomIn(stats),
     usage: usageOf(stats, exit),
   }
 }
 
+/** The same about memory alone. */
+export function oomOf(record: ContainerRecord): OomKill | undefined {
+  const directory = findCgroupDirectory(record)
+  return directory === undefined ? undefined : oomIn(readCgroupStats(directory))
+}
+
 /** memory.events (cgroup-v2, "Memory Interface Files"): `oom` counts limits hit here and below, `oom_kill` victims. */
-function oomOf(stats: CgroupStats | undefined): OomKill | undefined {
+function oomIn(stats: CgroupStats | undefined): OomKill | undefined {
   const events = stats?.memory?.events
   if (events === undefined || events.oomKill === 0) return undefined
   return { level: events.oom > 0 ? 'container' : 'ancestor', kills: events.oomKill }

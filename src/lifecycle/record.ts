@@ -53,6 +53,10 @@ export interface ContainerRecord {
   readonly startOperations: readonly { readonly index: number; readonly operation: string; readonly pointer: string }[]
   /** What `utsuwa` itself keeps beside what the runtime specification knows. */
   readonly managed?: ManagedRecord
+  /** Of a container that outlives its creator, the parent of its first process; absent until it exists. */
+  readonly monitor?: { readonly pid: number; readonly pidStartTime: number }
+  /** When the command was executed, RFC 3339; absent before, and for `utsuwa-oci`. */
+  readonly started?: string
 }
 
 /** A container made from an image or a directory by the library or by `utsuwa`. */
@@ -70,6 +74,43 @@ export interface ManagedRecord {
   readonly removeOnExit: boolean
   readonly volumes?: VolumesOfContainer
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
+  /** Of a container that outlives its creator. */
+  readonly detached?: DetachedRecord
+}
+
+/** What a monitor is told, and told again when the container is started once more. */
+export interface DetachedRecord {
+  /** Store with the container's own directory, which has its log. */
+  readonly storeRoot: string
+  readonly terminal: boolean
+  /** `once`: its standard input ends with that of the first who is attached. */
+  readonly stdin: 'none' | 'open' | 'once'
+  readonly log: LogOptions
+  readonly restart: RestartPolicy
+  /** How often the policy has restarted it since somebody started it. */
+  readonly restarts: number
+  /** Milliseconds to wait before the next restart. */
+  readonly restartDelay: number
+}
+
+/** How much of what a container prints is kept. */
+export interface LogOptions {
+  /** Nothing is kept. Default: false. */
+  readonly disabled?: boolean
+  /** Bytes after which a new file begins; 0: never. Default: 10 MiB. */
+  readonly maxSize?: number
+  /** Files that are kept, at least 1. Default: 3. */
+  readonly maxFiles?: number
+}
+
+/**
+ * Whether a container is started again when it has ended, unless somebody has stopped it. `always` and
+ * `unless-stopped` hold across a boot; `always` also for one that was stopped.
+ */
+export interface RestartPolicy {
+  readonly name: 'no' | 'on-failure' | 'always' | 'unless-stopped'
+  /** Of `on-failure`: give up after so many. Default: never. */
+  readonly maxRetries?: number
 }
 
 const STATE_FILE = 'state.json'

@@ -2,6 +2,7 @@
 import { UtsuwaError } from '../errors.ts'
 import { deleteContainer } from './delete.ts'
 import { tell } from './journal.ts'
+import { isRestarting } from './monitored.ts'
 import { containersDirectory, freeName, resolveContainer } from './names.ts'
 import { findRecord, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -27,7 +28,7 @@ export async function removeContainer(
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
   const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
-  const status = containerStatus(stateRoot, record)
+  const status = isRestarting(stateRoot, record) ? 'restarting' : containerStatus(stateRoot, record)
   if (status !== 'stopped' && !force)
     throw new UtsuwaError('CONTAINER_STATE', `it is ${status}`, {
       operation: `remove container ${nameOrId}`,

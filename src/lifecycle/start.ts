@@ -43,7 +43,7 @@ export async function startContainer(
   id: string,
   { notifySocket }: StartOptions = {},
 ): Promise<Started> {
-  using _container = await lockContainer(stateRoot, id)
+  using container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   refuseUnlessCreated(stateRoot, record)
   refuseWithoutProcess(record)
@@ -51,6 +51,7 @@ export async function startContainer(
   const relay = notifySocket === undefined ? undefined : NotifyRelay.open(directory, notifySocket)
   try {
     await execute(stateRoot, record)
+    if (record.managed !== undefined) container.write({ ...record, started: new Date().toISOString() })
     await runPoststartHooks(record)
   } catch (error) {
     relay?.[Symbol.dispose]()

@@ -18,7 +18,7 @@ export function containerStatus(stateRoot: string, record: ContainerRecord): Con
 }
 
 /** True while the container's first process lives. A zombie has ended, whoever has yet to wait for it. */
-export function isAlive({ pid, pidStartTime }: ContainerRecord): boolean {
+export function isAlive({ pid, pidStartTime }: Pick<ContainerRecord, 'pid' | 'pidStartTime'>): boolean {
   const process = readProcessStat(pid)
   return process !== undefined && process.startTime === pidStartTime && process.state !== 'Z' && process.state !== 'X'
 }

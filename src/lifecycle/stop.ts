@@ -9,6 +9,7 @@ import { sys } from '../sys/index.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
 import { tell } from './journal.ts'
 import { killContainer, openInit, parseSignal } from './kill.ts'
+import { forbidRestart } from './monitored.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { type ContainerRecord, findRecord, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -46,6 +47,7 @@ export async function stopContainer(
   const stateRoot = containersDirectory(runRoot)
   const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
   const number = parseSignal(String(signal ?? record.annotations[STOP_SIGNAL_ANNOTATION] ?? 'SIGTERM'))
+  forbidRestart(stateRoot, record)
   const status = containerStatus(stateRoot, record)
   if (status !== 'running' && status !== 'paused') return record.id
   const pidfd = openInit(record)

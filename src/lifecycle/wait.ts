@@ -5,6 +5,7 @@ import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { readJournal } from './journal.ts'
 import { openInit } from './kill.ts'
+import { readExit } from './monitored.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { findRecord, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -47,7 +48,7 @@ export async function waitForContainer(
 /** In its record, or in the journal for one that was removed with its end. */
 function noted(runRoot: string, stateRoot: string, id: string): number | undefined {
   const record = findRecord(stateRoot, id)
-  if (record !== undefined) return record.managed?.exit?.exitCode
+  if (record !== undefined) return record.managed?.exit?.exitCode ?? readExit(stateRoot, id)?.exitCode
   const death = readJournal(runRoot).findLast(event => event.id === id && event.type === 'die')
   const exitCode = death?.attributes?.exitCode
   return exitCode === undefined ? undefined : Number(exitCode)

@@ -10,7 +10,7 @@ const FILE_HEADER_SIZE = 24
 const hash = vocabularyHash(planVocabulary)
 
 /** @throws UtsuwaError INVALID_SPEC for a value that the wire cannot carry */
-export function encodeHostStage(plan: CompiledPlan): Buffer {
+export function encodeHostStage(plan: Pick<CompiledPlan, 'host'>): Buffer {
   return encodeStage(plan.host)
 }
 

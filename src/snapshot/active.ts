@@ -37,6 +37,35 @@ export async function prepareSnapshot(
   await makeStore(root)
   await using _lock = await acquireLock(storeLockPath(root), 'shared')
   const { lowerDirs, rootDirectory } = await lowerDirsOf(root, diffIds)
+  const path = await makeDirectory(root, containerId, {
+    diffIds: [...diffIds],
+    ...(owner === undefined ? {} : { owner }),
+  })
+  try {
+    const upperDir = join(path, 'upper')
+    const workDir = join(path, 'work')
+    await makeUpper(upperDir, rootDirectory)
+    await mkdir(workDir, { mode: 0o700 })
+    return { lowerDirs, upperDir, workDir }
+  } catch (cause) {
+    await removeTree(path)
+    throw storeError(cause, `prepare the snapshot of container ${containerId}`)
+  }
+}
+
+/**
+ * The directory of a container that has no snapshot: for what is kept of it beside what it writes.
+ *
+ * @param owner as for `prepareSnapshot`
+ * @throws UtsuwaError CONTAINER_EXISTS, NO_SPACE
+ */
+export async function makeContainerDirectory(root: string, containerId: string, owner: string): Promise<void> {
+  await makeStore(root)
+  await using _lock = await acquireLock(storeLockPath(root), 'shared')
+  await makeDirectory(root, containerId, { diffIds: [], owner })
+}
+
+async function makeDirectory(root: string, containerId: string, record: SnapshotRecord): Promise<string> {
   const path = snapshotPath(root, containerId)
   const operation = `prepare the snapshot of container ${containerId}`
   try {
@@ -49,16 +78,24 @@ export async function prepareSnapshot(
   }
   try {
     // Not flushed, which would take longer than all the rest of a start: no container survives a power cut.
-    await writeFile(join(path, 'snapshot.json'), JSON.stringify({ diffIds, owner }), { mode: 0o600 })
-    const upperDir = join(path, 'upper')
-    const workDir = join(path, 'work')
-    await makeUpper(upperDir, rootDirectory)
-    await mkdir(workDir, { mode: 0o700 })
-    return { lowerDirs, upperDir, workDir }
+    await writeFile(join(path, 'snapshot.json'), JSON.stringify(record), { mode: 0o600 })
+    return path
   } catch (cause) {
     await removeTree(path)
     throw storeError(cause, operation)
   }
+}
+
+/**
+ * A snapshot that is there, for a mount that its container writes to again.
+ *
+ * @throws UtsuwaError STORE_CORRUPT when it or a layer is missing
+ */
+export async function openSnapshot(root: string, containerId: string): Promise<ActiveSnapshot> {
+  const { diffIds } = await requireSnapshot(root, containerId)
+  const { lowerDirs } = await lowerDirsOf(root, diffIds)
+  const path = snapshotPath(root, containerId)
+  return { lowerDirs, upperDir: join(path, 'upper'), workDir: join(path, 'work') }
 }
 
 /**
@@ -67,14 +104,17 @@ export async function prepareSnapshot(
  * @throws UtsuwaError STORE_CORRUPT when it or a layer is missing
  */
 export async function viewSnapshot(root: string, containerId: string): Promise<string[]> {
-  const snapshot = await readSnapshot(root, containerId)
-  if (snapshot === undefined) {
-    throw new UtsuwaError('STORE_CORRUPT', 'it is missing', {
-      operation: `open the snapshot of container ${containerId}`,
-    })
-  }
-  const { lowerDirs } = await lowerDirsOf(root, snapshot.diffIds)
+  const { diffIds } = await requireSnapshot(root, containerId)
+  const { lowerDirs } = await lowerDirsOf(root, diffIds)
   return [join(snapshotPath(root, containerId), 'upper'), ...lowerDirs]
+}
+
+async function requireSnapshot(root: string, containerId: string): Promise<SnapshotRecord> {
+  const snapshot = await readSnapshot(root, containerId)
+  if (snapshot !== undefined) return snapshot
+  throw new UtsuwaError('STORE_CORRUPT', 'it is missing', {
+    operation: `open the snapshot of container ${containerId}`,
+  })
 }
 
 /** Owner and mode of the upper directory are those of the container's `/`. */

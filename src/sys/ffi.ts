@@ -88,8 +88,7 @@ export function createForeignSys(): Sys {
       const result = Buffer.alloc(LAUNCH_RESULT_SIZE)
       const list = Buffer.alloc(fds.length * 4)
       for (const [index, fd] of fds.entries()) list.writeInt32LE(fd, index * 4)
-      const status = await lib().launch(hostStage, list, planFd, result)
-      return status < 0 ? readFailure(result, -status) : readLaunched(result)
+      return parseLaunchResult(await lib().launch(hostStage, list, planFd, result), result)
     },
     setUpCgroup(operations) {
       const result = Buffer.alloc(LAUNCH_RESULT_SIZE)
@@ -197,6 +196,11 @@ export function createForeignSys(): Sys {
       }
     },
   }
+}
+
+/** @param result struct utsuwa_launch_result */
+export function parseLaunchResult(status: number, result: Buffer): Launched | LaunchFailure {
+  return status < 0 ? readFailure(result, -status) : readLaunched(result)
 }
 
 function readLaunched(result: Buffer): Launched {

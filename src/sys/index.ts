@@ -5,7 +5,7 @@
  * be called from any part of the library. `sys` is the implementation in use; tests put a recording double in its place.
  */
 import { errnos } from '../util/errno.ts'
-import { createForeignSys } from './ffi.ts'
+import { createForeignSys, parseLaunchResult } from './ffi.ts'
 
 /** How a process ended, and what it used. */
 export interface ProcessExit {
@@ -125,4 +125,4 @@ export function isLaunchFailure(result: Launched | LaunchFailure): result is Lau
   return 'errno' in result
 }
 
-export { errnos }
+export { errnos, parseLaunchResult }

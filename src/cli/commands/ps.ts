@@ -44,20 +44,27 @@ function table(list: readonly ContainerSummary[], { trunc }: PsFlags, now: numbe
   )
 }
 
+type Described = Pick<ContainerSummary, 'status' | 'created' | 'exitCode'> &
+  Partial<Pick<ContainerSummary, 'started' | 'finished' | 'lostMonitor'>>
+
 export function describeStatus(
-  { status, created, exitCode }: Pick<ContainerSummary, 'status' | 'created' | 'exitCode'>,
+  { status, created, started, finished, exitCode, lostMonitor }: Described,
   now: number,
 ): string {
-  const up = `Up ${formatDuration(now - Date.parse(created))}`
+  const notes = lostMonitor ? ' (lost its monitor)' : ''
+  const up = `Up ${formatDuration(now - Date.parse(started ?? created))}${notes}`
+  const ended = finished === undefined ? '' : ` ${formatAge(finished, now)}`
   switch (status) {
     case 'creating':
     case 'created':
-      return 'Created'
+      return `Created${notes}`
     case 'running':
       return up
     case 'paused':
       return `${up} (Paused)`
+    case 'restarting':
+      return `Restarting (${exitCode})${ended}`
     case 'stopped':
-      return exitCode === undefined ? 'Exited (unknown)' : `Exited (${exitCode})`
+      return exitCode === undefined ? `Exited (unknown)${notes}` : `Exited (${exitCode})${ended}`
   }
 }

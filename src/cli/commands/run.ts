@@ -43,7 +43,7 @@ export function define(command: Command): void {
     .addOption(new Option('--pull <WHEN>', 'pull the image').choices(['missing', 'always', 'never']).default('missing'))
     .option('--timeline', 'print how long each phase took, on standard error')
     .option('--trace <FILE>', 'write the phases as a Chrome trace, for Perfetto and chrome://tracing')
-    .option('-d, --detach', 'not supported yet')
+    .option('-d, --detach', 'leave it running, and print its id')
     .action(async (source: string, args: string[], flags: RunFlags) => {
       process.exitCode = await runContainer(source, args, flags, rootsOf(command))
     })
@@ -51,6 +51,7 @@ export function define(command: Command): void {
 
 async function runContainer(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
   checkFlags(flags)
+  if (flags.detach) return await runDetached(source, args, flags, roots)
   using console = flags.tty ? openConsole({ input: flags.interactive === true }) : undefined
   const options: CreateOptions = {
     ...containerOptions(flags, args),
@@ -82,12 +83,30 @@ async function runToEnd(container: Container, console: Console | undefined, flag
   }
 }
 
+async function runDetached(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
+  const container = await createPulling(
+    {
+      ...containerOptions(flags, args),
+      ...roots,
+      ...(flags.rootfs ? { rootfs: source } : { image: source }),
+      detached: true,
+      stdin: flags.interactive ? 'open' : 'none',
+      removeOnExit: flags.rm ?? false,
+    },
+    flags,
+  )
+  try {
+    await container.start()
+  } catch (error) {
+    await container.delete()
+    throw error
+  }
+  writeAll(1, `${container.id}\n`)
+  return 0
+}
+
 function checkFlags({ detach, interactive, tty }: RunFlags): void {
-  if (detach)
-    throw new UtsuwaError('UNSUPPORTED', '--detach: a container ends with the command that runs it', {
-      hint: 'let systemd keep it: systemd-run --unit NAME utsuwa run …',
-    })
-  if (interactive && tty && !process.stdin.isTTY)
+  if (interactive && tty && !detach && !process.stdin.isTTY)
     throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
 }
 

@@ -1,0 +1,157 @@
+/** A container that outlives whoever created it: what its monitor gets, for the first start and for each that follows. */
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DEFAULT_PATH } from '../config/env.ts'
+import { UtsuwaError } from '../errors.ts'
+import type { MonitorInput } from '../launch/monitor.ts'
+import { constants, sys } from '../sys/index.ts'
+import { commandLine } from './command-line.ts'
+import type { DetachedRecord, LogOptions, RestartPolicy } from './record.ts'
+
+/** Options of a container that outlives its creator. */
+export interface DetachedContainerOptions {
+  /**
+   * The container outlives this process: a small process of its own is its parent, writes its log, and cleans up.
+   * Default: false; it ends with this process.
+   */
+  readonly detached?: boolean
+  /** Of a detached container. Default: three files of 10 MiB. */
+  readonly log?: LogOptions
+  /** Of a detached container. Default: `no`. */
+  readonly restart?: RestartPolicy
+  /**
+   * Standard input of a detached container, for those who attach: none (/dev/null), open for as long as it lives, or
+   * ending with that of the first. Default: `none`.
+   */
+  readonly stdin?: DetachedRecord['stdin']
+}
+
+export const LOG_NAME = 'container.log'
+export const DEFAULT_LOG_SIZE = 10 * 1024 * 1024
+export const DEFAULT_LOG_FILES = 3
+
+export const attachSocketName = 'attach.sock'
+export const exitFileName = 'exit.json'
+/** Made by whoever stops a container: it is not restarted. native/monitor_end.c looks for it. */
+export const stopFileName = 'stopped'
+/** Made by whoever removes a container: there is nothing to clean up for its monitor. */
+export const removalFileName = 'removed'
+
+const FIRST_DELAY_MS = 100
+const ANY_NUMBER = 0xffffffff
+
+/** Host path of the directory that a container's log is in. */
+export function logDirectory({ storeRoot }: DetachedRecord, id: string): string {
+  return join(storeRoot, 'containers', id, 'log')
+}
+
+/** @throws UtsuwaError INVALID_ARGUMENT */
+export function detachedRecord(
+  { log = {}, restart = { name: 'no' }, stdin = 'none' }: DetachedContainerOptions,
+  terminal: boolean,
+  storeRoot: string,
+): DetachedRecord {
+  const { maxSize = DEFAULT_LOG_SIZE, maxFiles = DEFAULT_LOG_FILES } = log
+  if (!(Number.isSafeInteger(maxSize) && maxSize >= 0)) throw invalid('log.maxSize', 'a number of bytes', maxSize)
+  if (!(Number.isInteger(maxFiles) && maxFiles > 0 && maxFiles < 1000))
+    throw invalid('log.maxFiles', 'a number from 1 to 999', maxFiles)
+  const { maxRetries = 0 } = restart
+  if (!(Number.isInteger(maxRetries) && maxRetries >= 0 && maxRetries < ANY_NUMBER))
+    throw invalid('restart.maxRetries', 'a number', maxRetries)
+  return { storeRoot, terminal, stdin, log, restart, restarts: 0, restartDelay: FIRST_DELAY_MS }
+}
+
+function invalid(option: string, what: string, found: unknown): UtsuwaError {
+  return new UtsuwaError('INVALID_ARGUMENT', `must be ${what}, found ${String(found)}`, { operation: `set ${option}` })
+}
+
+/** What a creation needs of it. Disposal closes the descriptors, when the monitor and init have theirs. */
+export interface MonitorStreams extends Disposable {
+  /** Of the container. */
+  readonly stdio: readonly [number, number, number]
+  readonly consoleSocketFd: number | undefined
+  readonly monitor: Omit<MonitorInput, 'cgroupMount'>
+}
+
+/** @param runRoot of the container; @param directory the container's own, below it */
+export function openMonitorStreams(
+  id: string,
+  directory: string,
+  runRoot: string,
+  detached: DetachedRecord,
+): MonitorStreams {
+  forgetLastRun(directory)
+  const open: number[] = []
+  const keep = (fd: number): number => {
+    open.push(fd)
+    return fd
+  }
+  const pair = ([a, b]: [number, number]): [number, number] => [keep(a), keep(b)]
+  const none = [-1, -1] as const
+  try {
+    const { terminal, stdin } = detached
+    const [consoleFd, consoleSocketFd] = terminal ? pair(sys.socketpair('stream')) : none
+    const [stdinRead, stdinWrite] = !terminal && stdin !== 'none' ? pair(sys.pipe()) : none
+    const [stdoutRead, stdoutWrite] = terminal ? none : pair(sys.pipe())
+    const [stderrRead, stderrWrite] = terminal ? none : pair(sys.pipe())
+    return {
+      stdio: [stdinRead, stdoutWrite, stderrWrite],
+      consoleSocketFd: terminal ? consoleSocketFd : undefined,
+      monitor: {
+        id,
+        directoryFd: keep(openSync(directory, constants.O_DIRECTORY)),
+        ...logOf(detached, id, keep),
+        stdinFd: stdinWrite,
+        stdoutFd: stdoutRead,
+        stderrFd: stderrRead,
+        consoleFd,
+        stdinOnce: stdin === 'once' ? 'yes' : 'no',
+        ...restartOf(detached),
+        ended: [...commandLine(), '--root', detached.storeRoot, '--run-root', runRoot, 'container-ended', id],
+        environment: [`PATH=${process.env.PATH ?? DEFAULT_PATH.slice('PATH='.length)}`],
+      },
+      [Symbol.dispose]: () => closeAll(open),
+    }
+  } catch (error) {
+    closeAll(open)
+    throw error
+  }
+}
+
+function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd)
+}
+
+/** Files of the run before, where the container is started again. */
+function forgetLastRun(directory: string): void {
+  for (const name of ['start.sock', attachSocketName, exitFileName, stopFileName])
+    rmSync(join(directory, name), { force: true })
+}
+
+function logOf(
+  detached: DetachedRecord,
+  id: string,
+  keep: (fd: number) => number,
+): Pick<MonitorInput, 'logDirectoryFd' | 'logName' | 'logMaxSize' | 'logMaxFiles'> {
+  const { disabled = false, maxSize = DEFAULT_LOG_SIZE, maxFiles = DEFAULT_LOG_FILES } = detached.log
+  const directory = logDirectory(detached, id)
+  if (!disabled) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return {
+    logDirectoryFd: disabled ? -1 : keep(openSync(directory, constants.O_DIRECTORY)),
+    logName: LOG_NAME,
+    logMaxSize: maxSize,
+    logMaxFiles: maxFiles,
+  }
+}
+
+function restartOf({
+  restart: { name, maxRetries = 0 },
+  restarts,
+  restartDelay,
+}: DetachedRecord): Pick<MonitorInput, 'restart' | 'restartsLeft' | 'restartDelay'> {
+  return {
+    restart: name === 'no' ? 'no' : name === 'on-failure' ? 'on_failure' : 'always',
+    restartsLeft: maxRetries === 0 ? ANY_NUMBER : Math.max(0, maxRetries - restarts),
+    restartDelay,
+  }
+}

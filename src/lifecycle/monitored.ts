@@ -1,0 +1,98 @@
+/** What is left to see of a container's monitor: whether it lives, and how the container ended. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isErrno } from '../util/errno.ts'
+import { exitFileName, removalFileName, stopFileName } from './detached.ts'
+import { type ContainerRecord, containerDirectory } from './record.ts'
+import { isAlive } from './status.ts'
+
+const EXIT_POLL_MS = 2
+const EXIT_TIMEOUT_MS = 15_000
+
+/** How a container ended, as its monitor has written it down. */
+export interface MonitoredExit {
+  /** 128 + the signal that ended it. */
+  readonly exitCode: number
+  /** Number, or 0. */
+  readonly signal: number
+  /** Milliseconds since 1970. */
+  readonly finished: number
+  /** Milliseconds from its launch to its end. */
+  readonly ran: number
+  /** Whether the restart policy starts it again, after `delay` milliseconds. */
+  readonly restarts: boolean
+  readonly delay: number
+}
+
+/** Undefined while it runs, and when its monitor was killed before. */
+export function readExit(stateRoot: string, id: string): MonitoredExit | undefined {
+  try {
+    return JSON.parse(readFileSync(join(containerDirectory(stateRoot, id), exitFileName), 'utf8')) as MonitoredExit
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** Whether the container's monitor, or the clean-up that it has become, is there. */
+export function hasMonitor({ monitor }: ContainerRecord): boolean {
+  return monitor !== undefined && isAlive(monitor)
+}
+
+/** Whether it was killed while it was needed: nobody reads what the container prints, nor learns how it ends. */
+export function hasLostMonitor(stateRoot: string, record: ContainerRecord): boolean {
+  return (
+    record.monitor !== undefined &&
+    record.managed?.exit === undefined &&
+    !hasMonitor(record) &&
+    readExit(stateRoot, record.id) === undefined
+  )
+}
+
+/** Whether its monitor waits to start it again. */
+export function isRestarting(stateRoot: string, record: ContainerRecord): boolean {
+  return hasMonitor(record) && !isAlive(record) && (readExit(stateRoot, record.id)?.restarts ?? false)
+}
+
+/** Keeps a container from being restarted by its policy. To be called before it gets the signal that stops it. */
+export function forbidRestart(stateRoot: string, record: ContainerRecord): void {
+  if (record.monitor === undefined) return
+  mark(stateRoot, record, stopFileName)
+  // One that waits to restart it stops waiting.
+  if (isRestarting(stateRoot, record)) signalMonitor(record)
+}
+
+export function isStopRequested(stateRoot: string, id: string): boolean {
+  return existsSync(join(containerDirectory(stateRoot, id), stopFileName))
+}
+
+/** Says that all of a container is about to go: its monitor has nothing to clean up. */
+export function announceRemoval(stateRoot: string, record: ContainerRecord): void {
+  if (record.monitor !== undefined) mark(stateRoot, record, removalFileName)
+}
+
+export function isRemovalAnnounced(stateRoot: string, id: string): boolean {
+  return existsSync(join(containerDirectory(stateRoot, id), removalFileName))
+}
+
+function mark(stateRoot: string, { id }: ContainerRecord, name: string): void {
+  writeFileSync(join(containerDirectory(stateRoot, id), name), '')
+}
+
+/** Resolves when the monitor of a container whose processes are gone needs its files no more. */
+export async function untilMonitorIsDone(stateRoot: string, record: ContainerRecord): Promise<void> {
+  const deadline = Date.now() + EXIT_TIMEOUT_MS
+  while (hasMonitor(record) && readExit(stateRoot, record.id) === undefined && Date.now() < deadline)
+    await sleep(EXIT_POLL_MS)
+  signalMonitor(record)
+}
+
+function signalMonitor({ monitor }: ContainerRecord): void {
+  if (monitor === undefined || !isAlive(monitor)) return
+  try {
+    process.kill(monitor.pid, 'SIGTERM')
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error
+  }
+}

@@ -1,0 +1,111 @@
+/** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
+import { closeSync } from 'node:fs'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { createContainer } from './create.ts'
+import { detachedRecord, openMonitorStreams } from './detached.ts'
+import { finishRun } from './finish-run.ts'
+import { tell } from './journal.ts'
+import { containersDirectory } from './names.ts'
+import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { startContainer } from './start.ts'
+import { containerStatus } from './status.ts'
+
+const FIRST = { restarts: 0, restartDelay: 100 } as const
+
+/**
+ * Resolves when its command runs.
+ * @throws UtsuwaError CONTAINER_STATE unless it has ended; what creating and starting it fail with, and it has ended still
+ */
+export async function startAgain(
+  id: string,
+  roots: Roots = {},
+  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'> = FIRST,
+): Promise<void> {
+  const { runRoot = DEFAULT_RUN_ROOT } = roots
+  const stateRoot = containersDirectory(runRoot)
+  await createAgain(id, roots, restart)
+  await startContainer(stateRoot, id)
+  tell(runRoot, 'start', readRecord(stateRoot, id))
+}
+
+/** The same up to the moment before the command runs. */
+export async function createAgain(
+  id: string,
+  { root = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT }: Roots = {},
+  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'> = FIRST,
+): Promise<void> {
+  const stateRoot = containersDirectory(runRoot)
+  using container = await lockContainer(stateRoot, id)
+  const before = readRecord(stateRoot, id)
+  refuseUnlessStopped(stateRoot, before)
+  const record = await finishRun(runRoot, container, before)
+  const spec = readSpec(stateRoot, id)
+  const managed = withDetached(record, spec.process?.terminal ?? false, root, restart)
+  if (record.rootfs !== '' && record.managed?.detached === undefined)
+    await makePlace(managed.detached.storeRoot, id, container.directory)
+  const rootfsMountFd = record.rootfs === '' ? await mountSnapshot(managed.storeRoot!, id) : undefined
+  try {
+    using monitored = openMonitorStreams(id, container.directory, runRoot, managed.detached)
+    const { consoleSocketFd } = monitored
+    const { init } = await createContainer({
+      stateRoot,
+      id,
+      spec,
+      bundlePath: record.bundle,
+      created: record.created,
+      stdio: monitored.stdio,
+      gate: 'socket',
+      monitor: monitored.monitor,
+      managed,
+      reserved: container,
+      ...(record.cgroup === undefined ? {} : { cgroupPath: record.cgroup.path }),
+      ...(rootfsMountFd === undefined ? {} : { rootfsMountFd }),
+      ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
+    })
+    init.close()
+  } catch (error) {
+    container.write(record)
+    throw error
+  } finally {
+    if (rootfsMountFd !== undefined) closeSync(rootfsMountFd)
+  }
+}
+
+function refuseUnlessStopped(stateRoot: string, record: ContainerRecord): void {
+  const operation = `start container ${record.managed?.name ?? record.id}`
+  if (record.managed === undefined || record.phase === 'creating')
+    throw new UtsuwaError('CONTAINER_STATE', 'its creation was cut short', { operation, hint: 'utsuwa rm it' })
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'stopped') throw new UtsuwaError('CONTAINER_STATE', `it is ${status}`, { operation })
+}
+
+function withDetached(
+  { managed }: ContainerRecord,
+  terminal: boolean,
+  root: string,
+  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'>,
+): NonNullable<ContainerRecord['managed']> & { readonly detached: DetachedRecord } {
+  const { exit: _, ...kept } = managed!
+  const detached = kept.detached ?? detachedRecord({}, terminal, kept.storeRoot ?? root)
+  return { ...kept, detached: { ...detached, ...restart } }
+}
+
+/** Loaded when needed, as it loads the reader of layers. */
+async function mountSnapshot(storeRoot: string, id: string): Promise<number> {
+  const [{ openSnapshot }, { mountOverlay }] = await Promise.all([
+    import('../snapshot/active.ts'),
+    import('../launch/overlay.ts'),
+  ])
+  return mountOverlay(await openSnapshot(storeRoot, id))
+}
+
+async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {
+  const { makeContainerDirectory } = await import('../snapshot/active.ts')
+  try {
+    await makeContainerDirectory(storeRoot, id, owner)
+  } catch (error) {
+    // An attempt before this one got as far as here.
+    if (!isUtsuwaError(error, 'CONTAINER_EXISTS')) throw error
+  }
+}
