@@ -31,7 +31,7 @@ test('stop asks with the stop signal, wait tells the status of all, and the call
   assert.equal(stdout.split('\n').filter(Boolean).length, 2)
   assert.equal(await waited, '4\n3\n')
   assert.deepEqual([(await first.ended).exitCode, (await second.ended).exitCode], [3, 4])
-  assert.match((await workplace.utsuwa('ps', '-a')).stdout, /Exited \(3\) +a\n$/)
+  assert.match((await workplace.utsuwa('ps', '-a')).stdout, /Exited \(3\) .* ago +a\n$/)
   assert.deepEqual(await workplace.utsuwa('wait', 'a'), { exitCode: 0, stdout: '3\n', stderr: '' })
 })
 

@@ -104,7 +104,7 @@ test('a container stays until it is removed, unless --rm says otherwise', async 
   const run = await workplace.utsuwa('run', '--name', 'kept', '--rootfs', rootfs, 'sh', '-c', 'exit 7')
   assert.equal(run.exitCode, 7)
   assert.equal((await workplace.utsuwa('ps', '-q')).stdout, '')
-  assert.match((await workplace.utsuwa('ps', '-a')).stdout, /"sh -c exit 7" .*Exited \(7\) +kept\n$/)
+  assert.match((await workplace.utsuwa('ps', '-a')).stdout, /"sh -c exit 7" .*Exited \(7\) .* ago +kept\n$/)
   const list = JSON.parse((await workplace.utsuwa('ps', '-a', '--json')).stdout) as { name: string; exitCode: number }[]
   assert.deepEqual(
     list.map(({ name, exitCode }) => [name, exitCode]),
