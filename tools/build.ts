@@ -11,6 +11,7 @@
  * a start-up snapshot of Node.js takes twice as long as its own.
  */
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -61,7 +62,18 @@ function describeCommit(): string {
   return status === 0 ? stdout.trim() : 'unknown'
 }
 
-const commit = { 'process.env.UTSUWA_COMMIT': JSON.stringify(describeCommit()) }
+/** Changes with whatever changes what a seccomp profile is compiled to. */
+function hashSeccompCompiler(): string {
+  const hash = createHash('sha256')
+  const directory = join(root, 'src/seccomp')
+  for (const name of readdirSync(directory).sort()) hash.update(readFileSync(join(directory, name)))
+  return hash.digest('hex')
+}
+
+const define = {
+  'process.env.UTSUWA_COMMIT': JSON.stringify(describeCommit()),
+  'process.env.UTSUWA_SECCOMP_COMPILER': JSON.stringify(hashSeccompCompiler()),
+}
 
 async function bundle(options: BuildOptions): Promise<void> {
   const { outputFiles = [] } = await build({ ...shared, ...options })
@@ -128,7 +140,7 @@ async function bundleOciScript(name: string, plugins: Plugin[]): Promise<string>
     footer: { js: '})' },
     supported: { 'dynamic-import': false },
     charset: 'ascii',
-    define: { ...commit, 'import.meta.dirname': '__dirname' },
+    define: { ...define, 'import.meta.dirname': '__dirname' },
     plugins: [globalProcess, ...plugins],
   })
   const { path, text } = outputFiles[0]!
@@ -152,7 +164,7 @@ copyNative()
 try {
   await bundle({
     entryPoints: { index: 'src/index.ts', testing: 'src/testing/index.ts', utsuwa: 'src/cli/main.ts' },
-    define: commit,
+    define,
   })
   await bundleOci()
 } catch (error) {

@@ -1,9 +1,9 @@
 /** Freezing and thawing a cgroup (cgroup-v2, "Core Interface Files"). */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 import { parseFlatKeyed } from './stats.ts'
 
 const POLL_MS = 1

@@ -1,9 +1,9 @@
 /** The end of a cgroup: its processes, then its directories. */
 import { rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 import { childrenOf } from './processes.ts'
 
 /** Exponential, from 0.5 ms: a killed process leaves its cgroup within a few, unless the kernel holds it in a wait. */

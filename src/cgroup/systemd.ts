@@ -5,9 +5,9 @@
  * functions watch for what it brings about: the process in its cgroup, the unit gone.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 import { parseOwnCgroup } from './hierarchy.ts'
 import type { SystemdProperty } from './systemd-properties.ts'
 import type { SystemdUnit } from './systemd-unit.ts'

@@ -1,11 +1,11 @@
 /** Archives on standard input and output, which are for programs. */
 import { read as readCallback, write as writeCallback } from 'node:fs'
 import { Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 
 const read = promisify(readCallback)
 const write = promisify(writeCallback)

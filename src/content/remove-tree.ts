@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { rmdirSync } from 'node:fs'
 import { readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 
 /** Deeper directories are moved up first: a path to what is in them would be longer than the kernel's 4,096 bytes. */
 const LONGEST_PATH = 2048

@@ -24,9 +24,9 @@ const GO_ON = Buffer.of(1)
 export interface Created {
   readonly record: ContainerRecord
   readonly init: InitConversation
-  /** On the clock of `performance.now()`: the launch begins, init waits for the start. */
-  readonly launching: number
-  readonly ready: number
+  /** CLOCK_MONOTONIC in nanoseconds: the launch begins, init waits for the start. */
+  readonly launchingNs: bigint
+  readonly readyNs: bigint
 }
 
 /**
@@ -54,7 +54,7 @@ async function launchInto(
 ): Promise<Created> {
   using trees = openMountTrees(plan, options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
-  const launching = performance.now()
+  const launchingNs = process.hrtime.bigint()
   let init: InitConversation
   let monitor: Monitor | undefined
   try {
@@ -92,11 +92,11 @@ async function launchInto(
       moveNetDevices(options.spec.linux!.netDevices!, init.pid, fd!)
       return GO_ON
     })
-    const ready = performance.now()
+    const readyNs = process.hrtime.bigint()
     const created: ContainerRecord = { ...withProcess(record, init.pid), ...withMonitor(monitor), phase: 'created' }
     container.write(created)
     monitor?.created(init.pid)
-    return { record: created, init, launching, ready }
+    return { record: created, init, launchingNs, readyNs }
   } catch (error) {
     await init.abort()
     if (ownsCgroup) await removeCgroupOf(record)

@@ -8,6 +8,7 @@ import type { MonitorInput } from '../launch/monitor.ts'
 import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
+import type { ProgramStore } from '../seccomp/compile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { isErrno } from '../util/errno.ts'
 import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
@@ -23,6 +24,7 @@ import {
   type LockedContainer,
   type ManagedRecord,
 } from './record.ts'
+import { seccompPrograms } from './seccomp-programs.ts'
 import { permittedCapabilities } from './status.ts'
 import { streamNames } from './stream-names.ts'
 
@@ -83,7 +85,8 @@ export function planCreation(asked: CreateOptions): PlannedCreation {
   const host = readHostFacts()
   if (options.cgroupManager === 'systemd') requireSystemd(host)
   const place = placeInCgroups(options, host)
-  const plan = compilePlan({ ...options, spec: withHomeInBundle(options) }, place)
+  const planned = { ...options, spec: withHomeInBundle(options) }
+  const plan = compilePlan(planned, place, seccompPrograms(options.stateRoot))
   const record = newRecord(options, plan, place)
   refusePopulatedCgroup(options, record)
   return { options, plan, record }
@@ -154,7 +157,7 @@ function realPath(path: string): string {
   }
 }
 
-function compilePlan(options: CreateOptions, place: CgroupPlace): CompiledPlan {
+function compilePlan(options: CreateOptions, place: CgroupPlace, programs?: ProgramStore): CompiledPlan {
   const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
   return compile({
     id,
@@ -166,6 +169,7 @@ function compilePlan(options: CreateOptions, place: CgroupPlace): CompiledPlan {
     noPivot: noPivot ?? false,
     noNewKeyring: noNewKeyring ?? false,
     preserveFds: preserveFds ?? 0,
+    seccompPrograms: programs,
     ...(options.rootfsMountFd === undefined ? {} : { rootfsMountPoint: options.bundlePath }),
   })
 }

@@ -5,13 +5,15 @@ import { parseOwnCgroup } from '../cgroup/hierarchy.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { launch } from '../launch/launch.ts'
+import type { CompiledPlan } from '../plan/compile.ts'
 import { compileExec } from '../plan/compile-exec.ts'
-import type { Process, RuntimeSpec } from '../spec/runtime.ts'
+import type { Process } from '../spec/runtime.ts'
 import { errnos } from '../util/errno.ts'
 import { withHome } from './home.ts'
 import { openInit } from './kill.ts'
 import { type ContainerRecord, readRecord, readSpec } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
+import { seccompPrograms } from './seccomp-programs.ts'
 import { containerStatus } from './status.ts'
 
 export interface ExecOptions {
@@ -47,7 +49,21 @@ export async function execInContainer(
   if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
   try {
     const spec = readSpec(stateRoot, id)
-    const exec = await launchExec(record, spec, withHome(process, `/proc/${record.pid}/root`), options, pidfd)
+    const executed = withHome(process, `/proc/${record.pid}/root`)
+    const planIn = (cgroupHostPath: string | undefined): CompiledPlan => {
+      const { preserveFds = 0, noNewKeyring = false } = options
+      const programs = seccompPrograms(stateRoot)
+      return compileExec({
+        id,
+        spec,
+        process: executed,
+        cgroupHostPath,
+        noNewKeyring,
+        preserveFds,
+        seccompPrograms: programs,
+      })
+    }
+    const exec = await launchExec(record, planIn, options, pidfd)
     try {
       await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
     } catch (error) {
@@ -63,15 +79,14 @@ export async function execInContainer(
 
 async function launchExec(
   record: ContainerRecord,
-  spec: RuntimeSpec,
-  process: Process,
+  planIn: (cgroupHostPath: string | undefined) => CompiledPlan,
   options: ExecOptions,
   pidfd: number,
 ): Promise<InitConversation> {
-  const { stdio = [0, 1, 2], preserveFds = 0, noNewKeyring = false, consoleSocketFd, subCgroup } = options
+  const { stdio = [0, 1, 2], preserveFds = 0, consoleSocketFd, subCgroup } = options
   const launchInto = (cgroupHostPath: string | undefined): Promise<InitConversation> =>
     launch({
-      plan: compileExec({ id: record.id, spec, process, cgroupHostPath, noNewKeyring, preserveFds }),
+      plan: planIn(cgroupHostPath),
       stdio,
       preserved: Array.from({ length: preserveFds }, (_, index) => 3 + index),
       inherited: { container: pidfd, ...(consoleSocketFd === undefined ? {} : { console: consoleSocketFd }) },

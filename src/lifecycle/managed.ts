@@ -131,7 +131,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   using monitored = detached && openMonitorStreams(id, reserved.directory, runRoot, detached)
   const consoleSocketFd = monitored?.consoleSocketFd ?? options.consoleSocketFd
   marks.prepared = performance.now()
-  const { record, init, launching, ready } = await createContainer({
+  const { record, init, launchingNs, readyNs } = await createContainer({
     stateRoot,
     id,
     spec: prepared.spec,
@@ -157,9 +157,11 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   // Its start goes by a socket that everybody can find.
   if (detached !== undefined) init.close()
   const { cgroupReadyNs, executedNs } = init.launched
-  Object.assign(marks, { launching, ready, created: performance.now() } satisfies Partial<Marks>)
+  marks.launching = fromMonotonic(launchingNs)
   marks.cgroupReady = fromMonotonic(cgroupReadyNs)
   marks.initExecuted = fromMonotonic(executedNs)
+  marks.ready = fromMonotonic(readyNs)
+  marks.created = performance.now()
   tell(runRoot, 'create', record)
   return new Container(record, init, streams, {
     spec: prepared.spec,

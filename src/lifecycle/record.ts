@@ -17,12 +17,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { parseJson, stringifyJson } from '../spec/json.ts'
 import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 import type { VolumesOfContainer } from './volumes.ts'
 
 export interface ContainerRecord {
@@ -119,6 +119,9 @@ const TEMPORARY_PREFIX = '.new-'
 const LOCK_POLL_MS = 5
 const LOCK_TIMEOUT_MS = 30_000
 
+/** Beside the containers, and no container's name. */
+export const SECCOMP_DIRECTORY = '.seccomp'
+
 export const startSocketName = 'start.sock'
 
 export function containerDirectory(stateRoot: string, id: string): string {
@@ -127,7 +130,8 @@ export function containerDirectory(stateRoot: string, id: string): string {
 
 /** @throws UtsuwaError INVALID_ARGUMENT */
 export function checkContainerId(id: string): void {
-  if (id.length > 1024 || !/^[\w+.-]+$/.test(id) || id === '.' || id === '..' || id.startsWith(TEMPORARY_PREFIX))
+  const taken = id === '.' || id === '..' || id === SECCOMP_DIRECTORY || id.startsWith(TEMPORARY_PREFIX)
+  if (id.length > 1024 || !/^[\w+.-]+$/.test(id) || taken)
     throw new UtsuwaError('INVALID_ARGUMENT', `invalid container id format: ${JSON.stringify(id)}`)
 }
 

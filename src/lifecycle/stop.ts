@@ -1,11 +1,11 @@
 /** `stop`: a container is asked to end, and killed when it does not. */
 import { closeSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { setFrozen } from '../cgroup/freeze.ts'
 import { STOP_SIGNAL_ANNOTATION } from '../config/runtime-spec.ts'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
+import { sleep } from '../util/sleep.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
 import { tell } from './journal.ts'
 import { killContainer, openInit, parseSignal } from './kill.ts'

@@ -1,8 +1,8 @@
 /** `wait`: the end of a container that another process runs. */
 import { closeSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
+import { sleep } from '../util/sleep.ts'
 import { readJournal } from './journal.ts'
 import { openInit } from './kill.ts'
 import { readExit } from './monitored.ts'

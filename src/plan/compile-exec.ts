@@ -1,4 +1,5 @@
 /** The plan of a process that joins a running container: a plan of its own, not a variant of the container's. */
+import type { ProgramStore } from '../seccomp/compile.ts'
 import type { LinuxNamespaceType, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { cpuBitmap } from '../util/cpu-list.ts'
 import type { CompiledPlan, DescriptorName } from './compile.ts'
@@ -22,6 +23,8 @@ export interface CompileExecInput {
   readonly cgroupHostPath: string | undefined
   readonly noNewKeyring?: boolean
   readonly preserveFds?: number
+  /** As in `CompileInput`. */
+  readonly seccompPrograms?: ProgramStore | undefined
 }
 
 export function compileExec(input: CompileExecInput): CompiledPlan {
@@ -57,7 +60,7 @@ export function compileExec(input: CompileExecInput): CompiledPlan {
       ...compileIdentity(process),
       compileLookup(process),
       { op: 'announce', pointer: '' },
-      ...compilePrivileges(process, spec.linux?.seccomp),
+      ...compilePrivileges(process, spec.linux?.seccomp, input.seccompPrograms),
       { op: 'exec', args: process.args, env: process.env ?? [], preserveFds, pointer: '/process/args' },
     ],
   }

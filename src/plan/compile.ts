@@ -5,6 +5,7 @@
 import { isAbsolute, join } from 'node:path/posix'
 import type { SystemdUnit } from '../cgroup/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
+import type { ProgramStore } from '../seccomp/compile.ts'
 import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'
 import { compileDevices } from './devices.ts'
 import { compileHostStage } from './host.ts'
@@ -58,6 +59,8 @@ export interface CompileInput {
   readonly noNewKeyring?: boolean
   /** How many descriptors from 3 on the container inherits. Default: 0. */
   readonly preserveFds?: number
+  /** Where compiled seccomp profiles are kept. Changes how long it takes, not the plan. */
+  readonly seccompPrograms?: ProgramStore | undefined
 }
 
 /** Descriptors that init inherits behind those that the container keeps, in this order. */
@@ -126,7 +129,7 @@ export function compile(input: CompileInput): CompiledPlan {
       ...runHooks(spec.hooks?.startContainer, '/hooks/startContainer'),
       // While nothing is filtered: a seccomp program may refuse to send.
       { op: 'announce', pointer: '' },
-      ...compilePrivileges(process, spec.linux?.seccomp),
+      ...compilePrivileges(process, spec.linux?.seccomp, input.seccompPrograms),
       {
         op: 'exec',
         args: process.args,

@@ -1,6 +1,6 @@
 /** config.md, "Process": from the gate of the file system to exec. */
 import { UtsuwaError } from '../errors.ts'
-import { compileSeccomp } from '../seccomp/compile.ts'
+import { compileSeccomp, type ProgramStore } from '../seccomp/compile.ts'
 import { RLIMITS } from '../spec/rlimits.ts'
 import type { Capabilities, LinuxSeccomp, Process, Rlimit, RuntimeSpec, Scheduler } from '../spec/runtime.ts'
 import { cpuBitmap } from '../util/cpu-list.ts'
@@ -153,9 +153,13 @@ export function compileLookup({ args, env = [] }: Process): Operation {
  * The last steps, after the start. With no_new_privs the filter comes last, so that it covers nothing of ours; without,
  * loading it takes CAP_SYS_ADMIN, so it comes before the capabilities are dropped (seccomp(2)).
  */
-export function compilePrivileges(process: Process, seccomp: LinuxSeccomp | undefined): Operation[] {
+export function compilePrivileges(
+  process: Process,
+  seccomp: LinuxSeccomp | undefined,
+  store: ProgramStore | undefined,
+): Operation[] {
   const capabilities = compileCapabilities(process.capabilities)
-  const filter = seccomp === undefined ? [] : [loadSeccomp(seccomp)]
+  const filter = seccomp === undefined ? [] : [loadSeccomp(seccomp, store)]
   if (!process.noNewPrivileges) return [...filter, capabilities]
   return [capabilities, { op: 'set_no_new_privs', pointer: '/process/noNewPrivileges' }, ...filter]
 }
@@ -168,8 +172,8 @@ function compileCapabilities(names: Capabilities | undefined): Operation {
   return { op: 'set_capabilities', effective, permitted, inheritable, ambient, pointer: '/process/capabilities' }
 }
 
-function loadSeccomp(seccomp: LinuxSeccomp): Operation {
-  const { program, flags, notifies } = compileSeccomp(seccomp)
+function loadSeccomp(seccomp: LinuxSeccomp, store: ProgramStore | undefined): Operation {
+  const { program, flags, notifies } = compileSeccomp(seccomp, { store })
   return {
     op: 'load_seccomp',
     program,

@@ -6,6 +6,7 @@
  * and verified by the kernel on every start.
  */
 import { UtsuwaError } from '../errors.ts'
+import { stringifyJson } from '../spec/json.ts'
 import type { LinuxSeccomp } from '../spec/runtime.ts'
 import { isDeeplyFrozen } from '../util/frozen.ts'
 import { filterFlags, permits, RETURN_ENOSYS, RETURN_FOREIGN_ARCH, returnValue } from './action.ts'
@@ -26,6 +27,14 @@ export interface CompiledSeccomp {
 export interface SeccompOptions {
   /** The machine's own architecture, which is always covered; that of this Node when absent. */
   native?: SeccompArch
+  /** Where programs are kept beyond this process; not asked with `native`. */
+  store?: ProgramStore | undefined
+}
+
+/** Keeps programs by the text of the profiles that they are compiled from. */
+export interface ProgramStore {
+  find(profile: string): CompiledSeccomp | undefined
+  keep(profile: string, compiled: CompiledSeccomp): void
 }
 
 /**
@@ -34,17 +43,31 @@ export interface SeccompOptions {
  *
  * @throws UtsuwaError INVALID_SPEC for what no filter can mean, LIMIT_EXCEEDED for more than 4096 instructions
  */
-export function compileSeccomp(profile: LinuxSeccomp, { native }: SeccompOptions = {}): CompiledSeccomp {
+export function compileSeccomp(profile: LinuxSeccomp, { native, store }: SeccompOptions = {}): CompiledSeccomp {
   if (native !== undefined) return compileProfile(profile, native)
-  const kept = programs.get(profile)
+  const kept = ofFrozenProfiles.get(profile)
   if (kept !== undefined) return kept
-  const compiled = compileProfile(profile, requireNative())
-  if (isDeeplyFrozen(profile)) programs.set(profile, compiled)
+  const compiled = compileOnce(stringifyJson(profile), profile, store)
+  if (isDeeplyFrozen(profile)) ofFrozenProfiles.set(profile, compiled)
   return compiled
 }
 
 /** Programs of profiles that cannot change, as is the default one: most containers have it. */
-const programs = new WeakMap<LinuxSeccomp, CompiledSeccomp>()
+const ofFrozenProfiles = new WeakMap<LinuxSeccomp, CompiledSeccomp>()
+
+/** Programs by the text of their profiles, the latest last: bundles with the same profile are parsed for each run. */
+const byText = new Map<string, CompiledSeccomp>()
+const KEPT = 8
+
+function compileOnce(text: string, profile: LinuxSeccomp, store: ProgramStore | undefined): CompiledSeccomp {
+  const known = byText.get(text) ?? store?.find(text)
+  const compiled = known ?? compileProfile(profile, requireNative())
+  if (known === undefined) store?.keep(text, compiled)
+  byText.delete(text)
+  byText.set(text, compiled)
+  if (byText.size > KEPT) byText.delete(byText.keys().next().value!)
+  return compiled
+}
 
 function compileProfile(profile: LinuxSeccomp, native: SeccompArch): CompiledSeccomp {
   const notifies = checkNotify(profile)

@@ -137,7 +137,7 @@ test('records are replaced as a whole', () => {
 })
 
 test('ids that are no plain file name are refused', () => {
-  for (const id of ['', '.', '..', 'a/b', '../x', 'a b', 'ä', '.new-x', 'x'.repeat(1025), 'a\n'])
+  for (const id of ['', '.', '..', 'a/b', '../x', 'a b', 'ä', '.new-x', '.seccomp', 'x'.repeat(1025), 'a\n'])
     assert.throws(() => checkContainerId(id), withCode('INVALID_ARGUMENT'), JSON.stringify(id))
   for (const id of ['a', 'A-b_c.d+e', '0'.repeat(64), '.hidden']) assert.doesNotThrow(() => checkContainerId(id))
 })
