@@ -62,7 +62,7 @@ node_modules/.package-lock.json: package-lock.json | packages-build
 # --- Native programs --------------------------------------------------------------------------------------------------
 # A source file belongs to the program whose name it starts with: native/init_mount.c to init. The others are shared.
 
-STATIC_PROGRAMS := init applier monitor
+STATIC_PROGRAMS := init applier monitor reaper
 # The monitor carries out host stages, as libutsuwa does in Node: with the same code.
 borrowed_monitor = $(call sources_of,libutsuwa)
 sources_of  = $(wildcard native/$(1).c native/$(1)_*.c) $(borrowed_$(1))
@@ -91,7 +91,7 @@ NATIVE := $(foreach p,$(STATIC_PROGRAMS),$(if $(call sources_of,$(p)),build/nati
           $(if $(call sources_of,addon),build/native/utsuwa.node)
 
 .PHONY: native
-native: $(NATIVE) ## init, applier, monitor, libutsuwa.so and the Node addon, in build/native
+native: $(NATIVE) ## init, applier, monitor, reaper, libutsuwa.so and the Node addon, in build/native
 
 $(GENERATED): tools/generate-wire.ts $(wildcard src/plan/ops.ts src/layer/records.ts src/launch/monitor-request.ts) src/util/wire.ts | $(NODE)
 	@mkdir -p $(@D)

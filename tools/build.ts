@@ -89,7 +89,7 @@ function emptyDist(): void {
 
 function copyNative(): void {
   mkdirSync(join(dist, 'native'), { recursive: true })
-  for (const name of ['init', 'applier', 'monitor', 'libutsuwa.so', 'utsuwa.node']) {
+  for (const name of ['init', 'applier', 'monitor', 'reaper', 'libutsuwa.so', 'utsuwa.node']) {
     const target = join(dist, 'native', name)
     rmSync(target, { force: true }) // a new inode: a program that is running keeps its own
     cpSync(join(root, 'build/native', name), target)

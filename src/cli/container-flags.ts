@@ -1,61 +1,51 @@
 /** The flags that say what a container shall be, of `run` and `plan`, and the library's options that they mean. */
 import { type Command, Option } from 'commander'
 import type { ContainerOptions } from '../index.ts'
-import { collect, collectPair } from './collect.ts'
+import { collect, collectLabel, collectPair } from './collect.ts'
 import { readEnvironment } from './env-file.ts'
+import { readLabels } from './label-file.ts'
+import { addLimitFlags, type LimitFlags, sameLimits } from './limit-flags.ts'
 import { parseMount } from './mount-flag.ts'
 import { parseNumber } from './parse-number.ts'
 
-export interface LimitFlags {
-  readonly cgroupConf?: Record<string, string>
-  readonly cpuShares?: number
-  readonly cpus?: number
-  readonly cpusetCpus?: string
-  readonly cpusetMems?: string
-  readonly memory?: string
-  readonly memoryReservation?: string
-  readonly memorySwap?: string
-  readonly pidsLimit?: number
-}
-
 export interface ContainerFlags extends LimitFlags {
+  readonly annotation?: Record<string, string>
   readonly capAdd?: string[]
   readonly capDrop?: string[]
+  readonly cgroupParent?: string
+  readonly cgroupns?: 'private' | 'host'
+  readonly device?: string[]
+  readonly deviceCgroupRule?: string[]
+  readonly domainname?: string
   readonly entrypoint?: string
   readonly env?: string[]
   readonly envFile?: string[]
+  readonly groupAdd?: string[]
   readonly hostname?: string
+  readonly init?: boolean
+  readonly ipc?: string
   readonly label?: Record<string, string>
+  readonly labelFile?: string[]
   readonly mount?: Required<ContainerOptions>['mounts'][number][]
   readonly name?: string
   readonly network?: 'none' | 'host'
   readonly oomScoreAdj?: number
+  readonly pid?: string
   readonly privileged?: boolean
   readonly readOnly?: boolean
   readonly securityOpt?: string[]
   readonly shmSize?: string
   readonly stopSignal?: string
+  readonly stopTimeout?: number
   readonly sysctl?: Record<string, string>
   readonly tmpfs?: string[]
   readonly tty?: boolean
   readonly ulimit?: string[]
   readonly user?: string
+  readonly userns?: 'host'
+  readonly uts?: string
   readonly volume?: string[]
   readonly workdir?: string
-}
-
-/** Limits, which `update` can change. */
-export function addLimitFlags(command: Command): Command {
-  return command
-    .option('-m, --memory <SIZE>', 'memory limit, such as 64m')
-    .option('--memory-reservation <SIZE>', 'memory that is reclaimed last')
-    .option('--memory-swap <SIZE>', 'memory and swap together; -1: no limit')
-    .option('--cpus <NUMBER>', 'CPU time, such as 0.5', parseNumber)
-    .option('--cpu-shares <NUMBER>', 'weight against others, 2 to 262144', parseNumber)
-    .option('--cpuset-cpus <LIST>', 'CPUs to run on, such as 0-3,7')
-    .option('--cpuset-mems <LIST>', 'memory nodes to use')
-    .option('--pids-limit <NUMBER>', 'most processes and threads; -1: no limit', parseNumber)
-    .option('--cgroup-conf <FILE=VALUE>', 'a cgroup v2 file, such as memory.high=48M', collectPair)
 }
 
 export function addContainerFlags(command: Command): Command {
@@ -67,15 +57,25 @@ export function addContainerFlags(command: Command): Command {
     .option('--env-file <FILE>', 'environment variables, one a line', collect)
     .option('-w, --workdir <DIR>', 'working directory in the container')
     .option('-u, --user <USER>', 'name or uid, and :group or :gid')
+    .option('--group-add <GROUP>', 'a further group, by name or number', collect)
     .option('--entrypoint <COMMAND>', "replaces the image's entrypoint; empty: none")
     .option('-t, --tty', 'give it a terminal')
     .option('-h, --hostname <NAME>', 'host name (default: the beginning of the id)')
+    .option('--domainname <NAME>', 'NIS domain name')
     .addOption(new Option('--network <MODE>', 'none: loopback alone (default); host').choices(['none', 'host']))
     .option('-v, --volume <SOURCE:DIR[:OPTIONS]>', 'mount a directory of the host, or a volume by name', collect)
     .option('--mount <KEY=VALUE,…>', 'the same as type=bind|volume|tmpfs,source=…,target=…,readonly', collectMount)
     .option('--tmpfs <DIR[:OPTIONS]>', 'temporary file system; options such as size=64m', collect)
+    .option('--pid <MODE>', 'process ids: private (default), host, or container:NAME to share')
+    .option('--ipc <MODE>', 'System V IPC and message queues: private (default), host, none, or container:NAME')
+    .option('--uts <MODE>', 'host name: private (default), host, or container:NAME to share')
+    .addOption(new Option('--userns <MODE>', 'user ids: host, which is so anyway').choices(['host']))
+    .addOption(new Option('--cgroupns <MODE>', 'private (default) or host').choices(['private', 'host']))
+    .option('--cgroup-parent <PATH>', 'cgroup to make its own in (default: /utsuwa)')
     .option('--shm-size <SIZE>', 'size of /dev/shm (default: 64m)')
     .option('--read-only', 'read-only root file system')
+    .option('--device <HOST[:CONTAINER][:rwm]>', 'a device of this machine, or all below a directory', collect)
+    .option('--device-cgroup-rule <RULE>', 'what may be made and opened, such as "c 42:* rmw"', collect)
     .option('--cap-add <CAPABILITY>', 'add a capability, or ALL', collect)
     .option('--cap-drop <CAPABILITY>', 'drop a capability, or ALL', collect)
     .option('--privileged', 'all capabilities and devices, no seccomp filter')
@@ -83,8 +83,12 @@ export function addContainerFlags(command: Command): Command {
     .option('--ulimit <NAME=SOFT:HARD>', 'resource limit, such as nofile=1024:2048', collect)
     .option('--sysctl <NAME=VALUE>', 'kernel parameter of its namespaces', collectPair)
     .option('--oom-score-adj <NUMBER>', '-1000 to 1000', parseNumber)
+    .option('--init', 'a first process that passes signals on and takes care of orphans')
     .option('--stop-signal <SIGNAL>', 'signal that asks it to stop')
-    .option('-l, --label <NAME=VALUE>', 'label', collectPair)
+    .option('--stop-timeout <SECONDS>', 'from that signal to SIGKILL; -1: never (default: 10)', parseNumber)
+    .option('-l, --label <NAME=VALUE>', 'label', collectLabel)
+    .option('--label-file <FILE>', 'labels, one a line', collect)
+    .option('--annotation <NAME=VALUE>', 'annotation of the runtime spec', collectLabel)
 }
 
 function collectMount(
@@ -96,8 +100,10 @@ function collectMount(
 
 /** Names of the library where they are not those of the flags. */
 const renamed: Partial<Record<keyof ContainerFlags, keyof ContainerOptions>> = {
+  annotation: 'annotations',
   cgroupConf: 'unified',
-  label: 'labels',
+  device: 'devices',
+  deviceCgroupRule: 'deviceCgroupRules',
   mount: 'mounts',
   pidsLimit: 'pids',
   readOnly: 'readonlyRootfs',
@@ -109,31 +115,35 @@ const renamed: Partial<Record<keyof ContainerFlags, keyof ContainerOptions>> = {
 }
 
 const same: readonly (keyof ContainerFlags & keyof ContainerOptions)[] = [
+  ...sameLimits,
   'capAdd',
   'capDrop',
-  'cpuShares',
-  'cpus',
-  'cpusetCpus',
-  'cpusetMems',
+  'cgroupParent',
+  'cgroupns',
+  'domainname',
   'entrypoint',
+  'groupAdd',
   'hostname',
-  'memory',
-  'memoryReservation',
-  'memorySwap',
+  'init',
+  'ipc',
   'name',
   'network',
   'oomScoreAdj',
+  'pid',
   'privileged',
   'securityOpt',
   'shmSize',
   'stopSignal',
+  'stopTimeout',
   'tmpfs',
   'user',
+  'uts',
 ]
 
 /** @throws UtsuwaError INVALID_ARGUMENT for an environment file that cannot be read */
 export function containerOptions(flags: ContainerFlags, args: readonly string[]): ContainerOptions {
   const env = readEnvironment(flags)
+  const labels = readLabels(flags)
   const names = [...Object.entries(renamed), ...same.map(name => [name, name] as const)]
   const given = names.flatMap(([flag, option]) => {
     const value = flags[flag as keyof ContainerFlags]
@@ -142,6 +152,7 @@ export function containerOptions(flags: ContainerFlags, args: readonly string[])
   return {
     ...(Object.fromEntries(given) as ContainerOptions),
     ...(env.length === 0 ? {} : { env }),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
     ...(args.length === 0 ? {} : { args }),
   }
 }

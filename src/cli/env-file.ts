@@ -8,13 +8,13 @@ import { UtsuwaError } from '../errors.ts'
  *
  * @throws UtsuwaError INVALID_ARGUMENT with the line
  */
-export function parseEnvFile(text: string, path: string): string[] {
+export function parseEnvFile(text: string, path: string, what: 'env' | 'label' = 'env'): string[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
     const entry = line.trimStart()
     if (entry === '' || entry.startsWith('#')) return []
     if (/^[^=\s]+(=|$)/.test(entry)) return [entry]
-    throw new UtsuwaError('INVALID_ARGUMENT', `line ${index + 1} has no variable name`, {
-      operation: `read env file ${path}`,
+    throw new UtsuwaError('INVALID_ARGUMENT', `line ${index + 1} has no name`, {
+      operation: `read ${what} file ${path}`,
       path,
     })
   })

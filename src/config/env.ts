@@ -6,7 +6,8 @@ export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 export interface EnvironmentInput {
   options: Pick<ContainerOptions, 'env' | 'terminal'>
   image: ImageRunConfig
-  hostname: string
+  /** Undefined where it is somebody else's. */
+  hostname: string | undefined
   /** Home directory of the user. */
   home: string
   /** Where the value of a variable given by name alone comes from. */
@@ -15,7 +16,8 @@ export interface EnvironmentInput {
 
 /** `NAME=value` each: defaults, overridden by the image, overridden by the options. */
 export function environment({ options, image, hostname, home, callerEnv }: EnvironmentInput): string[] {
-  const defaults = [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.terminal ? ['TERM=xterm'] : []), `HOME=${home}`]
+  const own = hostname === undefined ? [] : [`HOSTNAME=${hostname}`]
+  const defaults = [DEFAULT_PATH, ...own, ...(options.terminal ? ['TERM=xterm'] : []), `HOME=${home}`]
   return mergeEnvironment([...defaults, ...(image.Env ?? [])], options.env ?? [], callerEnv)
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LinuxDevice } from '../spec/runtime.ts'
 
@@ -14,12 +14,22 @@ export function listHostDevices(directory = '/dev'): LinuxDevice[] {
     const path = join(directory, name)
     const stats = lstatSync(path, { throwIfNoEntry: false })
     if (stats === undefined || OWN.has(path)) return []
-    if (stats.isDirectory()) return listHostDevices(path)
-    if (!stats.isCharacterDevice() && !stats.isBlockDevice()) return []
-    const { major, minor } = splitDeviceNumber(stats.rdev)
-    const type = stats.isBlockDevice() ? 'b' : 'c'
-    return [{ type, path, major, minor, fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid }]
+    return stats.isDirectory() ? listHostDevices(path) : describe(path, stats)
   })
+}
+
+/** The device at a path, behind links such as those of /dev/disk, or all below a directory; none where there is nothing. */
+export function findHostDevices(path: string): LinuxDevice[] {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return []
+  return stats.isDirectory() ? listHostDevices(path) : describe(path, stats)
+}
+
+function describe(path: string, stats: Stats): LinuxDevice[] {
+  if (!stats.isCharacterDevice() && !stats.isBlockDevice()) return []
+  const { major, minor } = splitDeviceNumber(stats.rdev)
+  const type = stats.isBlockDevice() ? 'b' : 'c'
+  return [{ type, path, major, minor, fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid }]
 }
 
 /** makedev(3) of glibc and musl, backwards; numbers beyond 32 bits do not occur in the kernel. */

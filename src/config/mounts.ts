@@ -52,7 +52,8 @@ function depth(path: string): number {
   return path.split('/').filter(Boolean).length
 }
 
-function defaultMounts({ privileged = false, shmSize = DEFAULT_SHM_SIZE }: ContainerOptions): Mount[] {
+function defaultMounts(options: ContainerOptions): Mount[] {
+  const { privileged = false } = options
   const access = privileged ? 'rw' : 'ro'
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
@@ -68,12 +69,7 @@ function defaultMounts({ privileged = false, shmSize = DEFAULT_SHM_SIZE }: Conta
       source: 'devpts',
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
-    {
-      destination: '/dev/shm',
-      type: 'tmpfs',
-      source: 'shm',
-      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${parseBytes(shmSize, '--shm-size')}`],
-    },
+    ...shmMount(options),
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     {
@@ -83,6 +79,16 @@ function defaultMounts({ privileged = false, shmSize = DEFAULT_SHM_SIZE }: Conta
       options: ['nosuid', 'noexec', 'nodev', 'relatime', access],
     },
   ]
+}
+
+/** POSIX shared memory goes with the IPC namespace, though it is but files. */
+function shmMount({ ipc = 'private', shmSize = DEFAULT_SHM_SIZE }: ContainerOptions): Mount[] {
+  const flags = ['nosuid', 'noexec', 'nodev']
+  if (ipc === 'none') return []
+  if (ipc === 'host')
+    return [{ destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['bind', ...flags] }]
+  const size = `size=${parseBytes(shmSize, '--shm-size')}`
+  return [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...flags, 'mode=1777', size] }]
 }
 
 /** `/run:size=64m,mode=755` */

@@ -15,7 +15,11 @@ export interface ContainerOptions {
   cwd?: string
   /** `name`, `uid`, `name:group` or `uid:gid`; the image's User, else root. */
   user?: string
+  /** Further groups of the user, by name or number. */
+  groupAdd?: readonly string[]
   terminal?: boolean
+  /** A small first process that runs the command, passes signals on to it and takes note of the end of orphans. */
+  init?: boolean
   /** Name or number; the image's StopSignal, else SIGTERM. */
   stopSignal?: string
   /** Seconds between the stop signal and SIGKILL; negative: never. Default: 10. */
@@ -23,8 +27,21 @@ export interface ContainerOptions {
 
   /** The first 12 characters of the id when absent. */
   hostname?: string
+  /** NIS domain name. */
+  domainname?: string
   /** `none` (the default): a network of its own with nothing but loopback. `host`: the host's. */
   network?: 'none' | 'host'
+
+  /** `private` (the default), `host`, or `container:` and a name or an id: whose processes it sees. */
+  pid?: string
+  /** The same for System V IPC and POSIX message queues; with `host` also for /dev/shm. `none`: private, without /dev/shm. */
+  ipc?: string
+  /** The same for the host name. */
+  uts?: string
+  /** `private` (the default): it sees its own cgroup as the root of all; or `host`. */
+  cgroupns?: 'private' | 'host'
+  /** cgroup that its own is made in. Default: `/utsuwa`. */
+  cgroupParent?: string
 
   /** Bytes, or text such as `64MiB`. */
   memory?: number | string
@@ -34,6 +51,10 @@ export interface ContainerOptions {
   memorySwap?: number | string
   /** CPUs' worth of time, such as 0.5. At least 0.01. */
   cpus?: number
+  /** Microseconds in each period, of all CPUs together; instead of `cpus`. */
+  cpuQuota?: number
+  /** Length of the period in microseconds, 1000 to 1000000. Default: 100000. */
+  cpuPeriod?: number
   /** Relative weight, 2 to 262144; the default of the kernel corresponds to 1024. */
   cpuShares?: number
   /** CPU list such as `0-3,7`. */
@@ -42,6 +63,16 @@ export interface ContainerOptions {
   cpusetMems?: string
   /** Processes and threads; 0 or −1 for unlimited. */
   pids?: number
+  /** Weight against others on block devices, 10 to 1000. */
+  blkioWeight?: number
+  /** The same for one device: `/dev/sda:200`. */
+  blkioWeightDevice?: readonly string[]
+  /** Bytes a second: `/dev/sda:1mb`. */
+  deviceReadBps?: readonly string[]
+  deviceWriteBps?: readonly string[]
+  /** Operations a second: `/dev/sda:100`. */
+  deviceReadIops?: readonly string[]
+  deviceWriteIops?: readonly string[]
   /** cgroup v2 files by name: `{ 'memory.high': '48M' }`. */
   unified?: Readonly<Record<string, string>>
 
@@ -62,6 +93,10 @@ export interface ContainerOptions {
   /** Names with or without `CAP_`, or `ALL`. */
   capAdd?: readonly string[]
   capDrop?: readonly string[]
+  /** Devices of the host: `/dev/fuse`, `/dev/sda:/dev/disk:r`; of a directory all that are below. */
+  devices?: readonly string[]
+  /** What else may be made and opened: `c 42:* rmw`. */
+  deviceCgroupRules?: readonly string[]
   /** All capabilities, all devices, no seccomp filter, nothing masked or read-only. */
   privileged?: boolean
   /** `no-new-privileges`, `seccomp=unconfined`, `seccomp=FILE`, `apparmor=PROFILE`, `label=…`. */
@@ -85,10 +120,18 @@ export type UpdateOptions = Pick<
   | 'memoryReservation'
   | 'memorySwap'
   | 'cpus'
+  | 'cpuQuota'
+  | 'cpuPeriod'
   | 'cpuShares'
   | 'cpusetCpus'
   | 'cpusetMems'
   | 'pids'
+  | 'blkioWeight'
+  | 'blkioWeightDevice'
+  | 'deviceReadBps'
+  | 'deviceWriteBps'
+  | 'deviceReadIops'
+  | 'deviceWriteIops'
   | 'unified'
 >
 

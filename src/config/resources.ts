@@ -1,5 +1,7 @@
 import type { LinuxCpu, LinuxMemory, LinuxResources } from '../spec/runtime.ts'
+import { blockIo } from './block-io.ts'
 import { parseBytes } from './bytes.ts'
+import { chooseDevices } from './devices.ts'
 import { invalidOption } from './invalid-option.ts'
 import type { ContainerOptions } from './options.ts'
 
@@ -13,11 +15,13 @@ export function resources(options: ContainerOptions): LinuxResources {
   const memory = memoryLimits(options)
   const cpu = cpuLimits(options)
   const pids = pidsLimit(options)
+  const io = blockIo(options)
   return {
-    devices: [{ allow: options.privileged === true, access: 'rwm' }],
+    devices: [{ allow: options.privileged === true, access: 'rwm' }, ...chooseDevices(options).rules],
     ...(Object.keys(memory).length > 0 && { memory }),
     ...(Object.keys(cpu).length > 0 && { cpu }),
     ...(pids !== undefined && { pids: { limit: pids } }),
+    ...(Object.keys(io).length > 0 && { blockIO: io }),
     ...(options.unified && { unified: { ...options.unified } }),
   }
 }
@@ -48,19 +52,32 @@ function swapLimit(memorySwap: number | string | undefined, limit: number | unde
   return swap
 }
 
-function cpuLimits({ cpus, cpuShares, cpusetCpus, cpusetMems }: ContainerOptions): LinuxCpu {
+function cpuLimits(options: ContainerOptions): LinuxCpu {
+  const { cpus, cpuQuota, cpuPeriod, cpuShares, cpusetCpus, cpusetMems } = options
   if (cpus !== undefined && !(Number.isFinite(cpus) && cpus >= MIN_CPUS)) {
     throw invalidOption('--cpus', `must be at least ${MIN_CPUS}, found ${cpus}`)
   }
+  if (cpus !== undefined && (cpuQuota !== undefined || cpuPeriod !== undefined)) {
+    throw invalidOption('--cpus', 'says the same as --cpu-quota and --cpu-period: give either')
+  }
+  checkMicroseconds(cpuPeriod, '--cpu-period', 1000, 1_000_000)
+  if (cpuQuota !== -1) checkMicroseconds(cpuQuota, '--cpu-quota', 1000, Number.MAX_SAFE_INTEGER)
   if (cpuShares !== undefined && !(Number.isInteger(cpuShares) && cpuShares >= 2 && cpuShares <= 262_144)) {
     throw invalidOption('--cpu-shares', `must be an integer from 2 to 262144, found ${cpuShares}`)
   }
   return {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpus !== undefined && { quota: Math.round(cpus * CPU_PERIOD), period: CPU_PERIOD }),
+    ...(cpuQuota !== undefined && { quota: cpuQuota }),
+    ...(cpuPeriod !== undefined && { period: cpuPeriod }),
     ...(cpusetCpus !== undefined && { cpus: cpuList(cpusetCpus, '--cpuset-cpus') }),
     ...(cpusetMems !== undefined && { mems: cpuList(cpusetMems, '--cpuset-mems') }),
   }
+}
+
+function checkMicroseconds(value: number | undefined, option: string, least: number, most: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return
+  throw invalidOption(option, `must be at least ${least} and at most ${most} microseconds, found ${value}`)
 }
 
 function cpuList(list: string, option: string): string {

@@ -1,12 +1,13 @@
 /** From an image's config and a caller's options to a runtime spec. */
 import { readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import {
   type Capabilities,
   type Linux,
   type LinuxDevice,
-  type LinuxNamespace,
   type LinuxSeccomp,
+  type Mount,
   OCI_VERSION,
   type Process,
   type RuntimeSpec,
@@ -14,16 +15,18 @@ import {
 import { checkAcrossMembers } from '../spec/runtime-check.ts'
 import { chooseCapabilities } from './capabilities.ts'
 import { mergeCommand, workingDirectory } from './command.ts'
+import { chooseDevices } from './devices.ts'
 import { environment } from './env.ts'
 import { invalidOption } from './invalid-option.ts'
 import { mounts } from './mounts.ts'
+import { chooseNamespaces, type JoinedNamespaces, namespaceMode } from './namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from './options.ts'
 import { MASKED_PATHS, READONLY_PATHS } from './paths.ts'
 import { resources } from './resources.ts'
 import { parseSeccompFile } from './seccomp-file.ts'
 import { chooseSecurity, type SecurityChoice } from './security.ts'
 import { parseUlimits } from './ulimits.ts'
-import { type ReadContainerFile, type ResolvedUser, resolveUser } from './user.ts'
+import { type ReadContainerFile, type ResolvedUser, resolveGroups, resolveUser } from './user.ts'
 import { bindVolume, VOLUME } from './volumes.ts'
 
 export interface RuntimeSpecInput {
@@ -40,6 +43,10 @@ export interface RuntimeSpecInput {
   defaultSeccomp: (capabilities: readonly string[]) => LinuxSeccomp
   /** Where `env: ['NAME']` takes values from; that of this process when absent. */
   callerEnv?: Readonly<Record<string, string | undefined>>
+  /** Paths of the namespaces of `containersToJoin`. */
+  joinedNamespaces?: JoinedNamespaces
+  /** Host path of the program for `init`. */
+  reaperHostPath?: string
   /** Device nodes for a privileged container: `listHostDevices`. */
   hostDevices?: () => LinuxDevice[]
   /** Host path of each of `volumeMounts`, by its destination. */
@@ -58,7 +65,7 @@ export const STOP_SIGNAL_ANNOTATION = 'org.opencontainers.image.stopSignal'
  */
 export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
   const { id, options, imageConfig = {}, rootPath } = input
-  const hostname = chooseHostname(options.hostname, id)
+  const hostname = chooseHostname(options, id)
   const user = resolveUser(options.user || imageConfig.User || '', input.readContainerFile)
   const capabilities = chooseCapabilities(options)
   const security = chooseSecurity(options)
@@ -67,10 +74,14 @@ export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
     ociVersion: OCI_VERSION,
     process: createProcess(input, { hostname, user, capabilities, security }),
     root: { path: rootPath, readonly: options.readonlyRootfs === true },
-    hostname,
-    mounts: mounts(options, imageConfig).map(mount =>
-      mount.type === VOLUME ? bindVolume(mount, input.volumePaths.get(mount.destination)!) : mount,
-    ),
+    ...(hostname !== undefined && { hostname }),
+    ...(options.domainname && { domainname: options.domainname }),
+    mounts: [
+      ...mounts(options, imageConfig).map(mount =>
+        mount.type === VOLUME ? bindVolume(mount, input.volumePaths.get(mount.destination)!) : mount,
+      ),
+      ...initMount(input),
+    ],
     ...(Object.keys(annotations).length > 0 && { annotations }),
     linux: createLinux(input, { capabilities, security }),
   }
@@ -78,7 +89,12 @@ export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
   return spec
 }
 
-function chooseHostname(hostname: string | undefined, id: string): string {
+/** Undefined in a UTS namespace that belongs to somebody else. */
+function chooseHostname({ hostname, domainname, uts }: ContainerOptions, id: string): string | undefined {
+  if (namespaceMode('uts', uts) !== 'private') {
+    if (hostname || domainname) throw invalidOption('--hostname', 'with --uts it would be changed for others too')
+    return undefined
+  }
   const chosen = hostname || id.slice(0, 12)
   if (!/^[a-zA-Z0-9_](?:[a-zA-Z0-9._-]{0,62})$/.test(chosen)) {
     throw invalidOption('--hostname', `${JSON.stringify(chosen)} is not a host name`)
@@ -91,18 +107,37 @@ function chooseAnnotations(options: ContainerOptions, { StopSignal }: ImageRunCo
   return { ...options.annotations, ...(stopSignal && { [STOP_SIGNAL_ANNOTATION]: stopSignal }) }
 }
 
+/** Where the first process of a container with `init` lies: in /dev, so that nothing of it stays in the image. */
+const INIT_CONTAINER_PATH = '/dev/init'
+
+function initMount({ options, reaperHostPath }: RuntimeSpecInput): Mount[] {
+  if (!options.init || reaperHostPath === undefined) return []
+  const flags = ['bind', 'ro', 'nosuid', 'nodev']
+  return [{ destination: INIT_CONTAINER_PATH, type: 'bind', source: reaperHostPath, options: flags }]
+}
+
+/** Of whose cgroups the limits of the parent hold too. */
+function cgroupsPath(parent = '/utsuwa', id: string): string {
+  if (parent.split('/').includes('..') || !/[^/]/.test(parent))
+    throw invalidOption('--cgroup-parent', `${JSON.stringify(parent)} names no cgroup`)
+  return posix.join('/', parent, id)
+}
+
 interface Choices {
-  hostname: string
+  hostname: string | undefined
   user: ResolvedUser
   capabilities: string[]
   security: SecurityChoice
 }
 
 function createProcess(
-  { options, imageConfig = {}, callerEnv = process.env }: RuntimeSpecInput,
+  { options, imageConfig = {}, readContainerFile, callerEnv = process.env }: RuntimeSpecInput,
   { hostname, user, capabilities, security }: Choices,
 ): Process {
-  const { uid, gid, additionalGids, home } = user
+  const { uid, gid, home } = user
+  const additionalGids = [
+    ...new Set([...user.additionalGids, ...resolveGroups(options.groupAdd ?? [], readContainerFile)]),
+  ]
   const { oomScoreAdj, ulimits = [], terminal = false } = options
   if (oomScoreAdj !== undefined && !(Number.isInteger(oomScoreAdj) && Math.abs(oomScoreAdj) <= 1000)) {
     throw invalidOption('--oom-score-adj', `must be an integer from -1000 to 1000, found ${oomScoreAdj}`)
@@ -111,7 +146,7 @@ function createProcess(
   return {
     ...(terminal && { terminal }),
     user: { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) },
-    args: mergeCommand(options, imageConfig),
+    args: [...(options.init ? [INIT_CONTAINER_PATH] : []), ...mergeCommand(options, imageConfig)],
     env: environment({ options, image: imageConfig, hostname, home, callerEnv }),
     cwd: workingDirectory(options, imageConfig),
     capabilities: capabilitySets(capabilities, uid),
@@ -133,28 +168,21 @@ export function capabilitySets(capabilities: string[], uid: number): Capabilitie
 }
 
 function createLinux(
-  { id, options, hostDevices, defaultSeccomp }: RuntimeSpecInput,
+  { id, options, hostDevices, defaultSeccomp, joinedNamespaces = {} }: RuntimeSpecInput,
   { capabilities, security }: Pick<Choices, 'capabilities' | 'security'>,
 ): Linux {
   const seccomp = chooseSeccomp(security, capabilities, defaultSeccomp)
-  const devices = options.privileged ? hostDevices?.() : undefined
+  const all = options.privileged ? hostDevices?.() : undefined
+  const devices = [...(all ?? []), ...chooseDevices(options).devices]
   return {
-    namespaces: chooseNamespaces(options),
-    cgroupsPath: `/utsuwa/${id}`,
+    namespaces: chooseNamespaces(options, joinedNamespaces),
+    cgroupsPath: cgroupsPath(options.cgroupParent, id),
     resources: resources(options),
-    ...(devices && { devices }),
+    ...(devices.length > 0 && { devices }),
     ...(options.sysctls && { sysctl: { ...options.sysctls } }),
     ...(seccomp && { seccomp }),
     ...(security.protectSystemPaths && { maskedPaths: [...MASKED_PATHS], readonlyPaths: [...READONLY_PATHS] }),
   }
-}
-
-function chooseNamespaces({ network = 'none' }: ContainerOptions): LinuxNamespace[] {
-  if (network !== 'none' && network !== 'host') {
-    throw invalidOption('--network', `${JSON.stringify(network)} is neither none nor host`)
-  }
-  const own: LinuxNamespace[] = network === 'none' ? [{ type: 'network' }] : []
-  return [{ type: 'pid' }, ...own, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }, { type: 'cgroup' }]
 }
 
 function chooseSeccomp(

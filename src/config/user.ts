@@ -56,6 +56,11 @@ export function resolveUser(user: string, readFile: ReadContainerFile): Resolved
   return { uid: entry.uid, gid: entry.gid, additionalGids, home: entry.home }
 }
 
+/** The numbers of groups given by name or number. @throws UtsuwaError INVALID_ARGUMENT as `resolveUser` */
+export function resolveGroups(groups: readonly string[], readFile: ReadContainerFile): number[] {
+  return groups.map(group => findGroup(group, readFile))
+}
+
 /** The home directory that passwd gives a user, who may be any that a bundle names; `/` for one that it does not have. */
 export function homeOf(uid: number, readFile: ReadContainerFile): string {
   return readPasswd(readFile).find(entry => entry.uid === uid)?.home ?? '/'

@@ -13,6 +13,7 @@ export interface ContainerSummary {
   /** Reference of the image; undefined for a plain directory. */
   readonly image: string | undefined
   readonly command: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
   /** `restarting`: it has ended, and its restart policy will start it again. */
   readonly status: ContainerStatus | 'restarting'
   /** 0 when it has stopped. */
@@ -53,6 +54,7 @@ export function summarize(stateRoot: string, record: ContainerRecord, status: Co
     name: managed?.name,
     image: managed?.image,
     command: managed?.command ?? [],
+    labels: managed?.labels ?? {},
     status: status === 'stopped' && isRestarting(stateRoot, record) ? 'restarting' : status,
     pid: status === 'stopped' ? 0 : pid,
     created,

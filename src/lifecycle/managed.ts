@@ -11,6 +11,7 @@ import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
 import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from './detached.ts'
 import type { Files } from './files.ts'
+import { openNamespaces } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
 import { containersDirectory, takeName } from './names.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
@@ -33,6 +34,8 @@ export interface CreateOptions
   readonly removeOnExit?: boolean
   /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
   readonly consoleSocketFd?: number
+  /** How many of this process's descriptors from 3 on the command inherits. Default: 0. */
+  readonly preserveFds?: number
   /**
    * Written into its root file system before anything runs in it, by path in the container: in its own layer for an
    * image, and for the other sources in the directory itself. What is mounted on top hides them; `copyIn` writes there.
@@ -102,12 +105,14 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   mkdirSync(mountPoint, { mode: 0o700 })
+  using joined = openNamespaces(options, { runRoot })
   let kept = managed
   using prepared = await prepare({
     id,
     source: options,
     options,
     storeRoot,
+    joinedNamespaces: joined.paths,
     mountPoint,
     attachVolumes: async (mounts, imageRootFd) => {
       const { attachVolumes } = await import('./volumes.ts')
@@ -149,6 +154,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     reserved,
     ...(prepared.rootfsMountFd === undefined ? {} : { rootfsMountFd: prepared.rootfsMountFd }),
     ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
+    ...(options.preserveFds === undefined ? {} : { preserveFds: options.preserveFds }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error: unknown) => {
     streams.abandon()
@@ -195,11 +201,13 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
   const { root: storeRoot = DEFAULT_ROOT } = options
   const id = options.name ?? 'ID'
   const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
+  using joined = openNamespaces(options, options)
   using prepared = await prepareForPlan({
     id,
     source: options,
     options,
     storeRoot,
+    joinedNamespaces: joined.paths,
     mountPoint,
     attachVolumes: mounts => plannedPaths(storeRoot, mounts),
   })

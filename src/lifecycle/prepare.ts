@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
 import { volumeMounts } from '../config/mounts.ts'
+import type { JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
 import { createRuntimeSpec } from '../config/runtime-spec.ts'
 import type { ReadContainerFile } from '../config/user.ts'
@@ -13,6 +14,7 @@ import { mountOverlay } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
+import { nativePath } from '../sys/native-path.ts'
 import { containerFileReader, layerFileReader, openRoot } from './container-files.ts'
 import { type Files, writeFiles, writeFilesOfSpec } from './files.ts'
 import { RootWriter } from './root-writer.ts'
@@ -21,6 +23,8 @@ import { RootWriter } from './root-writer.ts'
 export interface ContainerSource {
   /** Name, digest or id of an image in the store, or what `pull` returned. */
   readonly image?: string | Image
+  /** Which the image must be for, such as `linux/arm64`. Default: any. */
+  readonly platform?: string
   /** A directory of the host, used as it is. */
   readonly rootfs?: string
   /** A directory with config.json. Options beside it are not applied: config.json says everything. */
@@ -52,6 +56,7 @@ export interface PrepareInput {
   readonly options: ContainerOptions & SpecOptions
   /** Store that images are in and snapshots are made in. */
   readonly storeRoot: string
+  readonly joinedNamespaces: JoinedNamespaces
   /** Where the root file system of an image is attached, inside the container's mount namespace. */
   readonly mountPoint: string
   /** Makes volumes that are mounted. @returns host path of each, by its destination */
@@ -105,6 +110,7 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
     import('../snapshot/active.ts'),
   ])
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
+  if (input.source.platform !== undefined) await checkPlatform(image, input.source.platform)
   const owner = dirname(resolve(input.mountPoint))
   const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds, owner))
   try {
@@ -124,6 +130,19 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
     closeSync(rootfsMountFd)
     throw error
   }
+}
+
+/** @throws UtsuwaError IMAGE_NOT_FOUND for another one, as if there were none */
+async function checkPlatform(image: Image, wanted: string): Promise<void> {
+  const { formatPlatform, parsePlatform } = await import('../image/platform.ts')
+  const { architecture, os, variant } = image.config
+  const has = formatPlatform(parsePlatform([os, architecture, variant].filter(Boolean).join('/')))
+  const asked = formatPlatform(parsePlatform(wanted))
+  if (has === asked) return
+  throw new UtsuwaError('IMAGE_NOT_FOUND', `the image in the store is for ${has}, not for ${asked}`, {
+    operation: `find image ${image.reference}`,
+    hint: `utsuwa pull --platform ${asked} ${image.reference}`,
+  })
 }
 
 /**
@@ -171,7 +190,7 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
 }
 
 async function specFor(
-  { id, options, attachVolumes }: PrepareInput,
+  { id, options, joinedNamespaces, attachVolumes }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
   readContainerFile: ReadContainerFile,
@@ -184,6 +203,8 @@ async function specFor(
     imageConfig,
     rootPath,
     readContainerFile,
+    joinedNamespaces,
+    reaperHostPath: nativePath('reaper'),
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
     volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),

@@ -9,7 +9,7 @@ const built = join(import.meta.dirname, '../../build/native')
 const readelf = (option: string, program: string): string =>
   execFileSync('readelf', ['--wide', option, join(built, program)], { encoding: 'utf8' })
 
-for (const program of ['init', 'applier', 'monitor']) {
+for (const program of ['init', 'applier', 'monitor', 'reaper']) {
   test(`${program} is static: it has no interpreter and needs no library`, () => {
     assert.doesNotMatch(readelf('--program-headers', program), /INTERP/)
     assert.doesNotMatch(readelf('--dynamic', program), /\(NEEDED\)|\(RPATH\)|\(RUNPATH\)/)
@@ -20,7 +20,7 @@ for (const program of ['init', 'applier', 'monitor']) {
   })
 }
 
-for (const object of ['init', 'applier', 'monitor', 'libutsuwa.so', 'utsuwa.node']) {
+for (const object of ['init', 'applier', 'monitor', 'reaper', 'libutsuwa.so', 'utsuwa.node']) {
   test(`${object} has no segment that is writable and executable, and its stack is not executable`, () => {
     const segments = readelf('--program-headers', object)
     assert.match(segments, /GNU_STACK.*RW /)

@@ -107,7 +107,7 @@ export function describeContainer(container: ContainerDetails): object {
       Env: spec?.process?.env ?? [],
       Cmd: spec?.process?.args ?? [],
       WorkingDir: spec?.process?.cwd ?? '',
-      Labels: spec?.annotations ?? {},
+      Labels: container.labels,
     },
     Mounts: (spec?.mounts ?? []).map(({ type, source, destination, options }) => ({
       ...describeSource(container.volumes.find(volume => volume.destination === destination)?.name, type),

@@ -1,26 +1,15 @@
 import { type Command, Option } from 'commander'
-import {
-  type Container,
-  type CreateOptions,
-  create,
-  isUtsuwaError,
-  type Roots,
-  type RunResult,
-  UtsuwaError,
-} from '../../index.ts'
-import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
+import { type Container, isUtsuwaError, type Roots, type RunResult, UtsuwaError } from '../../index.ts'
+import { addCreationFlags, type CreationFlags, createPulling, creationOptions } from '../creation.ts'
 import { describeOom } from '../oom.ts'
 import { rootsOf } from '../roots.ts'
 import { forwardSignals } from '../signals.ts'
 import { type Console, openConsole } from '../terminal.ts'
 import { writeAll } from '../write.ts'
 
-interface RunFlags extends ContainerFlags {
+interface RunFlags extends CreationFlags {
   readonly detach?: boolean
-  readonly interactive?: boolean
-  readonly pull: 'missing' | 'always' | 'never'
-  readonly rm?: boolean
-  readonly rootfs?: boolean
+  readonly sigProxy: 'true' | 'false'
   readonly timeline?: boolean
   readonly trace?: string
 }
@@ -33,14 +22,12 @@ export const examples = [
 ]
 
 export function define(command: Command): void {
-  addContainerFlags(command)
-    .argument('<IMAGE>', 'image, or with --rootfs a directory')
-    .argument('[COMMAND...]', "command and arguments; default: the image's")
-    .passThroughOptions()
-    .option('--rootfs', 'the first argument is a directory of this machine, used as root file system')
-    .option('--rm', 'remove the container when it has ended')
-    .option('-i, --interactive', 'pass on standard input')
-    .addOption(new Option('--pull <WHEN>', 'pull the image').choices(['missing', 'always', 'never']).default('missing'))
+  addCreationFlags(command)
+    .addOption(
+      new Option('--sig-proxy <BOOLEAN>', 'whether signals that reach this command go to the container')
+        .choices(['true', 'false'])
+        .default('true'),
+    )
     .option('--timeline', 'print how long each phase took, on standard error')
     .option('--trace <FILE>', 'write the phases as a Chrome trace, for Perfetto and chrome://tracing')
     .option('-d, --detach', 'leave it running, and print its id')
@@ -53,14 +40,11 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
   checkFlags(flags)
   if (flags.detach) return await runDetached(source, args, flags, roots)
   using console = flags.tty ? openConsole({ input: flags.interactive === true }) : undefined
-  const options: CreateOptions = {
-    ...containerOptions(flags, args),
-    ...roots,
-    ...(flags.rootfs ? { rootfs: source } : { image: source }),
+  const options = {
+    ...creationOptions(source, args, flags, roots),
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
     // Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input.
-    stdio: [flags.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit'],
-    removeOnExit: flags.rm ?? false,
+    stdio: [flags.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit'] as const,
   }
   // Awaited here, because the console is closed when this function returns.
   return await runToEnd(await createPulling(options, flags), console, flags)
@@ -69,7 +53,7 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
 async function runToEnd(container: Container, console: Console | undefined, flags: RunFlags): Promise<number> {
   try {
     await console?.attach()
-    using _signals = forwardSignals(signal => kill(container, signal))
+    using _signals = flags.sigProxy === 'true' ? forwardSignals(signal => kill(container, signal)) : undefined
     await container.start()
     const result = await container.wait()
     await console?.drained()
@@ -86,12 +70,9 @@ async function runToEnd(container: Container, console: Console | undefined, flag
 async function runDetached(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
   const container = await createPulling(
     {
-      ...containerOptions(flags, args),
-      ...roots,
-      ...(flags.rootfs ? { rootfs: source } : { image: source }),
+      ...creationOptions(source, args, flags, roots),
       detached: true,
       stdin: flags.interactive ? 'open' : 'none',
-      removeOnExit: flags.rm ?? false,
     },
     flags,
   )
@@ -108,23 +89,6 @@ async function runDetached(source: string, args: string[], flags: RunFlags, root
 function checkFlags({ detach, interactive, tty }: RunFlags): void {
   if (interactive && tty && !detach && !process.stdin.isTTY)
     throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
-}
-
-async function createPulling(options: CreateOptions, { pull: when }: RunFlags): Promise<Container> {
-  const { image } = options
-  if (typeof image !== 'string') return create(options)
-  const pull = async (): Promise<void> => {
-    const { pullImage } = await import('../pull-image.ts')
-    await pullImage(image, options)
-  }
-  if (when === 'always') await pull()
-  try {
-    return await create(options)
-  } catch (error) {
-    if (when !== 'missing' || !isUtsuwaError(error, 'IMAGE_NOT_FOUND')) throw error
-    await pull()
-    return create(options)
-  }
 }
 
 /** Loaded when needed. */

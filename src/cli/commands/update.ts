@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { UtsuwaError, updateContainer } from '../../index.ts'
-import { addLimitFlags, containerOptions, type LimitFlags } from '../container-flags.ts'
+import { containerOptions } from '../container-flags.ts'
 import { forEachArgument } from '../each-argument.ts'
+import { addLimitFlags, type LimitFlags } from '../limit-flags.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 

@@ -1,10 +1,11 @@
 /** What `create` and `run` have in common. */
-import { readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Bundle, readBundle } from '../../bundle/bundle.ts'
 import { UtsuwaError } from '../../errors.ts'
 import type { CreateOptions } from '../../lifecycle/creation.ts'
 import { errnoOf } from '../../util/errno.ts'
+import { checkPreservedFds } from '../preserved-fds.ts'
 import type { Context } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
 import { describeError } from './log.ts'
@@ -20,8 +21,6 @@ export const creationFlags = {
 } as const
 
 export type CreationFlags = FlagValues<typeof creationFlags>
-
-const FIRST_PRESERVED_FD = 3
 
 /** @throws UtsuwaError BUNDLE_NOT_FOUND, INVALID_SPEC, INVALID_ARGUMENT */
 export function creationOptions(
@@ -64,22 +63,6 @@ export function count(text: string, name: string): number {
 /** Sockets that a service manager passes to us, and not to a parent that forgot to unset it: sd_listen_fds(3). */
 function countListenFds({ LISTEN_FDS = '0', LISTEN_PID }: NodeJS.ProcessEnv): number {
   return LISTEN_PID === String(process.pid) ? count(LISTEN_FDS, 'LISTEN_FDS') : 0
-}
-
-/** Behind the caller's descriptors come those of Node.js, first of all its epoll: that one must not get in. */
-export function checkPreservedFds(number: number): void {
-  for (let fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + number; fd++) {
-    if (linkOf(fd)?.startsWith('anon_inode:[event') !== false)
-      throw usageError(`cannot preserve descriptor ${fd}: the caller has not passed it`)
-  }
-}
-
-function linkOf(fd: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`)
-  } catch {
-    return undefined // not open
-  }
 }
 
 /** The container's first process, which is its PID 1, is told of the sockets in turn. */

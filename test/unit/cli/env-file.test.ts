@@ -9,5 +9,5 @@ test('lines are taken as they are, but for comments and empty ones', () => {
 
 test('a line without a name is refused, with its number', () => {
   for (const line of ['=x', 'a b=c'])
-    assert.throws(() => parseEnvFile(`A=1\n${line}`, 'f'), { message: 'read env file f: line 2 has no variable name' })
+    assert.throws(() => parseEnvFile(`A=1\n${line}`, 'f'), { message: 'read env file f: line 2 has no name' })
 })
