@@ -79,7 +79,9 @@ static int launch(struct monitor *monitor) {
   monitor->launched_ms = monitor_now_ms();
   answer.status = (int32_t)utsuwa_launch(request->host_stage.data, request->host_stage.size, fds, count, request->plan_fd,
                                          &answer.result);
-  sys3(__NR_close_range, request->first_launch_fd, request->first_launch_fd + count, 0);
+  /* What the container has now is its own: its pipes end with it. */
+  for (uint32_t i = 0; i < count; i++)
+    if (fds[i] >= (int32_t)request->first_launch_fd) sys_close(fds[i]);
   const struct wire_bytes bytes = {(const uint8_t *)&answer, sizeof answer};
   int sent = socket_send(monitor->control_fd, &bytes, 1, answer.result.pidfd);
   if (answer.result.pidfd >= 0) sys_close(answer.result.pidfd);
