@@ -185,6 +185,8 @@ bin/utsuwa: tools/write-launchers dist/index.js
 
 LIBDIR := $(PREFIX)/lib/utsuwa
 MANDIR := $(PREFIX)/share/man
+# Each begins with the name of its shell.
+COMPLETIONS := bash-completion/completions/utsuwa zsh/site-functions/_utsuwa fish/vendor_completions.d/utsuwa.fish
 
 .PHONY: install uninstall
 install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
@@ -198,11 +200,15 @@ install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
 	ln -sf ../lib/utsuwa/bin/utsuwa ../lib/utsuwa/bin/utsuwa-oci "$(DESTDIR)$(PREFIX)/bin/"
 	for page in $(wildcard docs/man/*.[1-8]); do \
 	  install -D -m 644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+	for file in $(COMPLETIONS); do \
+	  mkdir -p "$(DESTDIR)$(PREFIX)/share/$${file%/*}"; \
+	  bin/utsuwa completion $${file%%[-/]*} >"$(DESTDIR)$(PREFIX)/share/$$file"; done
 
 uninstall: ## what install put there
 	rm -rf "$(DESTDIR)$(LIBDIR)"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/utsuwa" "$(DESTDIR)$(PREFIX)/bin/utsuwa-oci"
 	for page in $(wildcard docs/man/*.[1-8]); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+	for file in $(COMPLETIONS); do rm -f "$(DESTDIR)$(PREFIX)/share/$$file"; done
 
 .PHONY: man
 man: node_modules/.package-lock.json ## the man pages of utsuwa, from its help

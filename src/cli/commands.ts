@@ -25,6 +25,7 @@ export interface CommandEntry {
 
 /** For processes of utsuwa, not for people. */
 export const internalCommands: Readonly<Record<string, () => Promise<Pick<CommandModule, 'define'>>>> = {
+  __complete: () => import('./complete-words.ts'),
   'container-ended': () => import('./container-ended.ts'),
 }
 
@@ -79,10 +80,20 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print all that is known of containers and images',
     load: () => import('./commands/inspect.ts'),
   },
+  stats: {
+    group: 'containers',
+    summary: 'show what containers use, again and again',
+    load: () => import('./commands/stats.ts'),
+  },
   top: {
     group: 'containers',
     summary: 'list the processes of a container',
     load: () => import('./commands/top.ts'),
+  },
+  events: {
+    group: 'containers',
+    summary: 'print what happens to containers',
+    load: () => import('./commands/events.ts'),
   },
   update: {
     group: 'containers',
@@ -178,5 +189,20 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: 'machine',
     summary: 'check what this machine has and what is missing',
     load: () => import('./commands/doctor.ts'),
+  },
+  info: {
+    group: 'machine',
+    summary: 'show what is there: containers, images, the machine',
+    load: () => import('./commands/info.ts'),
+  },
+  version: {
+    group: 'machine',
+    summary: 'print versions',
+    load: () => import('./commands/version.ts'),
+  },
+  completion: {
+    group: 'machine',
+    summary: 'print a script that lets a shell complete command lines',
+    load: () => import('./commands/completion.ts'),
   },
 }

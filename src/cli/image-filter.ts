@@ -1,6 +1,7 @@
 /** `images --filter`, by docker's rules: filters of one kind widen, filters of several kinds narrow. */
 import { UtsuwaError } from '../errors.ts'
 import { type Image, inspectImage, type Roots } from '../index.ts'
+import { labelTest } from './label-filter.ts'
 
 type Test = (image: Image) => boolean
 
@@ -38,10 +39,9 @@ async function testOf(kind: string, value: string, roots: Pick<Roots, 'root'>): 
     case 'dangling':
       return danglingTest(value)
     case 'label':
-      return labelTest(value)
     case 'label!': {
       const test = labelTest(value)
-      return image => !test(image)
+      return ({ config }) => test(config.config?.Labels ?? {}) === (kind === 'label')
     }
     case 'reference':
       return referenceTest(value)
@@ -57,17 +57,8 @@ function danglingTest(value: string): Test {
   return ({ reference }) => reference.startsWith('@') === wanted
 }
 
-function labelTest(text: string): Test {
-  const equals = text.indexOf('=')
-  const [name, value] = equals < 0 ? [text] : [text.slice(0, equals), text.slice(equals + 1)]
-  return ({ config }) => {
-    const labels = config.config?.Labels ?? {}
-    return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value)
-  }
-}
-
 /** A shell pattern for the name, with or without registry, `library/` and tag. */
-export function referenceTest(pattern: string): Test {
+export function referenceTest(pattern: string): (image: Pick<Image, 'reference'>) => boolean {
   const matches = globPattern(pattern)
   return ({ reference }) => {
     const short = reference.replace(/^docker\.io\/(library\/)?/, '')

@@ -6,25 +6,26 @@ import { type CgroupUse, readCgroupUse } from '../cgroup/use.ts'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
-import { readRecord } from './record.ts'
+import { type NetworkUse, readNetworkUse } from './network-use.ts'
+import { type ContainerRecord, readRecord } from './record.ts'
 import { containerStatus, isAlive } from './status.ts'
 
-/** What a container uses at a moment, as its cgroup says. */
-export type ContainerStats = CgroupStats & { readonly use: CgroupUse }
+/** What a container uses at a moment, as its cgroup says, and its network where it has one of its own. */
+export type ContainerStats = CgroupStats & { readonly use: CgroupUse; readonly network: NetworkUse | undefined }
 
 /** @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_NOT_RUNNING when it has stopped; UNSUPPORTED without a cgroup */
 export function containerStats(stateRoot: string, id: string): ContainerStats {
-  return statsOf(runningCgroup(stateRoot, id))
-}
-
-function statsOf(directory: string): ContainerStats {
-  return { ...readCgroupStats(directory), use: readCgroupUse(directory) }
-}
-
-function runningCgroup(stateRoot: string, id: string): string {
   const record = readRecord(stateRoot, id)
+  return statsOf(runningCgroup(stateRoot, record), record)
+}
+
+function statsOf(directory: string, { pid }: ContainerRecord): ContainerStats {
+  return { ...readCgroupStats(directory), use: readCgroupUse(directory), network: readNetworkUse(pid) }
+}
+
+function runningCgroup(stateRoot: string, record: ContainerRecord): string {
   if (containerStatus(stateRoot, record) === 'stopped')
-    throw new UtsuwaError('CONTAINER_NOT_RUNNING', `container with id ${id} is not running`)
+    throw new UtsuwaError('CONTAINER_NOT_RUNNING', `container with id ${record.id} is not running`)
   return cgroupDirectory(record)
 }
 
@@ -44,8 +45,8 @@ export async function watchContainer(
   intervalMs: number,
   { onOom, onStats }: EventHandlers,
 ): Promise<void> {
-  const directory = runningCgroup(stateRoot, id)
   const record = readRecord(stateRoot, id)
+  const directory = runningCgroup(stateRoot, record)
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   let kills = oomKills(directory)
   const look = (): void => {
@@ -55,7 +56,7 @@ export async function watchContainer(
   }
   // cgroup.events tells of the last process that leaves; both files are announced by inotify (cgroup-v2).
   const watchers = ['memory.events', 'cgroup.events'].flatMap(file => watchIfThere(join(directory, file), look))
-  const timer = setInterval(() => onStats(statsOf(directory)), intervalMs)
+  const timer = setInterval(() => onStats(statsOf(directory, record)), intervalMs)
   look()
   await ended
   clearInterval(timer)

@@ -1,30 +1,56 @@
 import type { Command } from 'commander'
 import { type ContainerSummary, containers } from '../../index.ts'
+import { collect } from '../collect.ts'
+import { asksForStopped, containerFilter } from '../container-filter.ts'
 import { formatAge, formatDuration, printable, shortId, truncate } from '../format.ts'
 import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'
+import { parseNumber } from '../parse-number.ts'
 import { rootsOf } from '../roots.ts'
 import { formatTable } from '../table.ts'
 import { writeAll } from '../write.ts'
 
 interface PsFlags extends ListFlags {
   readonly all?: boolean
+  readonly filter?: string[]
+  readonly last?: number
+  readonly latest?: boolean
   /** Negated flag: false when given. */
   readonly trunc: boolean
 }
 
 const COMMAND_WIDTH = 22
 
-export const examples = ['utsuwa ps', 'utsuwa ps -a', 'utsuwa ps -a --format json']
+export const examples = [
+  'utsuwa ps',
+  'utsuwa ps -a',
+  'utsuwa ps -a --format json',
+  'utsuwa rm $(utsuwa ps -q -f status=exited)',
+]
 
 export function define(command: Command): void {
   addListFlags(command)
     .option('-a, --all', 'also those that have stopped')
+    .option(
+      '-f, --filter <FILTER>',
+      'such as name=PATTERN, status=running, label=NAME, ancestor=IMAGE, exited=0',
+      collect,
+    )
+    .option('-n, --last <NUMBER>', 'the newest ones, also those that have stopped', parseNumber)
+    .option('-l, --latest', 'the newest one, also when it has stopped')
     .option('--no-trunc', 'ids and commands in full')
     .action(async (flags: PsFlags) => {
-      const list = (await containers(rootsOf(command))).filter(({ status }) => flags.all || status !== 'stopped')
+      const list = choose(await containers(rootsOf(command)), flags)
       if (flags.quiet) writeAll(1, list.map(({ id }) => `${flags.trunc ? shortId(id) : id}\n`).join(''))
       else if (!printedAsJson(flags, list)) writeAll(1, table(list, flags, Date.now()))
     })
+}
+
+function choose(all: readonly ContainerSummary[], flags: PsFlags): readonly ContainerSummary[] {
+  const { filter = [], latest, last = latest ? 1 : undefined } = flags
+  const withStopped = flags.all || last !== undefined || asksForStopped(filter)
+  const passes = containerFilter(filter, all)
+  const list = all.filter(container => passes(container) && (withStopped || container.status !== 'stopped'))
+  return last === undefined ? list : list.slice(0, last)
 }
 
 function table(list: readonly ContainerSummary[], { trunc }: PsFlags, now: number): string {
