@@ -34,9 +34,14 @@ export function parseCgroupHierarchy(mountinfo: string): CgroupHierarchy {
   return { mode, mountHostPath: v2[0]?.mountPoint, v1Controllers }
 }
 
+/** Each start reads it, and it is the same one nearly always. */
+let latest: { readonly mountinfo: string; readonly hierarchy: CgroupHierarchy } | undefined
+
 /** Reads the hierarchy that this process sees. */
 export function readCgroupHierarchy(): CgroupHierarchy {
-  return parseCgroupHierarchy(readFileSync('/proc/self/mountinfo', 'utf8'))
+  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
+  if (latest?.mountinfo !== mountinfo) latest = { mountinfo, hierarchy: parseCgroupHierarchy(mountinfo) }
+  return latest.hierarchy
 }
 
 function visibleCgroupMounts(mountinfo: string): CgroupMount[] {

@@ -43,9 +43,15 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
  * @param indent spaces for each level; everything on one line when 0
  */
 export function stringifyJson(value: unknown, indent = 0): string {
-  return JSON.stringify(
-    value,
-    (_key, member) => (typeof member === 'bigint' ? rawJSON(String(member)) : member),
-    indent,
-  )
+  try {
+    // Most have none, and without a function for each member it takes a fifth of the time.
+    return JSON.stringify(value, undefined, indent)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return JSON.stringify(
+      value,
+      (_key, member) => (typeof member === 'bigint' ? rawJSON(String(member)) : member),
+      indent,
+    )
+  }
 }

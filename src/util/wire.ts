@@ -89,6 +89,20 @@ function fnv1a(text: string, offset: number): number {
 const HEADER_SIZE = 8
 const INITIAL_CAPACITY = 16 * 1024
 
+type Layouts = ReadonlyMap<string, { readonly number: number; readonly fields: readonly (readonly [string, Field])[] }>
+
+/** Made once for each vocabulary: a writer lives no longer than one plan, or one small layer. */
+const layouts = new WeakMap<Vocabulary, Layouts>()
+
+function layoutsOf(vocabulary: Vocabulary): Layouts {
+  const known = layouts.get(vocabulary)
+  if (known !== undefined) return known
+  const types = Object.entries(vocabulary.types)
+  const made = new Map(types.map(([op, fields], index) => [op, { number: index + 1, fields: Object.entries(fields) }]))
+  layouts.set(vocabulary, made)
+  return made
+}
+
 /**
  * Appends records to one growing buffer.
  *
@@ -96,15 +110,13 @@ const INITIAL_CAPACITY = 16 * 1024
  * carry: a NUL inside a string, which C would read as a shorter string.
  */
 export class RecordWriter<V extends Vocabulary> {
-  readonly #layouts: Map<string, readonly (readonly [string, Field])[]>
-  readonly #numbers: Map<string, number>
+  readonly #layouts: Layouts
   #buffer: Buffer
   #length = 0
   #taken = 0
 
   constructor(vocabulary: V, capacity = INITIAL_CAPACITY) {
-    this.#layouts = new Map(Object.entries(vocabulary.types).map(([op, fields]) => [op, Object.entries(fields)]))
-    this.#numbers = new Map(Object.keys(vocabulary.types).map((op, index) => [op, index + 1]))
+    this.#layouts = layoutsOf(vocabulary)
     this.#buffer = Buffer.allocUnsafe(capacity)
   }
 
@@ -118,15 +130,15 @@ export class RecordWriter<V extends Vocabulary> {
     const start = this.#length
     this.#reserve(HEADER_SIZE)
     this.#length += HEADER_SIZE
+    const { number, fields } = this.#layouts.get(op)!
     try {
-      for (const [name, field] of this.#layouts.get(op)!)
-        this.#writeField(name, field, (record as Record<string, unknown>)[name])
+      for (const [name, field] of fields) this.#writeField(name, field, (record as Record<string, unknown>)[name])
     } catch (error) {
       this.#length = start
       throw error
     }
     this.#buffer.writeUInt32LE(this.#length - start, start)
-    this.#buffer.writeUInt32LE(this.#numbers.get(op)!, start + 4)
+    this.#buffer.writeUInt32LE(number, start + 4)
   }
 
   /** Appends bytes that follow a record outside of it, such as a file's content. */
