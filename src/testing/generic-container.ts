@@ -167,7 +167,13 @@ export class GenericContainer {
   }
 
   async #create(): Promise<Container> {
-    const options: CreateOptions = { ...this.#options, ...this.#source, stdio: ['ignore', 'pipe', 'pipe'] }
+    const options: CreateOptions = {
+      ...this.#options,
+      ...this.#source,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Of a test that is killed nobody needs it.
+      removeOnExit: true,
+    }
     try {
       return await create(options)
     } catch (error) {

@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { debianRoot } from '../support/debian-root.ts'
+import { compilerRoot, debianRoot, postgresRoot } from '../support/debian-root.ts'
 import { runNodeTests } from './node-tests.ts'
 import { fromRoot, type Result } from './result.ts'
 
@@ -67,8 +67,7 @@ const failure = (reason: string, files: readonly string[]): Result => ({
 })
 
 async function runInVm(files: readonly string[], flags: readonly string[]): Promise<Result[]> {
-  // The VM has no network, and what it writes is lost.
-  await debianRoot()
+  await download(files)
   const directory = mkdtempSync('build/vm-results-')
   const resultsFile = join(directory, 'results.json')
   const command = [process.execPath, 'test/run.ts', '--results', resultsFile, ...files.map(fromRoot)]
@@ -85,6 +84,13 @@ async function runInVm(files: readonly string[], flags: readonly string[]): Prom
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** What tests fetch once: the VM has no network, and what it writes is lost. */
+async function download(files: readonly string[]): Promise<void> {
+  await debianRoot()
+  if (files.some(file => fromRoot(file).startsWith('test/integration/examples/')))
+    await Promise.all([compilerRoot(), postgresRoot()])
 }
 
 /** Passes on what the VM prints until it ends; a guest that says nothing for long hangs, its own timeouts included. */
