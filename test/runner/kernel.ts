@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { compilerRoot, debianRoot, postgresRoot } from '../support/debian-root.ts'
+import { npmPackages } from '../support/npm-packages.ts'
 import { runNodeTests } from './node-tests.ts'
 import { fromRoot, type Result } from './result.ts'
 
@@ -88,9 +89,15 @@ async function runInVm(files: readonly string[], flags: readonly string[]): Prom
 
 /** What tests fetch once: the VM has no network, and what it writes is lost. */
 async function download(files: readonly string[]): Promise<void> {
+  const runs = (part: string): boolean => files.some(file => fromRoot(file).startsWith(`test/integration/${part}`))
   await debianRoot()
-  if (files.some(file => fromRoot(file).startsWith('test/integration/examples/')))
-    await Promise.all([compilerRoot(), postgresRoot()])
+  // Together: most of it is waiting for a server.
+  await Promise.all([
+    (runs('examples/') || runs('package/')) && compilerRoot(),
+    runs('examples/postgres-tests') && postgresRoot(),
+    runs('package/') && npmPackages('node-versions'),
+    runs('testing/vitest') && npmPackages('vitest'),
+  ])
 }
 
 /** Passes on what the VM prints until it ends; a guest that says nothing for long hangs, its own timeouts included. */

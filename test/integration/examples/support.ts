@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { importImage } from '../../../src/index.ts'
 
-const examples = join(import.meta.dirname, '../../../examples')
+export const examples = join(import.meta.dirname, '../../../examples')
 
 export interface Ended {
   readonly status: number | null
@@ -34,15 +34,16 @@ export class ExampleSite implements Disposable {
     await importImage(archive, { root: this.#roots.root, name, changes })
   }
 
-  /** @param script below examples/ */
-  start(script: string, args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  /** @param script a path below `directory`, which is examples/ unless it is said */
+  start(
+    script: string,
+    args: readonly string[],
+    { node = process.execPath, directory = examples } = {},
+  ): ChildProcessByStdio<null, Readable, Readable> {
     const roots = ['--root', this.#roots.root, '--run-root', this.#roots.runRoot]
     // A test that runs a program that runs tests is none of them.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
-    return spawn(process.execPath, [join(examples, script), ...roots, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env,
-    })
+    return spawn(node, [join(directory, script), ...roots, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
   }
 
   /** Runs one to its end. */
