@@ -78,6 +78,9 @@ async function answerOf(node: string, directory: string): Promise<string> {
   }
 }
 
-test('on a Node for musl', {
-  skip: 'no package of Node for musl is known to us, and the addon is linked with glibc: run it under glibc',
+// There is no package of a Node for musl to try: the addon would be refused by its loader, so npm refuses before.
+test('not on musl, and npm says so', () => {
+  const directory = site.makeDirectory('project-musl')
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+  assert.throws(() => npm(process.execPath, directory, 'install', '--libc=musl', ...archives), /EBADPLATFORM[^]*glibc/)
 })
