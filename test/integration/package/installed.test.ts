@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
@@ -78,9 +79,13 @@ async function answerOf(node: string, directory: string): Promise<string> {
   }
 }
 
-// There is no package of a Node for musl to try: the addon would be refused by its loader, so npm refuses before.
+// There is no package of a Node for musl to install it with. Its loader would refuse the addon; npm refuses before.
 test('not on musl, and npm says so', () => {
-  const directory = site.makeDirectory('project-musl')
-  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
-  assert.throws(() => npm(process.execPath, directory, 'install', '--libc=musl', ...archives), /EBADPLATFORM[^]*glibc/)
+  const require = createRequire(join(modules, 'npm/package.json'))
+  const { checkPlatform } = require('npm-install-checks') as {
+    checkPlatform(target: unknown, force: boolean, environment: Record<string, string>): void
+  }
+  const manifest: unknown = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
+  checkPlatform(manifest, false, { libc: 'glibc' })
+  assert.throws(() => checkPlatform(manifest, false, { libc: 'musl' }), { code: 'EBADPLATFORM' })
 })
