@@ -22,6 +22,10 @@ export type UtsuwaErrorCode =
   | 'IMAGE_IN_USE'
   | 'VOLUME_NOT_FOUND'
   | 'VOLUME_IN_USE'
+  | 'NETWORK_EXISTS'
+  | 'NETWORK_NOT_FOUND'
+  | 'NETWORK_IN_USE'
+  | 'PORT_IN_USE' // of the host
   | 'PLATFORM_NOT_FOUND' // the index has no manifest for this platform
   // registries and content
   | 'REGISTRY_UNREACHABLE'
@@ -48,6 +52,7 @@ export type UtsuwaErrorCode =
   | 'INIT_FAILED' // init ended without saying why
   | 'HOOK_FAILED'
   | 'CRIU_FAILED' // criu could not checkpoint or restore a container; the message has what its log says last
+  | 'CNI_FAILED' // a plugin could not connect a container to its network; the message has what it says
   | 'ABORTED' // an AbortSignal fired
   | 'TIMEOUT'
 

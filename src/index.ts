@@ -16,6 +16,8 @@ import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
+import type { CreateNetworkOptions } from './lifecycle/make-network.ts'
+import type { Network } from './lifecycle/manage-networks.ts'
 import type {
   CreateVolumeOptions,
   PrunedVolumes,
@@ -32,6 +34,7 @@ import type { Descriptor } from './spec/image.ts'
 import type { Volume } from './volume/store.ts'
 
 export type { ContainerOptions, UpdateOptions } from './config/options.ts'
+export type { PublishedPort } from './config/ports.ts'
 export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
 export type { Image } from './image/image.ts'
 export type { Input } from './image/input.ts'
@@ -66,11 +69,13 @@ export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { FileData, Files } from './lifecycle/files.ts'
-export { type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
+export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
 export type { LogEntry } from './lifecycle/log-lines.ts'
 export { type LogBlock, type LogsOptions, logBlocks, logs } from './lifecycle/logs.ts'
+export type { CreateNetworkOptions } from './lifecycle/make-network.ts'
+export type { Network } from './lifecycle/manage-networks.ts'
 export type {
   CreateVolumeOptions,
   PrunedVolumes,
@@ -344,6 +349,41 @@ export async function removeVolume(name: string, options: RemoveVolumeOptions = 
 export async function pruneVolumes(options: PruneVolumesOptions = {}): Promise<PrunedVolumes> {
   const { pruneVolumes: pruneIn } = await import('./lifecycle/manage-volumes.ts')
   return pruneIn(options)
+}
+
+/**
+ * Makes a network for containers: a bridge with addresses of its own, and NAT unless it is `internal`. Its containers
+ * know each other by name. The network `bridge` needs not be made.
+ *
+ * @throws UtsuwaError INVALID_ARGUMENT, NETWORK_EXISTS; UNSUPPORTED without CNI plugins
+ */
+export async function createNetwork(options: CreateNetworkOptions): Promise<Network> {
+  const { createNetwork: createIn } = await import('./lifecycle/manage-networks.ts')
+  return createIn(options)
+}
+
+/** All networks that were made, by name. */
+export async function networks(roots: Roots = {}): Promise<Network[]> {
+  const { networks: list } = await import('./lifecycle/manage-networks.ts')
+  return list(roots)
+}
+
+/** @throws UtsuwaError NETWORK_NOT_FOUND */
+export async function inspectNetwork(name: string, roots: Roots = {}): Promise<Network> {
+  const { inspectNetwork: inspectIn } = await import('./lifecycle/manage-networks.ts')
+  return inspectIn(name, roots)
+}
+
+/** @throws UtsuwaError NETWORK_NOT_FOUND; NETWORK_IN_USE with the containers that are connected to it */
+export async function removeNetwork(name: string, roots: Roots = {}): Promise<void> {
+  const { removeNetwork: removeFrom } = await import('./lifecycle/manage-networks.ts')
+  return removeFrom(name, roots)
+}
+
+/** Removes the networks that no container was made for, but `bridge`. @returns their names */
+export async function pruneNetworks(roots: Roots = {}): Promise<string[]> {
+  const { pruneNetworks: pruneIn } = await import('./lifecycle/manage-networks.ts')
+  return pruneIn(roots)
 }
 
 /** What this machine has and lacks for running containers, each finding with its fix. */

@@ -12,7 +12,7 @@ export interface CommandModule {
 export const groups = {
   containers: 'Containers',
   images: 'Images',
-  volumes: 'Volumes',
+  volumes: 'Volumes and networks',
   machine: 'This machine',
 } as const
 
@@ -179,6 +179,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: 'volumes',
     summary: 'make, list and remove volumes',
     load: () => import('./commands/volume.ts'),
+  },
+  network: {
+    group: 'volumes',
+    summary: 'make, list and remove networks',
+    load: () => import('./commands/network.ts'),
+  },
+  port: {
+    group: 'volumes',
+    summary: 'print the published ports of a container',
+    load: () => import('./commands/port.ts'),
   },
   plan: {
     group: 'machine',

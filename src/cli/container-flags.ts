@@ -28,7 +28,15 @@ export interface ContainerFlags extends LimitFlags {
   readonly labelFile?: string[]
   readonly mount?: Required<ContainerOptions>['mounts'][number][]
   readonly name?: string
-  readonly network?: 'none' | 'host'
+  readonly addHost?: string[]
+  readonly dns?: string[]
+  readonly dnsOption?: string[]
+  readonly dnsSearch?: string[]
+  readonly ip?: string
+  readonly macAddress?: string
+  readonly network?: string
+  readonly networkAlias?: string[]
+  readonly publish?: string[]
   readonly oomScoreAdj?: number
   readonly pid?: string
   readonly privileged?: boolean
@@ -62,7 +70,15 @@ export function addContainerFlags(command: Command): Command {
     .option('-t, --tty', 'give it a terminal')
     .option('-h, --hostname <NAME>', 'host name (default: the beginning of the id)')
     .option('--domainname <NAME>', 'NIS domain name')
-    .addOption(new Option('--network <MODE>', 'none: loopback alone (default); host').choices(['none', 'host']))
+    .option('--network <NETWORK>', 'name of a network, none, host, or container:NAME', 'bridge')
+    .option('-p, --publish <[[IP:]HOST:]PORT[/PROTOCOL]>', 'lead a port of the host to one of the container', collect)
+    .option('--ip <ADDRESS>', 'its IPv4 address in the network')
+    .option('--mac-address <ADDRESS>', 'its MAC address in the network')
+    .option('--network-alias <NAME>', 'a further name for other containers of the network', collect)
+    .option('--dns <ADDRESS>', "name server (default: the host's)", collect)
+    .option('--dns-search <DOMAIN>', "domain to look names up in (default: the host's)", collect)
+    .option('--dns-option <OPTION>', "option of resolv.conf(5) (default: the host's)", collect)
+    .option('--add-host <NAME:ADDRESS>', 'a line of /etc/hosts; the address host-gateway is the host', collect)
     .option('-v, --volume <SOURCE:DIR[:OPTIONS]>', 'mount a directory of the host, or a volume by name', collect)
     .option('--mount <KEY=VALUE,…>', 'the same as type=bind|volume|tmpfs,source=…,target=…,readonly', collectMount)
     .option('--tmpfs <DIR[:OPTIONS]>', 'temporary file system; options such as size=64m', collect)
@@ -100,12 +116,16 @@ function collectMount(
 
 /** Names of the library where they are not those of the flags. */
 const renamed: Partial<Record<keyof ContainerFlags, keyof ContainerOptions>> = {
+  addHost: 'extraHosts',
   annotation: 'annotations',
   cgroupConf: 'unified',
   device: 'devices',
   deviceCgroupRule: 'deviceCgroupRules',
+  dnsOption: 'dnsOptions',
   mount: 'mounts',
+  networkAlias: 'networkAliases',
   pidsLimit: 'pids',
+  publish: 'ports',
   readOnly: 'readonlyRootfs',
   sysctl: 'sysctls',
   tty: 'terminal',
@@ -121,11 +141,15 @@ const same: readonly (keyof ContainerFlags & keyof ContainerOptions)[] = [
   'cgroupParent',
   'cgroupns',
   'domainname',
+  'dns',
+  'dnsSearch',
   'entrypoint',
   'groupAdd',
   'hostname',
   'init',
   'ipc',
+  'ip',
+  'macAddress',
   'name',
   'network',
   'oomScoreAdj',
@@ -150,6 +174,8 @@ export function containerOptions(flags: ContainerFlags, args: readonly string[])
     return value === undefined ? [] : [[option, value] as const]
   })
   return {
+    // With docker's flags comes an /etc/hosts of its own, also where there is nobody to know.
+    ...(flags.network === 'none' && { extraHosts: [] }),
     ...(Object.fromEntries(given) as ContainerOptions),
     ...(env.length === 0 ? {} : { env }),
     ...(Object.keys(labels).length === 0 ? {} : { labels }),

@@ -38,18 +38,15 @@ export function containersToJoin(options: ContainerOptions): Partial<Record<Linu
 
 /** @throws UtsuwaError INVALID_ARGUMENT */
 export function chooseNamespaces(options: ContainerOptions, joined: JoinedNamespaces): LinuxNamespace[] {
-  const { network = 'none' } = options
-  if (network !== 'none' && network !== 'host') {
-    throw invalidOption('--network', `${JSON.stringify(network)} is neither none nor host`)
-  }
   const one = (option: 'pid' | 'ipc' | 'uts'): LinuxNamespace[] => {
     const path = joined[option]
     if (path !== undefined) return [{ type: option, path }]
     return namespaceMode(option, options[option]) === 'host' ? [] : [{ type: option }]
   }
+  const network: LinuxNamespace = { type: 'network', ...(joined.network !== undefined && { path: joined.network }) }
   return [
     ...one('pid'),
-    ...(network === 'none' ? [{ type: 'network' } as const] : []),
+    ...(options.network === 'host' ? [] : [network]),
     ...one('ipc'),
     ...one('uts'),
     { type: 'mount' },

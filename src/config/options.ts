@@ -29,8 +29,24 @@ export interface ContainerOptions {
   hostname?: string
   /** NIS domain name. */
   domainname?: string
-  /** `none` (the default): a network of its own with nothing but loopback. `host`: the host's. */
-  network?: 'none' | 'host'
+  /**
+   * `none` (the default): a network of its own with nothing but loopback. `host`: the host's. `container:ID`: that of
+   * another one. Otherwise the name of a network: `bridge`, which leads to the world, or one of `createNetwork`.
+   */
+  network?: string
+  /** Ports of the host that lead to ports of the container: `[[ip:]host:]container[/protocol]`, each may be a range. */
+  ports?: readonly string[]
+  /** Its IPv4 address in the network; one that is free when absent. */
+  ip?: string
+  macAddress?: string
+  /** Further names that containers of the same network know it by. */
+  networkAliases?: readonly string[]
+  /** Addresses of name servers; the host's when absent. */
+  dns?: readonly string[]
+  dnsSearch?: readonly string[]
+  dnsOptions?: readonly string[]
+  /** Lines of /etc/hosts, as `name:address`; the address `host-gateway` is the host's. */
+  extraHosts?: readonly string[]
 
   /** `private` (the default), `host`, or `container:` and a name or an id: whose processes it sees. */
   pid?: string

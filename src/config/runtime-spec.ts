@@ -49,6 +49,8 @@ export interface RuntimeSpecInput {
   reaperHostPath?: string
   /** Device nodes for a privileged container: `listHostDevices`. */
   hostDevices?: () => LinuxDevice[]
+  /** Host path of each file that tells of names and addresses, by its container path. */
+  networkFiles?: ReadonlyMap<string, string>
   /** Host path of each of `volumeMounts`, by its destination. */
   volumePaths: ReadonlyMap<string, string>
 }
@@ -76,17 +78,35 @@ export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
     root: { path: rootPath, readonly: options.readonlyRootfs === true },
     ...(hostname !== undefined && { hostname }),
     ...(options.domainname && { domainname: options.domainname }),
-    mounts: [
-      ...mounts(options, imageConfig).map(mount =>
-        mount.type === VOLUME ? bindVolume(mount, input.volumePaths.get(mount.destination)!) : mount,
-      ),
-      ...initMount(input),
-    ],
+    mounts: [...chooseMounts(input), ...initMount(input)],
     ...(Object.keys(annotations).length > 0 && { annotations }),
     linux: createLinux(input, { capabilities, security }),
   }
   checkAcrossMembers(spec)
   return spec
+}
+
+function chooseMounts({ options, imageConfig = {}, networkFiles = new Map(), volumePaths }: RuntimeSpecInput): Mount[] {
+  const chosen = mounts(options, imageConfig).map(mount =>
+    mount.type === VOLUME ? bindVolume(mount, volumePaths.get(mount.destination)!) : mount,
+  )
+  const access = options.readonlyRootfs ? 'ro' : 'rw'
+  const files = [...networkFiles].filter(([path]) => !chosen.some(({ destination }) => destination === path))
+  // Behind the others, one of which may be /etc.
+  return [
+    ...chosen,
+    ...files.map(([destination, source]) => ({
+      destination,
+      type: 'bind',
+      source,
+      options: ['bind', 'rprivate', access],
+    })),
+  ]
+}
+
+/** The host name of a container that is given none. */
+export function hostnameOf(id: string): string {
+  return id.slice(0, 12)
 }
 
 /** Undefined in a UTS namespace that belongs to somebody else. */
@@ -95,7 +115,7 @@ function chooseHostname({ hostname, domainname, uts }: ContainerOptions, id: str
     if (hostname || domainname) throw invalidOption('--hostname', 'with --uts it would be changed for others too')
     return undefined
   }
-  const chosen = hostname || id.slice(0, 12)
+  const chosen = hostname || hostnameOf(id)
   if (!/^[a-zA-Z0-9_](?:[a-zA-Z0-9._-]{0,62})$/.test(chosen)) {
     throw invalidOption('--hostname', `${JSON.stringify(chosen)} is not a host name`)
   }

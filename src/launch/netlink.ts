@@ -12,6 +12,7 @@ const NLM_F_DUMP = 0x300
 const NLM_F_CREATE = 0x400
 
 const RTM_NEWLINK = 16
+const RTM_DELLINK = 17
 const RTM_GETLINK = 18
 const RTM_SETLINK = 19
 const RTM_NEWADDR = 20
@@ -89,6 +90,10 @@ export class RouteSocket {
 
   setUp(index: number): void {
     this.#request(RTM_NEWLINK, 0, [linkHeader(index, IFF_UP)])
+  }
+
+  remove(index: number): void {
+    this.#request(RTM_DELLINK, 0, [linkHeader(index, 0)])
   }
 
   addAddress(index: number, { family, prefixLength, flags, attributes }: NetworkAddress): void {

@@ -10,7 +10,7 @@ import { cgroupDirectory, findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerEvent, EventFeed } from './container-events.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './copy.ts'
-import { removeCgroupOf } from './delete.ts'
+import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { type ContainerStats, containerStats } from './events.ts'
 import type { Files } from './files.ts'
 import { tell } from './journal.ts'
@@ -272,6 +272,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     using container = await lockUnlessRemoved(stateRoot, this.id)
     if (container === undefined) return
     await removeCgroupOf(this.#record)
+    await releaseNetworkOf(this.#context.stateRoot, this.#record)
     const finished = new Date().toISOString()
     const exit = { exitCode, oom: oom !== undefined, finished }
     // As it is now: it may have been given another name.

@@ -12,7 +12,7 @@ import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
-import { removeCgroupOf } from './delete.ts'
+import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
 import { type ContainerRecord, type LockedContainer, startSocketName } from './record.ts'
 import { formatState } from './state.ts'
@@ -34,7 +34,8 @@ export interface Created {
  * @throws UtsuwaError; nothing of the container is left then, but its directory where that was reserved
  */
 export async function createContainer(asked: CreateOptions): Promise<Created> {
-  const { options, plan, record } = planCreation(asked)
+  using shared = await sharedNetworkOf(asked)
+  const { options, plan, record } = planCreation(shared === undefined ? asked : { ...asked, spec: shared.spec })
   using container = takeDirectory(options, record)
   try {
     return await launchInto(container, record, plan, options)
@@ -92,6 +93,7 @@ async function launchInto(
       moveNetDevices(options.spec.linux!.netDevices!, init.pid, fd!)
       return GO_ON
     })
+    if (record.managed?.network !== undefined) await connect(options, withProcess(record, init.pid))
     const readyNs = process.hrtime.bigint()
     const created: ContainerRecord = { ...withProcess(record, init.pid), ...withMonitor(monitor), phase: 'created' }
     container.write(created)
@@ -100,12 +102,25 @@ async function launchInto(
   } catch (error) {
     await init.abort()
     if (ownsCgroup) await removeCgroupOf(record)
+    await releaseNetworkOf(options.stateRoot, record)
     // runtime.md, "Lifecycle": a hook that fails leads to steps 12 and 13, as delete does.
     await runPoststopHooks(record, options.onWarning)
     throw error
   } finally {
     options.signal?.removeEventListener('abort', kill)
   }
+}
+
+/** Loaded when needed: an OCI runtime's containers come with their networks. */
+async function sharedNetworkOf({ stateRoot, spec, managed }: CreateOptions) {
+  if (managed?.network?.container === undefined) return undefined
+  const { shareNetwork } = await import('./network.ts')
+  return shareNetwork(stateRoot, managed.network, spec)
+}
+
+async function connect({ stateRoot, signal }: CreateOptions, record: ContainerRecord): Promise<void> {
+  const { attachNetwork } = await import('./network-attachment.ts')
+  await attachNetwork(stateRoot, record, signal)
 }
 
 function withProcess(record: ContainerRecord, pid: number): ContainerRecord {

@@ -40,6 +40,7 @@ export async function deleteContainer(
     announceRemoval(stateRoot, record)
     await end(record)
     await untilMonitorIsDone(stateRoot, record)
+    await releaseNetworkOf(stateRoot, record)
     await runPoststopHooks(record, onHookFailure)
     if (volumes || record.managed?.removeOnExit) await removeVolumesOf(stateRoot, record)
     const storeRoot = record.managed?.storeRoot ?? record.managed?.detached?.storeRoot
@@ -48,6 +49,13 @@ export async function deleteContainer(
   } catch (error) {
     if (!force || !isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) throw error
   }
+}
+
+/** Gives back what a container that has ended has of its network. Once more is harmless. */
+export async function releaseNetworkOf(stateRoot: string, record: ContainerRecord): Promise<void> {
+  if (record.managed?.network?.network === undefined) return
+  const { releaseNetwork } = await import('./network-attachment.ts')
+  await releaseNetwork(stateRoot, record)
 }
 
 /** Loaded when needed: most containers have none. */

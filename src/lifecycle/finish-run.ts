@@ -1,5 +1,5 @@
 /** What is left of a run when the container has ended, and is not removed. */
-import { removeCgroupOf } from './delete.ts'
+import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { tell } from './journal.ts'
 import { readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
@@ -19,6 +19,7 @@ export async function finishRun(
   const isKnown = record.managed?.exit !== undefined
   const oom = isKnown ? false : oomOf(record) !== undefined
   await removeCgroupOf(record)
+  await releaseNetworkOf(containersDirectory(runRoot), record)
   if (exit === undefined || isKnown || record.managed === undefined) return record
   const { exitCode, finished } = exit
   const ended = {

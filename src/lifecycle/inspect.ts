@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { LOG_NAME, logDirectory } from './detached.ts'
+import { readAttachment } from './kept-attachment.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { type ContainerRecord, containerDirectory, type RestartPolicy, readRecord, readSpec } from './record.ts'
@@ -22,6 +23,8 @@ export interface ContainerDetails extends ContainerSummary {
   readonly log: string | undefined
   /** What it was created from; undefined when its making was cut short. */
   readonly spec: RuntimeSpec | undefined
+  /** What it is connected to now; undefined where that is nothing, the host's network or another container's. */
+  readonly connection: Connection | undefined
   /** The volumes that it mounts. */
   readonly volumes: readonly VolumeUse[]
   /** Host path of its root file system; '' for an image's, which no path of the host leads to. */
@@ -30,6 +33,15 @@ export interface ContainerDetails extends ContainerSummary {
   readonly cgroup: string | undefined
   /** Host path of what is kept of it. */
   readonly directory: string
+}
+
+/** A container's place in a network. */
+export interface Connection {
+  readonly network: string
+  /** With the length of the prefix. */
+  readonly address: string | undefined
+  readonly gateway: string | undefined
+  readonly macAddress: string | undefined
 }
 
 /**
@@ -50,10 +62,23 @@ export async function inspectContainer(
     restarts: managed?.detached?.restarts ?? 0,
     log: logPath(record),
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
+    connection: managed?.network?.network === undefined ? undefined : connectionOf(stateRoot, record.id),
     volumes: managed?.volumes?.uses ?? [],
     rootfs,
     cgroup: findCgroupDirectory(record),
     directory: containerDirectory(stateRoot, record.id),
+  }
+}
+
+function connectionOf(stateRoot: string, id: string): Connection | undefined {
+  const attachment = readAttachment(stateRoot, id)
+  if (attachment === undefined) return undefined
+  const [ip] = attachment.result?.ips ?? []
+  return {
+    network: attachment.conflist.name,
+    address: ip?.address,
+    gateway: ip?.gateway,
+    macAddress: attachment.result?.interfaces?.find(({ sandbox }) => sandbox)?.mac,
   }
 }
 

@@ -1,4 +1,6 @@
 /** `ps`: containers by what is known of them. */
+import type { PublishedPort } from '../config/ports.ts'
+import { readAttachment } from './kept-attachment.ts'
 import { hasLostMonitor, hasMonitor, isRestarting, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
 import { type ContainerRecord, listRecords } from './record.ts'
@@ -26,13 +28,15 @@ export interface ContainerSummary {
   readonly finished: string | undefined
   /** Undefined while it runs, and when whoever ran it was killed before it ended. */
   readonly exitCode: number | undefined
+  /** Those of the host that lead to it now. */
+  readonly ports: readonly PublishedPort[]
   /** Its monitor was killed: what it prints goes nowhere, and how it ends nobody will know. */
   readonly lostMonitor: boolean
 }
 
 /**
  * All containers, newest first. Those that were to be removed at their end, and whose launcher was killed before it
- * could, are removed now.
+ * could, are removed now; so is what others that ended unnoticed have of their networks.
  */
 export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Promise<ContainerSummary[]> {
   const stateRoot = containersDirectory(runRoot)
@@ -41,9 +45,19 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
     const status = containerStatus(stateRoot, record)
     if (status === 'stopped' && record.managed?.removeOnExit && !hasMonitor(record))
       await removeManaged(runRoot, record.id, record.managed.name, { force: true })
-    else summaries.push(summarize(stateRoot, record, status))
+    else {
+      if (status === 'stopped' && !hasMonitor(record)) await takeBackNetwork(stateRoot, record)
+      summaries.push(summarize(stateRoot, record, status))
+    }
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
+}
+
+/** Loaded when needed. */
+async function takeBackNetwork(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
+  if (managed?.network?.network === undefined) return
+  const { releaseIfEnded } = await import('./network-attachment.ts')
+  await releaseIfEnded(stateRoot, id)
 }
 
 export function summarize(stateRoot: string, record: ContainerRecord, status: ContainerStatus): ContainerSummary {
@@ -61,6 +75,7 @@ export function summarize(stateRoot: string, record: ContainerRecord, status: Co
     started,
     finished: managed?.exit?.finished ?? (monitored && new Date(monitored.finished).toISOString()),
     exitCode: managed?.exit?.exitCode ?? monitored?.exitCode,
+    ports: managed?.network?.ports.length ? (readAttachment(stateRoot, id)?.ports ?? []) : [],
     lostMonitor: hasLostMonitor(stateRoot, record),
   }
 }

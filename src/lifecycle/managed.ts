@@ -1,8 +1,10 @@
 /** `create`: a container from an image, a directory, a bundle or a spec, in the hands of a program. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { chooseNetwork, hasNetworkFiles } from '../config/network.ts'
 import type { ContainerOptions } from '../config/options.ts'
+import { hostnameOf } from '../config/runtime-spec.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
@@ -14,6 +16,7 @@ import type { Files } from './files.ts'
 import { openNamespaces } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
 import { containersDirectory, takeName } from './names.ts'
+import type { NetworkInput, PreparedNetwork } from './network.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
 import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
@@ -106,7 +109,13 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   mkdirSync(mountPoint, { mode: 0o700 })
   using joined = openNamespaces(options, { runRoot })
-  let kept = managed
+  const network = await networkOf(options, {
+    root: storeRoot,
+    runRoot,
+    directory: reserved.directory,
+    hostname: hostnameOf(id),
+  })
+  let kept: ManagedRecord = { ...managed, ...(network && { network: network.record }) }
   using prepared = await prepare({
     id,
     source: options,
@@ -114,13 +123,14 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     storeRoot,
     joinedNamespaces: joined.paths,
     mountPoint,
+    ...(network && { network }),
     attachVolumes: async (mounts, imageRootFd) => {
       const { attachVolumes } = await import('./volumes.ts')
       return attachVolumes({
         root: storeRoot,
         mounts,
         onUse: volumes => {
-          kept = { ...managed, volumes }
+          kept = { ...kept, volumes }
           reserved.write(emptyRecord(id, kept))
         },
         ...(imageRootFd === undefined ? {} : { imageRootFd }),
@@ -178,6 +188,18 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   })
 }
 
+/** Loaded when needed: most containers of programs have nothing but loopback. A bundle and a spec say all by themselves. */
+async function networkOf(
+  options: CreateOptions,
+  input: NetworkInput,
+  { plan = false } = {},
+): Promise<PreparedNetwork | undefined> {
+  if (options.bundle !== undefined || options.spec !== undefined) return undefined
+  if (!hasNetworkFiles(options)) return void chooseNetwork(options)
+  const { planNetwork, prepareNetwork } = await import('./network.ts')
+  return plan ? planNetwork(options, input) : prepareNetwork(options, input)
+}
+
 /** Where volumes lie, or would if they were made. */
 async function plannedPaths(root: string, mounts: readonly Mount[]): Promise<Map<string, string>> {
   const { mountpointOf } = await import('../volume/store.ts')
@@ -198,10 +220,15 @@ async function makePlace(storeRoot: string, id: string, owner: string): Promise<
 
 /** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */
 export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
-  const { root: storeRoot = DEFAULT_ROOT } = options
+  const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT } = options
   const id = options.name ?? 'ID'
-  const mountPoint = join(containersDirectory(options.runRoot ?? DEFAULT_RUN_ROOT), id, ROOTFS_MOUNT_POINT)
+  const mountPoint = join(containersDirectory(runRoot), id, ROOTFS_MOUNT_POINT)
   using joined = openNamespaces(options, options)
+  const network = await networkOf(
+    options,
+    { root: storeRoot, runRoot, directory: dirname(mountPoint), hostname: hostnameOf(id) },
+    { plan: true },
+  )
   using prepared = await prepareForPlan({
     id,
     source: options,
@@ -209,6 +236,7 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
     storeRoot,
     joinedNamespaces: joined.paths,
     mountPoint,
+    ...(network && { network }),
     attachVolumes: mounts => plannedPaths(storeRoot, mounts),
   })
   return planContainer({

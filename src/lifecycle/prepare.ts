@@ -17,6 +17,7 @@ import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { containerFileReader, layerFileReader, openRoot } from './container-files.ts'
 import { type Files, writeFiles, writeFilesOfSpec } from './files.ts'
+import type { PreparedNetwork } from './network.ts'
 import { RootWriter } from './root-writer.ts'
 
 /** Where a container's root file system and configuration come from: one of the four. */
@@ -59,6 +60,8 @@ export interface PrepareInput {
   readonly joinedNamespaces: JoinedNamespaces
   /** Where the root file system of an image is attached, inside the container's mount namespace. */
   readonly mountPoint: string
+  /** What the container is connected to; nothing when absent. */
+  readonly network?: PreparedNetwork
   /** Makes volumes that are mounted. @returns host path of each, by its destination */
   readonly attachVolumes: AttachVolumes
 }
@@ -190,7 +193,7 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
 }
 
 async function specFor(
-  { id, options, joinedNamespaces, attachVolumes }: PrepareInput,
+  { id, options, joinedNamespaces, network, attachVolumes }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
   readContainerFile: ReadContainerFile,
@@ -203,10 +206,11 @@ async function specFor(
     imageConfig,
     rootPath,
     readContainerFile,
-    joinedNamespaces,
+    joinedNamespaces: { ...joinedNamespaces, ...(network?.namespacePath && { network: network.namespacePath }) },
     reaperHostPath: nativePath('reaper'),
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
+    ...(network && { networkFiles: network.files }),
     volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),
   })
   return edit(spec, options)

@@ -23,6 +23,7 @@ import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { sleep } from '../util/sleep.ts'
+import type { NetworkRecord } from './network.ts'
 import type { VolumesOfContainer } from './volumes.ts'
 
 export interface ContainerRecord {
@@ -73,6 +74,8 @@ export interface ManagedRecord {
   readonly storeRoot: string | undefined
   readonly removeOnExit: boolean
   readonly volumes?: VolumesOfContainer
+  /** Absent where it has nothing but loopback, and the image's own files of names. */
+  readonly network?: NetworkRecord
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
   /** Of a container that outlives its creator. */
   readonly detached?: DetachedRecord
@@ -321,6 +324,16 @@ export function isLocked(stateRoot: string, id: string): boolean {
   const free = sys.flock(fd, constants.LOCK_SH | constants.LOCK_NB)
   closeSync(fd)
   return !free
+}
+
+/** Undefined while somebody else has it, and when it is gone. */
+export function tryLockContainer(stateRoot: string, id: string): LockedContainer | undefined {
+  const directory = containerDirectory(stateRoot, id)
+  const fd = openDirectory(directory)
+  if (fd === undefined) return undefined
+  if (sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB)) return new LockedContainer(directory, fd)
+  closeSync(fd)
+  return undefined
 }
 
 /**

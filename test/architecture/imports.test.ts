@@ -21,6 +21,7 @@ const order = [
   'plan',
   'launch',
   'criu',
+  'network',
   'volume',
   'lifecycle',
   'index.ts',

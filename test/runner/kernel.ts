@@ -1,5 +1,5 @@
 /** Tests that launch containers: here where the kernel is fit for them, otherwise in the VM. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -20,21 +20,37 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  const { plain = [], systemd = [], emulated = [] } = Object.groupBy(files, machineFor)
+  const { plain = [], systemd = [], network = [], emulated = [] } = Object.groupBy(files, machineFor)
   return [
     ...(await runWhereTheyCan(plain, false)),
     ...(await runWhereTheyCan(systemd, true)),
-    ...(await runWithDebianKernel(emulated)),
+    ...(await runWithDebianKernel([...emulated, ...(canConnect() ? [] : network)])),
+    ...(canConnect() ? await runConnected(network) : []),
   ]
 }
 
 /**
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
- * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated.
+ * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network` asks
+ * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do.
  */
-function machineFor(file: string): 'plain' | 'systemd' | 'emulated' {
-  const [folder] = /(?<=^test\/integration\/)(systemd|criu|controllers)(?=\/)/.exec(fromRoot(file)) ?? []
-  return folder === undefined ? 'plain' : folder === 'systemd' ? 'systemd' : 'emulated'
+function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' {
+  const [folder] = /(?<=^test\/integration\/)(systemd|network|criu|controllers)(?=\/)/.exec(fromRoot(file)) ?? []
+  if (folder === 'systemd' || folder === 'network') return folder
+  return folder === undefined ? 'plain' : 'emulated'
+}
+
+/** Whether a network namespace here may have a bridge, and rules that translate addresses. */
+function canConnect(): boolean {
+  const script =
+    'ip link add a type bridge && ip link add b type veth && iptables -w -t nat -A POSTROUTING -j MASQUERADE'
+  return spawnSync('unshare', ['--net', 'sh', '-c', script], { stdio: 'ignore' }).status === 0
+}
+
+async function runConnected(files: readonly string[]): Promise<Result[]> {
+  if (files.length === 0) return []
+  console.log('\nTests of networks, in network namespaces of this kernel:')
+  return runNodeTests(files, oneByOne)
 }
 
 async function runWhereTheyCan(files: readonly string[], systemd: boolean): Promise<Result[]> {

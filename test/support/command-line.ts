@@ -22,11 +22,25 @@ export interface Workplace extends Disposable {
   argv(...args: string[]): string[]
 }
 
+export interface WorkplaceOptions {
+  /** Connect containers as `utsuwa` does by default. Otherwise, where nothing is said, to nothing: tests leave the
+   *  machine's devices and rules as they are, and a kernel may have no NAT. */
+  readonly connected?: boolean
+}
+
 /** A temporary directory with a store and a run root, removed at the end. */
-export function openWorkplace(): Workplace {
+export function openWorkplace({ connected = false }: WorkplaceOptions = {}): Workplace {
   const directory = mkdtempSync(join(tmpdir(), 'utsuwa-cli-'))
   const runRoot = join(directory, 'run')
-  const argv = (...args: string[]): string[] => ['--root', join(directory, 'store'), '--run-root', runRoot, ...args]
+  const withNetwork = (args: string[]): string[] => {
+    const [verb = '', ...rest] = args
+    const says = connected || rest.includes('--network') || !['run', 'create', 'plan'].includes(verb)
+    return says || rest.includes('--bundle') ? args : [verb, '--network', 'none', ...rest]
+  }
+  const argv = (...args: string[]): string[] => [
+    ...['--root', join(directory, 'store'), '--run-root', runRoot],
+    ...withNetwork(args),
+  ]
   return {
     directory,
     runRoot,

@@ -115,10 +115,31 @@ export function describeContainer(container: ContainerDetails): object {
       Destination: destination,
       Options: options ?? [],
     })),
+    NetworkSettings: describeNetwork(container),
     CgroupPath: container.cgroup ?? null,
     Directory: container.directory,
     Rootfs: container.rootfs,
     Spec: spec ?? null,
+  }
+}
+
+function describeNetwork({ connection, ports }: ContainerDetails): object {
+  const [IPAddress = '', prefix = '0'] = connection?.address?.split('/') ?? []
+  const place = {
+    IPAddress,
+    IPPrefixLen: Number(prefix),
+    Gateway: connection?.gateway ?? '',
+    MacAddress: connection?.macAddress ?? '',
+  }
+  const byPort = Map.groupBy(ports, ({ containerPort, protocol }) => `${containerPort}/${protocol}`)
+  const hostPorts = [...byPort].map(([name, each]) => [
+    name,
+    each.map(({ hostIp, hostPort }) => ({ HostIp: hostIp || '0.0.0.0', HostPort: String(hostPort) })),
+  ])
+  return {
+    ...place,
+    Ports: Object.fromEntries(hostPorts),
+    Networks: connection === undefined ? {} : { [connection.network]: place },
   }
 }
 

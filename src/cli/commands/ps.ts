@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { formatPort } from '../../config/ports.ts'
 import { type ContainerSummary, containers } from '../../index.ts'
 import { collect } from '../collect.ts'
 import { asksForStopped, containerFilter } from '../container-filter.ts'
@@ -55,7 +56,7 @@ function choose(all: readonly ContainerSummary[], flags: PsFlags): readonly Cont
 
 function table(list: readonly ContainerSummary[], { trunc }: PsFlags, now: number): string {
   return formatTable(
-    ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'],
+    ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES'],
     list.map(container => {
       const command = printable(JSON.stringify(container.command.join(' ')))
       return [
@@ -64,6 +65,7 @@ function table(list: readonly ContainerSummary[], { trunc }: PsFlags, now: numbe
         trunc ? truncate(command, COMMAND_WIDTH) : command,
         formatAge(container.created, now),
         describeStatus(container, now),
+        container.ports.map(formatPort).join(', '),
         container.name ?? '',
       ]
     }),

@@ -102,7 +102,19 @@ test('a pull that fills the disk says so, takes back what it wrote, and does not
   })
   assertTidy(root, { layers: 2 })
   assert.deepEqual(await names(root), [small])
-  const run = ['--root', root, '--run-root', join(scratch, 'run'), 'run', '--rm', small, 'cat', 'small']
+  const run = [
+    '--root',
+    root,
+    '--run-root',
+    join(scratch, 'run'),
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    small,
+    'cat',
+    'small',
+  ]
   const { stdout, stderr } = await execute(utsuwaPath, run)
   assert.equal(stdout, 'small', stderr)
   await pull(small, { root })

@@ -7,7 +7,13 @@ import { Command } from 'commander'
 import { addContainerFlags, type ContainerFlags, containerOptions } from '../../../src/cli/container-flags.ts'
 import type { ContainerOptions } from '../../../src/index.ts'
 
+/** Without the network, which is always asked for. */
 function parse(...words: string[]): ContainerOptions {
+  const { network: _, ...options } = parseAll(...words)
+  return options
+}
+
+function parseAll(...words: string[]): ContainerOptions {
   const command = addContainerFlags(new Command())
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
@@ -21,6 +27,21 @@ function parse(...words: string[]): ContainerOptions {
 
 test('nothing given is nothing asked for', () => {
   assert.deepEqual(parse(), {})
+})
+
+test('containers are connected to a network, and where they are not, have files of names nevertheless', () => {
+  assert.deepEqual(parseAll(), { network: 'bridge' })
+  assert.deepEqual(parseAll('--network', 'none'), { network: 'none', extraHosts: [] })
+  const words = ['-p', '80', '--publish=81', '--ip=10.0.0.2', '--dns=192.0.2.1', '--add-host', 'a:192.0.2.2']
+  assert.deepEqual(parseAll('--network=net', '--network-alias=b', '--mac-address=02:00:00:00:00:01', ...words), {
+    network: 'net',
+    networkAliases: ['b'],
+    macAddress: '02:00:00:00:00:01',
+    ports: ['80', '81'],
+    ip: '10.0.0.2',
+    dns: ['192.0.2.1'],
+    extraHosts: ['a:192.0.2.2'],
+  })
 })
 
 test('flags become the library’s options', () => {

@@ -237,7 +237,28 @@ test('network, host name and sysctls', () => {
   assert.deepEqual(create({ sysctls: { 'net.ipv4.ip_forward': '1' } }).linux?.sysctl, { 'net.ipv4.ip_forward': '1' })
   assertRefused({ network: 'host', sysctls: { 'net.ipv4.ip_forward': '1' } }, /needs a namespace of type network/)
   assertRefused({ sysctls: { 'vm.swappiness': '1' } }, /is not a namespaced sysctl/)
-  assertRefused({ network: 'bridge' as 'none' }, /^--network: "bridge" is neither none nor host$/)
+  const shared = create(
+    { network: 'container:x' },
+    { Cmd: ['sh'] },
+    { joinedNamespaces: { network: '/proc/7/ns/net' } },
+  )
+  assert.equal(shared.linux?.namespaces?.find(({ type }) => type === 'network')?.path, '/proc/7/ns/net')
+  const files = new Map([
+    ['/etc/hosts', '/run/box/hosts'],
+    ['/etc/hostname', '/run/box/hostname'],
+  ])
+  const connected = create(
+    { network: 'bridge', volumes: ['/own:/etc/hosts'], readonlyRootfs: true },
+    { Cmd: ['sh'] },
+    { networkFiles: files },
+  )
+  assert.deepEqual(
+    connected.mounts?.slice(-2).map(({ destination, source, options }) => [destination, source, options]),
+    [
+      ['/etc/hosts', '/own', ['rbind', 'rprivate', 'rw']],
+      ['/etc/hostname', '/run/box/hostname', ['bind', 'rprivate', 'ro']],
+    ],
+  )
   assertRefused({ hostname: 'a b' }, /^--hostname: "a b" is not a host name$/)
 })
 

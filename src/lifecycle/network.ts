@@ -1,0 +1,216 @@
+/** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import {
+  checkNetworkOptions,
+  chooseNetwork,
+  type ExtraHost,
+  type NetworkChoice,
+  parseExtraHosts,
+} from '../config/network.ts'
+import type { ContainerOptions } from '../config/options.ts'
+import { type PortRequest, parsePorts } from '../config/ports.ts'
+import { UtsuwaError } from '../errors.ts'
+import type { Conflist } from '../network/conflist.ts'
+import {
+  formatHosts,
+  formatResolver,
+  type HostLine,
+  isReachable,
+  parseResolver,
+  type Resolver,
+} from '../network/files.ts'
+import { findPlugin } from '../network/plugins.ts'
+import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../network/store.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { isErrno } from '../util/errno.ts'
+import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
+import { containersDirectory, resolveContainer } from './names.ts'
+import { type ContainerRecord, containerDirectory, readRecord } from './record.ts'
+import { isAlive } from './status.ts'
+
+/** What a record keeps of what was asked, so that it can be done again at a restart. */
+export interface NetworkRecord {
+  /** Store that the network is in. */
+  readonly root: string
+  /** Name of the network; undefined for none, the host's and another container's. */
+  readonly network?: string
+  /** Id of the container whose network it shares. */
+  readonly container?: string
+  readonly ports: readonly PortRequest[]
+  readonly ip?: string
+  readonly macAddress?: string
+  readonly aliases: readonly string[]
+  readonly extraHosts: readonly ExtraHost[]
+}
+
+export interface PreparedNetwork {
+  readonly record: NetworkRecord
+  /** Of a network that is shared. */
+  readonly namespacePath?: string
+  /** Host path of each file that is mounted, by its container path. */
+  readonly files: ReadonlyMap<string, string>
+}
+
+export interface NetworkInput {
+  readonly root: string
+  readonly runRoot: string
+  /** Host path of what is kept of the container. */
+  readonly directory: string
+  /** As it will be without an option that says otherwise. */
+  readonly hostname: string
+}
+
+const FILES = ['hosts', 'hostname', 'resolv.conf'] as const
+const UPSTREAM_RESOLVER = '/run/systemd/resolve/resolv.conf'
+
+/**
+ * Finds or makes the network, and writes the files; nothing is connected yet.
+ * @throws UtsuwaError INVALID_ARGUMENT, NETWORK_NOT_FOUND, CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING; UNSUPPORTED without
+ *   plugins, with the package that has them
+ */
+export async function prepareNetwork(options: ContainerOptions, input: NetworkInput): Promise<PreparedNetwork> {
+  checkNetworkOptions(options)
+  const choice = chooseNetwork(options)
+  const record = recordOf(options, choice, input)
+  if (record.network !== undefined) await requireNetwork(input, record.network)
+  return { record, ...pathOf(record, input), files: writeFiles(options, record, choice, input) }
+}
+
+/** The same without making anything. */
+export function planNetwork(options: ContainerOptions, input: NetworkInput): PreparedNetwork {
+  checkNetworkOptions(options)
+  const record = recordOf(options, chooseNetwork(options), input)
+  return { record, ...pathOf(record, input), files: filesIn(input.directory) }
+}
+
+function recordOf(options: ContainerOptions, choice: NetworkChoice, { root, runRoot }: NetworkInput): NetworkRecord {
+  const { ports = [], networkAliases = [], extraHosts = [], ip, macAddress } = options
+  return {
+    root: resolve(root),
+    ...(choice.kind === 'network' && { network: choice.name }),
+    ...(choice.kind === 'container' && { container: resolveContainer(runRoot, choice.container) }),
+    ports: parsePorts(ports),
+    aliases: networkAliases,
+    extraHosts: parseExtraHosts(extraHosts),
+    ...(ip !== undefined && { ip }),
+    ...(macAddress !== undefined && { macAddress }),
+  }
+}
+
+function pathOf({ container }: NetworkRecord, { runRoot }: NetworkInput): Pick<PreparedNetwork, 'namespacePath'> {
+  if (container === undefined) return {}
+  return { namespacePath: namespaceOf(readRecord(containersDirectory(runRoot), container)) }
+}
+
+const namespaceOf = ({ pid }: ContainerRecord): string => `/proc/${pid}/ns/net`
+
+/** Found now, rather than when the container is half made; the default one is made here. */
+async function requireNetwork({ root, runRoot }: NetworkInput, name: string): Promise<void> {
+  let conflist = await findNetwork(root, name)
+  if (conflist === undefined && name === DEFAULT_NETWORK) {
+    const { makeDefaultNetwork } = await import('./make-network.ts')
+    conflist = await makeDefaultNetwork(root, runRoot)
+  }
+  for (const type of pluginTypes(conflist ?? (await readNetwork(root, name)))) findPlugin(type)
+}
+
+function pluginTypes({ plugins }: Conflist): string[] {
+  return plugins.flatMap(({ type, ipam }) => [type, (ipam as { type?: string } | undefined)?.type ?? type])
+}
+
+function filesIn(directory: string): Map<string, string> {
+  return new Map(FILES.map(name => [`/etc/${name}`, join(directory, 'etc', name)]))
+}
+
+function writeFiles(
+  options: ContainerOptions,
+  record: NetworkRecord,
+  choice: NetworkChoice,
+  { directory, runRoot, hostname }: NetworkInput,
+): Map<string, string> {
+  const files = filesIn(directory)
+  mkdirSync(join(directory, 'etc'), { mode: 0o755 })
+  const write = (name: (typeof FILES)[number], content: string): void =>
+    // Whatever the umask: users of the container read it.
+    writeFileSync(files.get(`/etc/${name}`)!, content, { mode: 0o644 })
+  write('hosts', choice.kind === 'host' ? hostsOfHost(record) : hostsOf(record, {}))
+  write('hostname', `${options.hostname || hostname}\n`)
+  write('resolv.conf', formatResolver(chooseResolver(options, choice)))
+  if (record.container === undefined) return files
+  // Names and addresses are those of the network.
+  const other = filesIn(containerDirectory(containersDirectory(runRoot), record.container))
+  for (const [name, path] of other) if (existsSync(path)) writeFileSync(files.get(name)!, readFileSync(path))
+  return files
+}
+
+function hostsOfHost(record: NetworkRecord): string {
+  const extra = linesOf(record, '127.0.0.1').map(({ address, names }) => `${address}\t${names.join(' ')}\n`)
+  return (readIfAny('/etc/hosts') ?? formatHosts([])) + extra.join('')
+}
+
+/** @param own address and names of the container, where it has any */
+export function hostsOf(
+  record: NetworkRecord,
+  { own, gateway, peers = [] }: { own?: HostLine; gateway?: string; peers?: readonly HostLine[] },
+): string {
+  return formatHosts([...linesOf(record, gateway), ...(own === undefined ? [] : [own]), ...peers])
+}
+
+/** `host-gateway` means nothing where no way leads to the host. */
+function linesOf({ extraHosts }: NetworkRecord, gateway: string | undefined): HostLine[] {
+  return extraHosts.flatMap(({ name, address }) => {
+    const known = address === 'host-gateway' ? gateway : address
+    return known === undefined ? [] : [{ address: known, names: [name] }]
+  })
+}
+
+/**
+ * The host's, but for what the options say. In another network than the host's, what listens on its loopback cannot be
+ * asked: systemd-resolved then says whom it asks itself.
+ */
+function chooseResolver({ dns, dnsSearch, dnsOptions }: ContainerOptions, { kind }: NetworkChoice): Resolver {
+  const host = parseResolver(readIfAny('/etc/resolv.conf') ?? '')
+  const usable = (servers: readonly string[]) => (kind === 'host' ? [...servers] : servers.filter(isReachable))
+  let nameservers = usable(host.nameservers)
+  if (nameservers.length === 0) nameservers = usable(parseResolver(readIfAny(UPSTREAM_RESOLVER) ?? '').nameservers)
+  return {
+    nameservers: dns?.length ? dns : nameservers,
+    search: dnsSearch?.length ? dnsSearch : host.search,
+    options: dnsOptions?.length ? dnsOptions : host.options,
+  }
+}
+
+function readIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/**
+ * The spec of a container that shares another one's network, as it is now. The namespace is named by a descriptor of this
+ * process: a number of a process may be another's when init comes to it.
+ *
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING
+ */
+export function shareNetwork(
+  stateRoot: string,
+  { container = '' }: NetworkRecord,
+  spec: RuntimeSpec,
+): ScopedFd & { readonly spec: RuntimeSpec } {
+  const other = readRecord(stateRoot, container)
+  const fd = isAlive(other) ? openSync(namespaceOf(other), 'r') : undefined
+  const scoped = fd === undefined ? undefined : scopedFd(fd)
+  if (scoped === undefined || !isAlive(other)) {
+    scoped?.[Symbol.dispose]()
+    throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has no network to share any more', {
+      operation: `share the network of container ${other.managed?.name ?? container.slice(0, 12)}`,
+    })
+  }
+  const path = `/proc/${process.pid}/fd/${scoped.fd}`
+  const namespaces = spec.linux?.namespaces?.map(each => (each.type === 'network' ? { ...each, path } : each))
+  return { ...scoped, spec: { ...spec, linux: { ...spec.linux, ...(namespaces && { namespaces }) } } }
+}

@@ -1,0 +1,47 @@
+/**
+ * What a network needs of the host beside what plugins do: one rule by which its containers speak to the world with the
+ * host's address. It is there for as long as the network is, whatever becomes of containers.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { UtsuwaError } from '../errors.ts'
+import type { NetworkProperties } from './conflist.ts'
+
+const execute = promisify(execFile)
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+type Rule = Pick<NetworkProperties, 'subnet' | 'bridge' | 'internal'>
+
+const ruleOf = ({ subnet, bridge }: Rule): string[] => {
+  const match = ['-s', subnet, '!', '-o', bridge, '-m', 'comment', '--comment', `utsuwa: ${bridge}`]
+  return ['POSTROUTING', ...match, '-j', 'MASQUERADE']
+}
+
+/** Nothing happens where it is there already. @throws UtsuwaError UNSUPPORTED without iptables, CNI_FAILED */
+export async function addMasquerade(network: Rule): Promise<void> {
+  if (network.internal || (await iptables('-C', network))) return
+  if (!(await iptables('-A', network)))
+    throw new UtsuwaError('CNI_FAILED', 'iptables refused it', {
+      operation: `masquerade the network ${network.subnet}`,
+    })
+}
+
+/** One that is gone is fine. */
+export async function removeMasquerade(network: Rule): Promise<void> {
+  if (!network.internal) await iptables('-D', network)
+}
+
+/** @returns whether it succeeded */
+async function iptables(action: '-A' | '-C' | '-D', network: Rule): Promise<boolean> {
+  try {
+    await execute('iptables', ['--wait', '-t', 'nat', action, ...ruleOf(network)], { env: { PATH } })
+    return true
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'ENOENT') return false
+    throw new UtsuwaError('UNSUPPORTED', 'there is no iptables on this machine', {
+      operation: 'connect a container to a network',
+      hint: 'apt-get install iptables, or use --network none or host',
+      cause,
+    })
+  }
+}

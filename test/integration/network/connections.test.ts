@@ -1,0 +1,94 @@
+/** What containers are connected to, and whom they reach. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, test } from 'node:test'
+import { killOutright, SERVE, TestHost } from './host.ts'
+
+let host: TestHost
+before(async () => {
+  host = await TestHost.open()
+})
+afterEach(() => host.utsuwa(['rm', '-fa']))
+after(() => host[Symbol.dispose]())
+
+test('without a flag a container has an address and a way out, and gives both back', async () => {
+  const script = 'ip -4 addr show dev eth0; ip route; ping -c 1 -w 5 192.0.2.1 >/dev/null && echo reached'
+  const output = await host.run([], script)
+  assert.match(output, /inet 10\.87\.0\.2\/16 .* eth0\n/)
+  assert.match(output, /^default via 10\.87\.0\.1 dev eth0/m)
+  assert.match(output, /^reached$/m)
+  assert.deepEqual(host.addresses('bridge'), [])
+  assert.deepEqual(host.rulesOfContainers(), [])
+  assert.equal(host.execute('iptables-save', '-t', 'nat').match(/-j MASQUERADE$/gm)?.length, 1)
+})
+
+test('with none it has loopback alone, with host what the host has', async () => {
+  assert.equal(await host.run(['--network', 'none'], 'ls /sys/class/net; grep -c localhost /etc/hosts'), 'lo\n2\n')
+  assert.match(await host.run(['--network', 'host'], 'ip -4 addr'), /192\.0\.2\.1\/24/)
+})
+
+test('two containers reach each other, and share what one has with container:NAME', async () => {
+  await host.succeed('run', '-d', '--name', 'server', '-h', 'server', '--rootfs', host.rootfs, 'sh', '-c', SERVE)
+  const address = await host.addressOf('server')
+  assert.equal(host.fetch(`http://${address}/index.html`), 'from server\n')
+  assert.equal(await host.run([], `wget -qO- http://${address}/index.html`), 'from server\n')
+  const shared =
+    'wget -qO- http://127.0.0.1/index.html; ip -4 -o addr show dev eth0 | grep -o "10[.0-9]*" | head -n 1; cat /etc/hosts'
+  const output = await host.run(['--network', 'container:server'], shared)
+  assert.match(output, new RegExp(`^from server\n${address}\n[^]*^${address}\tserver `, 'm'))
+  await host.succeed('rm', '-f', 'server')
+  const gone = await host.utsuwa(['run', '--rm', '--network', 'container:server', '--rootfs', host.rootfs, 'true'])
+  assert.match(gone.stderr, /no container has the name or id "server"/)
+})
+
+test('in a network that somebody made they know each other by name; it leads nowhere else', async () => {
+  await host.succeed('network', 'create', 'backend', '--subnet', '10.9.0.0/24', '--label', 'team=blue')
+  const overlapping = await host.utsuwa(['network', 'create', 'again', '--subnet', '10.9.0.128/25'])
+  assert.match(overlapping.stderr, /10\.9\.0\.128\/25 overlaps with 10\.9\.0\.0\/24/)
+  const flags = [
+    '--network',
+    'backend',
+    '--name',
+    'db',
+    '--network-alias',
+    'database',
+    '--ip',
+    '10.9.0.77',
+    '--mac-address',
+    '02:00:00:00:00:4d',
+  ]
+  const db = await host.foreground(['--rm', ...flags])
+  assert.equal(await host.addressOf('db'), '10.9.0.77')
+  const reach = 'ping -c 1 -w 5 db >/dev/null && ping -c 1 -w 5 database >/dev/null && echo reached'
+  assert.equal(await host.run(['--network', 'backend'], reach), 'reached\n')
+  const hosts = join(
+    host.workplace.runRoot,
+    'containers',
+    JSON.parse(await host.succeed('inspect', 'db'))[0].Id,
+    'etc/hosts',
+  )
+  const peer = await host.foreground(['--rm', '--network', 'backend', '--name', 'peer'])
+  assert.match(readFileSync(hosts, 'utf8'), /^10\.9\.0\.\d+\t[0-9a-f]{12} peer$/m)
+  assert.doesNotMatch(await host.run([], 'ping -c 1 -w 1 10.9.0.77 >/dev/null && echo reached; true'), /reached/)
+  const inUse = await host.utsuwa(['network', 'rm', 'backend'])
+  assert.match(inUse.stderr, /^utsuwa: remove network backend: it is used by (db, peer|peer, db)\n/)
+  await killOutright(peer)
+  await host.succeed('ps')
+  assert.doesNotMatch(readFileSync(hosts, 'utf8'), /peer/)
+  await killOutright(db)
+  await host.succeed('network', 'rm', 'backend')
+  assert.doesNotMatch(host.execute('ip', 'link'), /utsuwa1/)
+  assert.doesNotMatch(host.execute('iptables-save', '-t', 'nat'), /10\.9\.0\.0/)
+})
+
+test('an internal network leads to its own containers alone', async () => {
+  await host.succeed('network', 'create', '--internal', 'inside')
+  const peer = await host.foreground(['--rm', '--network', 'inside', '--name', 'peer'])
+  const script = 'ip route | grep -c default; ping -c 1 -w 5 peer >/dev/null && echo reached'
+  assert.equal(await host.run(['--network', 'inside'], script), '0\nreached\n')
+  await killOutright(peer)
+  assert.equal(await host.succeed('network', 'prune', '-f'), '')
+  await host.succeed('ps')
+  assert.equal(await host.succeed('network', 'prune', '-f'), 'inside\n')
+})

@@ -1,0 +1,97 @@
+/** What containers have of their networks is given back, whoever is killed; and what plugins say when they fail. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { killOutright, SERVE, TestHost } from './host.ts'
+
+let host: TestHost
+before(async () => {
+  host = await TestHost.open()
+})
+afterEach(() => host.utsuwa(['rm', '-fa']))
+after(() => host[Symbol.dispose]())
+
+test('addresses and ports come back when everybody is killed', async () => {
+  await host.succeed('network', 'create', 'small', '--subnet', '10.8.0.0/29')
+  // Five are to be had.
+  const holders = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e'].map(name =>
+      host.foreground(['--name', name, '--network', 'small', ...(name === 'a' ? ['-p', '6000:80'] : [])]),
+    ),
+  )
+  assert.equal(host.addresses('small').length, 5)
+  const full = await host.utsuwa(['run', '--rm', '--network', 'small', '--rootfs', host.rootfs, 'true'])
+  assert.match(full.stderr, /add by CNI plugin bridge: .*no IP addresses available/)
+  await Promise.all(holders.map(killOutright))
+  // Nobody has looked since: the next container takes back what it needs.
+  assert.equal(await host.run(['--network', 'small', '-p', '6000:80'], 'echo ran'), 'ran\n')
+  assert.deepEqual(host.addresses('small'), [])
+  assert.deepEqual(host.rulesOfContainers(), [])
+  await host.succeed('rm', 'a', 'b', 'c', 'd', 'e')
+  await host.succeed('network', 'rm', 'small')
+})
+
+test('a monitor and its container killed outright: rm gives back what they had, also what was given back already', async () => {
+  await host.succeed('run', '-d', '--name', 'lost', '-p', '6001:80', '--rootfs', host.rootfs, 'sleep', '1000')
+  const [
+    {
+      Id: id,
+      State: { Pid: pid },
+    },
+  ] = JSON.parse(await host.succeed('inspect', 'lost'))
+  const directory = join(host.workplace.runRoot, 'containers', id)
+  const { monitor } = JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8'))
+  process.kill(monitor.pid, 'SIGKILL')
+  process.kill(pid, 'SIGKILL')
+  const kept = readFileSync(join(directory, 'network.json'))
+  assert.equal(host.addresses('bridge').length, 1)
+  await host.succeed('ps')
+  assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+  // As if whoever did that had been killed before it was written down.
+  writeFileSync(join(directory, 'network.json'), kept)
+  await host.succeed('rm', 'lost')
+  assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+})
+
+test('a detached container gives everything back at its end, with nobody there', async () => {
+  await host.succeed('run', '-d', '--name', 'ends', '-p', '6002:80', '--rootfs', host.rootfs, 'sh', '-c', SERVE)
+  host.fetch('http://127.0.0.1:6002/index.html')
+  await host.succeed('stop', '-t', '1', 'ends')
+  for (let tries = 0; tries < 600 && host.addresses('bridge').length > 0; tries++) await setTimeout(100)
+  assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+})
+
+test('without plugins an error names the package, and nothing is left; none and host work', async () => {
+  const env = { CNI_PATH: '/nonexistent' }
+  const { exitCode, stderr } = await host.utsuwa(['run', '--rootfs', host.rootfs, 'true'], env)
+  assert.equal(exitCode, 125)
+  assert.match(
+    stderr,
+    /there is no CNI plugin bridge in \/nonexistent\nhint: apt-get install containernetworking-plugins, or use --network none or host\n$/,
+  )
+  for (const network of ['none', 'host'])
+    assert.equal(
+      (await host.utsuwa(['run', '--rm', '--network', network, '--rootfs', host.rootfs, 'true'], env)).exitCode,
+      0,
+    )
+  assert.equal(await host.succeed('ps', '-aq'), '')
+})
+
+test('what a plugin says is passed on, and those before it are undone', async () => {
+  const plugins = join(host.workplace.directory, 'plugins')
+  mkdirSync(plugins)
+  for (const type of ['bridge', 'host-local', 'portmap'])
+    writeFileSync(join(plugins, type), `#!/bin/sh\nexec /usr/lib/cni/${type}\n`, { mode: 0o755 })
+  const says = '{"cniVersion":"1.0.0","code":100,"msg":"the wall is closed","details":"for today"}'
+  const script = `#!/bin/sh\ncat >/dev/null\n[ "$CNI_COMMAND" = DEL ] && exit 0\n[ -z "$SECRET" ] || echo leaked >&2\necho '${says}'\nexit 1\n`
+  writeFileSync(join(plugins, 'firewall'), script, { mode: 0o755 })
+  const failed = await host.utsuwa(['run', '--rm', '--rootfs', host.rootfs, 'true'], { CNI_PATH: plugins, SECRET: '1' })
+  assert.deepEqual(
+    [failed.exitCode, failed.stderr],
+    [125, 'utsuwa: add by CNI plugin firewall: the wall is closed: for today\n'],
+  )
+  assert.deepEqual(host.addresses('bridge'), [])
+  assert.equal(await host.succeed('ps', '-aq'), '')
+})
