@@ -44,6 +44,7 @@ export type { PushedImage, PushProgress } from './image/push.ts'
 export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
+export { type AttachedOutput, Attachment, type AttachOptions, attach, reopenLog } from './lifecycle/attach.ts'
 export {
   containerProcesses,
   containerStats,
@@ -91,6 +92,7 @@ export type { LogOptions, RestartPolicy } from './lifecycle/record.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
+export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'

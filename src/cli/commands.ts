@@ -35,6 +35,26 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a command in a new container',
     load: () => import('./commands/run.ts'),
   },
+  create: {
+    group: 'containers',
+    summary: 'make a container, to be started later',
+    load: () => import('./commands/create.ts'),
+  },
+  start: {
+    group: 'containers',
+    summary: 'start containers that are created or have ended',
+    load: () => import('./commands/start.ts'),
+  },
+  restart: {
+    group: 'containers',
+    summary: 'stop containers and start them again',
+    load: () => import('./commands/restart.ts'),
+  },
+  attach: {
+    group: 'containers',
+    summary: 'connect to the input and output of a container',
+    load: () => import('./commands/attach.ts'),
+  },
   logs: {
     group: 'containers',
     summary: 'print what a container has printed',

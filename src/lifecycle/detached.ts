@@ -1,6 +1,7 @@
 /** A container that outlives whoever created it: what its monitor gets, for the first start and for each that follows. */
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseBytes } from '../config/bytes.ts'
 import { DEFAULT_PATH } from '../config/env.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { MonitorInput } from '../launch/monitor.ts'
@@ -27,8 +28,8 @@ export interface DetachedContainerOptions {
 }
 
 export const LOG_NAME = 'container.log'
-export const DEFAULT_LOG_SIZE = 10 * 1024 * 1024
-export const DEFAULT_LOG_FILES = 3
+const DEFAULT_LOG_SIZE = 10 * 1024 * 1024
+const DEFAULT_LOG_FILES = 3
 
 export const attachSocketName = 'attach.sock'
 export const exitFileName = 'exit.json'
@@ -51,14 +52,22 @@ export function detachedRecord(
   terminal: boolean,
   storeRoot: string,
 ): DetachedRecord {
-  const { maxSize = DEFAULT_LOG_SIZE, maxFiles = DEFAULT_LOG_FILES } = log
-  if (!(Number.isSafeInteger(maxSize) && maxSize >= 0)) throw invalid('log.maxSize', 'a number of bytes', maxSize)
+  const { disabled = false, maxSize: size = DEFAULT_LOG_SIZE, maxFiles = DEFAULT_LOG_FILES } = log
+  const maxSize = parseBytes(size, 'log.maxSize')
   if (!(Number.isInteger(maxFiles) && maxFiles > 0 && maxFiles < 1000))
     throw invalid('log.maxFiles', 'a number from 1 to 999', maxFiles)
   const { maxRetries = 0 } = restart
   if (!(Number.isInteger(maxRetries) && maxRetries >= 0 && maxRetries < ANY_NUMBER))
     throw invalid('restart.maxRetries', 'a number', maxRetries)
-  return { storeRoot, terminal, stdin, log, restart, restarts: 0, restartDelay: FIRST_DELAY_MS }
+  return {
+    storeRoot,
+    terminal,
+    stdin,
+    log: { disabled, maxSize, maxFiles },
+    restart,
+    restarts: 0,
+    restartDelay: FIRST_DELAY_MS,
+  }
 }
 
 function invalid(option: string, what: string, found: unknown): UtsuwaError {
@@ -133,7 +142,7 @@ function logOf(
   id: string,
   keep: (fd: number) => number,
 ): Pick<MonitorInput, 'logDirectoryFd' | 'logName' | 'logMaxSize' | 'logMaxFiles'> {
-  const { disabled = false, maxSize = DEFAULT_LOG_SIZE, maxFiles = DEFAULT_LOG_FILES } = detached.log
+  const { disabled, maxSize, maxFiles } = detached.log
   const directory = logDirectory(detached, id)
   if (!disabled) mkdirSync(directory, { recursive: true, mode: 0o700 })
   return {

@@ -88,7 +88,7 @@ export interface DetachedRecord {
   readonly terminal: boolean
   /** `once`: its standard input ends with that of the first who is attached. */
   readonly stdin: 'none' | 'open' | 'once'
-  readonly log: LogOptions
+  readonly log: LogOptions & { readonly maxSize: number; readonly maxFiles: number }
   readonly restart: RestartPolicy
   /** How often the policy has restarted it since somebody started it. */
   readonly restarts: number
@@ -100,8 +100,8 @@ export interface DetachedRecord {
 export interface LogOptions {
   /** Nothing is kept. Default: false. */
   readonly disabled?: boolean
-  /** Bytes after which a new file begins; 0: never. Default: 10 MiB. */
-  readonly maxSize?: number
+  /** Bytes, or text such as `10MiB`, after which a new file begins; 0: never. Default: 10 MiB. */
+  readonly maxSize?: number | string
   /** Files that are kept, at least 1. Default: 3. */
   readonly maxFiles?: number
 }

@@ -1,13 +1,15 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { type Container, isUtsuwaError, type Roots, type RunResult, UtsuwaError } from '../../index.ts'
-import { addCreationFlags, type CreationFlags, createPulling, creationOptions } from '../creation.ts'
+import { sigProxyOption } from '../attach-flags.ts'
+import { addCreationFlags, createPulling, creationOptions } from '../creation.ts'
+import { addDetachedFlags, type DetachedFlags, detachedOptions, refuseDetachedFlags } from '../detached-flags.ts'
 import { describeOom } from '../oom.ts'
 import { rootsOf } from '../roots.ts'
 import { forwardSignals } from '../signals.ts'
 import { type Console, openConsole } from '../terminal.ts'
 import { writeAll } from '../write.ts'
 
-interface RunFlags extends CreationFlags {
+interface RunFlags extends DetachedFlags {
   readonly detach?: boolean
   readonly sigProxy: 'true' | 'false'
   readonly timeline?: boolean
@@ -16,18 +18,14 @@ interface RunFlags extends CreationFlags {
 
 export const examples = [
   'utsuwa run --rm -it alpine sh',
-  'utsuwa run --name web -e MODE=prod -v /srv/www:/www:ro nginx',
+  'utsuwa run -d --restart unless-stopped --name web -e MODE=prod -v /srv/www:/www:ro nginx',
   "utsuwa run --rm -m 64m --cpus 0.5 --pids-limit 32 debian bash -c 'id; exit 7'",
   'utsuwa run --rm --rootfs /srv/tree sh',
 ]
 
 export function define(command: Command): void {
-  addCreationFlags(command)
-    .addOption(
-      new Option('--sig-proxy <BOOLEAN>', 'whether signals that reach this command go to the container')
-        .choices(['true', 'false'])
-        .default('true'),
-    )
+  addDetachedFlags(addCreationFlags(command))
+    .addOption(sigProxyOption())
     .option('--timeline', 'print how long each phase took, on standard error')
     .option('--trace <FILE>', 'write the phases as a Chrome trace, for Perfetto and chrome://tracing')
     .option('-d, --detach', 'leave it running, and print its id')
@@ -68,14 +66,8 @@ async function runToEnd(container: Container, console: Console | undefined, flag
 }
 
 async function runDetached(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
-  const container = await createPulling(
-    {
-      ...creationOptions(source, args, flags, roots),
-      detached: true,
-      stdin: flags.interactive ? 'open' : 'none',
-    },
-    flags,
-  )
+  const options = detachedOptions(creationOptions(source, args, flags, roots), flags, 'open')
+  const container = await createPulling(options, flags)
   try {
     await container.start()
   } catch (error) {
@@ -86,7 +78,9 @@ async function runDetached(source: string, args: string[], flags: RunFlags, root
   return 0
 }
 
-function checkFlags({ detach, interactive, tty }: RunFlags): void {
+function checkFlags(flags: RunFlags): void {
+  const { detach, interactive, tty } = flags
+  if (!detach) refuseDetachedFlags(flags)
   if (interactive && tty && !detach && !process.stdin.isTTY)
     throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
 }

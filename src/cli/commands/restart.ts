@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { restartContainer } from '../../index.ts'
+import { forEachArgument, MANY_AT_ONCE } from '../each-argument.ts'
+import { parseNumber } from '../parse-number.ts'
+import { rootsOf } from '../roots.ts'
+import { writeAll } from '../write.ts'
+
+interface RestartFlags {
+  readonly signal?: string
+  readonly time?: number
+}
+
+export const examples = ['utsuwa restart web', 'utsuwa restart -t 60 db']
+
+export function define(command: Command): void {
+  command
+    .argument('<CONTAINER...>', 'names, ids or their beginnings')
+    .option('-t, --time <SECONDS>', 'until they are killed; -1: never (default: 10, or what they have)', parseNumber)
+    .option('-s, --signal <SIGNAL>', "signal that stops them (default: the container's own)")
+    .action((names: string[], { signal, time: timeout }: RestartFlags) =>
+      forEachArgument(
+        names,
+        async name => {
+          await restartContainer(name, {
+            ...rootsOf(command),
+            ...(timeout === undefined ? {} : { timeout }),
+            ...(signal === undefined ? {} : { signal }),
+          })
+          writeAll(1, `${name}\n`)
+        },
+        { atOnce: MANY_AT_ONCE },
+      ),
+    )
+}
