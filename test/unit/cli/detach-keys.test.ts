@@ -6,7 +6,8 @@ test('keys are letters, or letters with ctrl', () => {
   assert.deepEqual(parseDetachKeys('ctrl-p,ctrl-q'), Buffer.of(16, 17))
   assert.deepEqual(parseDetachKeys('a,ctrl-@,ctrl-],ctrl-_'), Buffer.of(97, 0, 29, 31))
   assert.deepEqual(parseDetachKeys(''), Buffer.alloc(0))
-  for (const text of ['ctrl-', 'ctrl-pq', 'ab', 'a,', 'ctrl-1', 'ü']) assert.equal(parseDetachKeys(text), undefined, text)
+  for (const text of ['ctrl-', 'ctrl-pq', 'ab', 'a,', 'ctrl-1', 'ü'])
+    assert.equal(parseDetachKeys(text), undefined, text)
 })
 
 test('they are found in pieces, and what only begins like them is passed on', () => {
