@@ -133,8 +133,7 @@ function closeAll(fds: readonly number[]): void {
 
 /** Files of the run before, where the container is started again. */
 function forgetLastRun(directory: string): void {
-  for (const name of ['start.sock', attachSocketName, exitFileName, stopFileName])
-    rmSync(join(directory, name), { force: true })
+  for (const name of ['start.sock', attachSocketName, exitFileName]) rmSync(join(directory, name), { force: true })
 }
 
 function logOf(

@@ -1,5 +1,5 @@
 /** What is left to see of a container's monitor: whether it lives, and how the container ended. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../util/errno.ts'
@@ -61,6 +61,11 @@ export function forbidRestart(stateRoot: string, record: ContainerRecord): void 
   mark(stateRoot, record, stopFileName)
   // One that waits to restart it stops waiting.
   if (isRestarting(stateRoot, record)) signalMonitor(record)
+}
+
+/** Somebody starts it anew. */
+export function allowRestart(stateRoot: string, id: string): void {
+  rmSync(join(containerDirectory(stateRoot, id), stopFileName), { force: true })
 }
 
 export function isStopRequested(stateRoot: string, id: string): boolean {

@@ -5,43 +5,45 @@ import { createContainer } from './create.ts'
 import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
 import { tell } from './journal.ts'
+import { allowRestart, isStopRequested } from './monitored.ts'
 import { containersDirectory } from './names.ts'
 import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startContainer } from './start.ts'
 import { containerStatus } from './status.ts'
 
-const FIRST = { restarts: 0, restartDelay: 100 } as const
+type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
+
+const FIRST: Restart = { restarts: 0, restartDelay: 100 }
 
 /**
  * Resolves when its command runs.
+ * @param restart given where its restart policy wants it: then nothing happens when somebody has stopped it
  * @throws UtsuwaError CONTAINER_STATE unless it has ended; what creating and starting it fail with, and it has ended still
  */
-export async function startAgain(
-  id: string,
-  roots: Roots = {},
-  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'> = FIRST,
-): Promise<void> {
+export async function startAgain(id: string, roots: Roots = {}, restart?: Restart): Promise<void> {
   const { runRoot = DEFAULT_RUN_ROOT } = roots
   const stateRoot = containersDirectory(runRoot)
-  await createAgain(id, roots, restart)
+  if (!(await createAgain(id, roots, restart))) return
   await startContainer(stateRoot, id)
   tell(runRoot, 'start', readRecord(stateRoot, id))
 }
 
-/** The same up to the moment before the command runs. */
+/** The same up to the moment before the command runs. False when nothing happened. */
 export async function createAgain(
   id: string,
   { root = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT }: Roots = {},
-  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'> = FIRST,
-): Promise<void> {
+  restart?: Restart,
+): Promise<boolean> {
   const stateRoot = containersDirectory(runRoot)
   using container = await lockContainer(stateRoot, id)
   const before = readRecord(stateRoot, id)
   refuseUnlessStopped(stateRoot, before)
+  if (restart === undefined) allowRestart(stateRoot, id)
+  else if (isStopRequested(stateRoot, id)) return false
   const record = await finishRun(runRoot, container, before)
   const spec = readSpec(stateRoot, id)
-  const managed = withDetached(record, spec.process?.terminal ?? false, root, restart)
+  const managed = withDetached(record, spec.process?.terminal ?? false, root, restart ?? FIRST)
   if (record.rootfs !== '' && record.managed?.detached === undefined)
     await makePlace(managed.detached.storeRoot, id, container.directory)
   const rootfsMountFd = record.rootfs === '' ? await mountSnapshot(managed.storeRoot!, id) : undefined
@@ -64,6 +66,7 @@ export async function createAgain(
       ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
     })
     init.close()
+    return true
   } catch (error) {
     container.write(record)
     throw error
@@ -84,7 +87,7 @@ function withDetached(
   { managed }: ContainerRecord,
   terminal: boolean,
   root: string,
-  restart: Pick<DetachedRecord, 'restarts' | 'restartDelay'>,
+  restart: Restart,
 ): NonNullable<ContainerRecord['managed']> & { readonly detached: DetachedRecord } {
   const { exit: _, ...kept } = managed!
   const detached = kept.detached ?? detachedRecord({}, terminal, kept.storeRoot ?? root)

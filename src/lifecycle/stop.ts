@@ -11,7 +11,7 @@ import { tell } from './journal.ts'
 import { killContainer, openInit, parseSignal } from './kill.ts'
 import { forbidRestart } from './monitored.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, findRecord, readRecord } from './record.ts'
+import { type ContainerRecord, findRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
@@ -45,15 +45,16 @@ export async function stopContainer(
   { runRoot = DEFAULT_RUN_ROOT, timeout, signal }: StopOptions = {},
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = await withoutRestart(stateRoot, readRecord(stateRoot, resolveContainer(runRoot, nameOrId)))
   const number = parseSignal(String(signal ?? record.annotations[STOP_SIGNAL_ANNOTATION] ?? 'SIGTERM'))
-  forbidRestart(stateRoot, record)
   const status = containerStatus(stateRoot, record)
-  if (status !== 'running' && status !== 'paused') return record.id
+  // Its restart policy has come as far as that: nobody has asked for it.
+  const isRestarted = status === 'created' && (record.managed?.detached?.restarts ?? 0) > 0
+  if (status !== 'running' && status !== 'paused' && !isRestarted) return record.id
   const pidfd = openInit(record)
   if (pidfd === undefined) return record.id
   try {
-    sys.pidfdSendSignal(pidfd, number)
+    sys.pidfdSendSignal(pidfd, isRestarted ? SIGKILL : number)
     tell(runRoot, 'kill', record, { signal: String(number) })
     // A frozen process takes no signal, and the freezer is no reason to lose the grace period.
     if (status === 'paused') await setFrozen(cgroupDirectory(record), false)
@@ -66,6 +67,14 @@ export async function stopContainer(
   await settled(stateRoot, record.id)
   tell(runRoot, 'stop', record)
   return record.id
+}
+
+/** A restart by its policy that is under way comes to its end first; none follows. @returns the record as it is then */
+async function withoutRestart(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
+  if (record.monitor === undefined) return record
+  forbidRestart(stateRoot, record)
+  using _container = await lockContainer(stateRoot, record.id)
+  return readRecord(stateRoot, record.id)
 }
 
 async function killNow(runRoot: string, record: ContainerRecord, pidfd: number): Promise<void> {

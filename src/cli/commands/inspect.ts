@@ -97,8 +97,14 @@ export function describeContainer(container: ContainerDetails): object {
       OOMKilled: container.oom ?? false,
       Pid: container.pid,
       ExitCode: container.exitCode ?? null,
+      StartedAt: container.started ?? null,
       FinishedAt: container.finished ?? null,
     },
+    HostConfig: {
+      RestartPolicy: { Name: container.restart.name, MaximumRetryCount: container.restart.maxRetries ?? 0 },
+    },
+    RestartCount: container.restarts,
+    LogPath: container.log ?? null,
     Image: container.image ?? null,
     Config: {
       Hostname: spec?.hostname ?? '',

@@ -1,0 +1,99 @@
+/** Restart policies: when the monitor starts a container again, and when it does not. */
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
+import { until } from '../../support/until.ts'
+
+interface Inspected {
+  readonly State: { readonly Status: string; readonly ExitCode: number | null }
+  readonly RestartCount: number
+}
+
+async function succeed(workplace: Workplace, ...args: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await workplace.utsuwa(...args)
+  assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`)
+  return stdout
+}
+
+async function inspect(workplace: Workplace, name: string): Promise<Inspected> {
+  return (JSON.parse(await succeed(workplace, 'inspect', name)) as Inspected[])[0]!
+}
+
+async function run(workplace: Workplace, name: string, policy: string, script: string): Promise<void> {
+  const rootfs = join(workplace.directory, 'rootfs')
+  await succeed(workplace, 'run', '-d', '--restart', policy, '--name', name, '--rootfs', rootfs, 'sh', '-c', script)
+}
+
+const lines = async (workplace: Workplace, name: string): Promise<number> =>
+  (await succeed(workplace, 'logs', name)).split('\n').length - 1
+
+async function removeAll(workplace: Workplace): Promise<void> {
+  await workplace.utsuwa('rm', '-f', '--all')
+  // Beside the containers there is what starts share, such as compiled seccomp profiles.
+  const left = readdirSync(join(workplace.runRoot, 'containers')).filter(name => !name.startsWith('.'))
+  assert.deepEqual(left, [])
+}
+
+test('on-failure:2 starts it twice more, and not when it succeeds', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  await run(workplace, 'fails', 'on-failure:2', 'echo x; exit 3')
+  await run(workplace, 'works', 'on-failure', 'echo x; exit 0')
+  await until('its last end', async () => {
+    const { State, RestartCount } = await inspect(workplace, 'fails')
+    return State.Status === 'exited' && RestartCount === 2
+  })
+  assert.equal(await lines(workplace, 'fails'), 3)
+  assert.equal((await inspect(workplace, 'fails')).State.ExitCode, 3)
+  await until('its end', async () => (await inspect(workplace, 'works')).State.Status === 'exited')
+  assert.equal(await lines(workplace, 'works'), 1)
+  await removeAll(workplace)
+})
+
+test('always starts it again and again, until it is stopped', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  await run(workplace, 'again', 'always', 'echo x')
+  await until('its second restart', async () => (await lines(workplace, 'again')) >= 3)
+  assert.match(await succeed(workplace, 'ps', '-a'), /Restarting \(0\)|Up |Exited \(0\)|Created/)
+  await succeed(workplace, 'stop', 'again')
+  await until('its end', async () => (await inspect(workplace, 'again')).State.Status === 'exited')
+  const before = await lines(workplace, 'again')
+  // The next restart would have come within a second.
+  await new Promise(resolve => setTimeout(resolve, 2500))
+  assert.equal(await lines(workplace, 'again'), before)
+  assert.equal((await inspect(workplace, 'again')).State.Status, 'exited')
+  await succeed(workplace, 'start', 'again')
+  await until('restarts once more', async () => (await lines(workplace, 'again')) >= before + 2)
+  await removeAll(workplace)
+})
+
+test('one that is stopped while it runs, or killed, stays stopped', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  for (const verb of ['stop', 'kill']) {
+    await run(workplace, verb, 'unless-stopped', 'echo x; trap "exit 1" TERM; while :; do sleep 0.1; done')
+    await until('its first line', async () => (await lines(workplace, verb)) === 1)
+    await succeed(workplace, verb, verb)
+    await until('its end', async () => (await inspect(workplace, verb)).State.Status === 'exited')
+    await new Promise(resolve => setTimeout(resolve, 1000))
+    assert.equal(await lines(workplace, verb), 1)
+  }
+  await removeAll(workplace)
+})
+
+test('flags that make no sense together are refused', async () => {
+  using workplace = openWorkplace()
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  const refused = async (...flags: string[]): Promise<string> => {
+    const { exitCode, stderr } = await workplace.utsuwa('run', ...flags, '--rootfs', rootfs, 'true')
+    assert.equal(exitCode, 125)
+    return stderr
+  }
+  assert.match(await refused('-d', '--rm', '--restart', 'always'), /exclude each other/)
+  assert.match(await refused('--restart', 'always'), /in the background/)
+  assert.match(await refused('-d', '--restart', 'sometimes'), /on-failure\[:N\]/)
+  assert.match(await refused('-d', '--log-opt', 'max-sizes=1'), /unknown log option/)
+})
