@@ -6,6 +6,7 @@ import { isErrno } from '../util/errno.ts'
 import { checkCgroups } from './doctor-cgroup.ts'
 import { checkKernel } from './doctor-kernel.ts'
 import { checkNamespaces } from './doctor-namespaces.ts'
+import { checkNetworks } from './doctor-network.ts'
 import { checkStorage } from './doctor-storage.ts'
 
 /** Something that `doctor` looked at. */
@@ -34,6 +35,7 @@ export async function doctor({ root = '/var/lib/utsuwa' }: DoctorOptions = {}): 
     ...checkCgroups(readCgroupFacts()),
     ...(await checkNamespaces()),
     ...checkStorage(root),
+    ...checkNetworks(),
   ]
 }
 

@@ -44,7 +44,9 @@ const BRIDGE_PREFIX = 'utsuwa'
 /** Made with the first container that needs it; whoever comes second finds it. */
 export async function makeDefaultNetwork(root: string, runRoot: string): Promise<Conflist> {
   await using _lock = await lockNetworks(root)
-  return (await findNetwork(root, DEFAULT_NETWORK)) ?? makeNetwork({ name: DEFAULT_NETWORK, root, runRoot }, LARGE)
+  return (
+    (await findNetwork(root, DEFAULT_NETWORK)) ?? (await makeNetwork({ name: DEFAULT_NETWORK, root, runRoot }, LARGE))
+  )
 }
 
 /** The caller holds the lock. @throws UtsuwaError INVALID_ARGUMENT, UNSUPPORTED without plugins */

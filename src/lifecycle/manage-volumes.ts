@@ -23,7 +23,8 @@ export interface CreateVolumeOptions extends Pick<Roots, 'root'> {
 export async function createVolume({ root = DEFAULT_ROOT, name, labels }: CreateVolumeOptions = {}): Promise<Volume> {
   if (name !== undefined) checkVolumeName(name, 'volume create')
   await using _lock = await lockVolumes(root, 'shared')
-  return ensureVolume(root, name, labels)
+  // Not before it is there: the lock would be let go of.
+  return await ensureVolume(root, name, labels)
 }
 
 /** Options of `removeVolume`. */

@@ -54,6 +54,8 @@ async function takePlace(
 ): Promise<KeptAttachment> {
   await using _lock = await lockNetworks(network.root, signal)
   const conflist = await readNetwork(network.root, network.network!)
+  // Here, since two who look for it at once would both not find it.
+  if (conflist.utsuwa !== undefined) await addMasquerade(conflist.utsuwa)
   const ports = await choosePorts(network.ports, () => portsInUse(stateRoot, id))
   const attachment = {
     containerId: id,
@@ -88,8 +90,6 @@ async function connectOnceMore(
   netns: string,
   signal: AbortSignal | undefined,
 ): Promise<CniResult> {
-  const { utsuwa } = attachment.conflist
-  if (utsuwa !== undefined) await addMasquerade(utsuwa)
   try {
     return await connect(attachment, netns, signal)
   } catch (error) {

@@ -23,6 +23,21 @@ test('without a flag a container has an address and a way out, and gives both ba
   assert.equal(host.execute('iptables-save', '-t', 'nat').match(/-j MASQUERADE$/gm)?.length, 1)
 })
 
+test('several that need the network first of all, at once, are in one', async () => {
+  using other = await TestHost.open()
+  const addresses = await Promise.all(
+    [1, 2, 3, 4].map(() => other.run([], 'ip -4 -o addr show dev eth0 | grep -o "10[.0-9]*/16"')),
+  )
+  assert.equal(new Set(addresses).size, 4)
+  assert.ok(
+    addresses.every(address => /^10\.87\.0\.\d+\/16\n$/.test(address)),
+    String(addresses),
+  )
+  assert.deepEqual(JSON.parse(await other.succeed('network', 'ls', '--json')).length, 1)
+  assert.deepEqual([other.addresses('bridge'), other.rulesOfContainers()], [[], []])
+  assert.equal(other.execute('iptables-save', '-t', 'nat').match(/utsuwa0.*-j MASQUERADE$/gm)?.length, 1)
+})
+
 test('with none it has loopback alone, with host what the host has', async () => {
   assert.equal(await host.run(['--network', 'none'], 'ls /sys/class/net; grep -c localhost /etc/hosts'), 'lo\n2\n')
   assert.match(await host.run(['--network', 'host'], 'ip -4 addr'), /192\.0\.2\.1\/24/)
