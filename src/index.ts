@@ -65,6 +65,7 @@ export {
   type SpawnOptions,
 } from './lifecycle/container-process.ts'
 export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './lifecycle/copy.ts'
+export { archiveFromContainer, type CpOptions, copyFromContainer, copyIntoContainer } from './lifecycle/cp.ts'
 export type { DetachedContainerOptions } from './lifecycle/detached.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'

@@ -130,6 +130,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'remove containers',
     load: () => import('./commands/rm.ts'),
   },
+  cp: {
+    group: 'containers',
+    summary: 'copy files between a container and this machine',
+    load: () => import('./commands/cp.ts'),
+  },
   export: {
     group: 'containers',
     summary: 'write the file system of a container to an archive',

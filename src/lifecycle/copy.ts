@@ -60,12 +60,21 @@ export async function copyFilesIn(record: ContainerRecord, files: Files, { signa
 export async function copyArchiveIn(
   record: ContainerRecord,
   archive: Archive,
-  { to = '/', signal }: CopyInArchiveOptions = {},
+  options: CopyInArchiveOptions = {},
 ): Promise<void> {
   using root = openRoot(record)
+  await writeArchive(new RootWriter(root.fd, ownersOf(record)), archive, options)
+}
+
+/** The entries of an archive, into a root file system. */
+export async function writeArchive(
+  writer: RootWriter,
+  archive: Archive,
+  { to = '/', signal }: CopyInArchiveOptions,
+): Promise<void> {
   // Loaded when needed: it brings the parser of headers.
   const { TarReader } = await import('../layer/tar.ts')
-  using handler = new ArchiveWriter(new RootWriter(root.fd, ownersOf(record)), to)
+  using handler = new ArchiveWriter(writer, to)
   const reader = new TarReader(handler, DEFAULT_LAYER_LIMITS)
   for await (const chunk of archive instanceof Uint8Array ? [archive] : archive) {
     for (let at = 0; at < chunk.length; at += PIECE) {
@@ -124,7 +133,7 @@ export async function* copyArchiveOut(
 }
 
 /** The root directory as the container's processes have it. @throws UtsuwaError CONTAINER_NOT_RUNNING */
-function openRoot(record: ContainerRecord): ScopedFd {
+export function openRoot(record: ContainerRecord): ScopedFd {
   const pidfd = openInit(record)
   if (pidfd !== undefined) {
     try {
@@ -141,7 +150,8 @@ function openRoot(record: ContainerRecord): ScopedFd {
   })
 }
 
-function openInside(rootFd: number, path: string, flags: number, operation: string): number {
+/** A place below a root, links followed inside it. @throws UtsuwaError INVALID_ARGUMENT where nothing is */
+export function openInside(rootFd: number, path: string, flags: number, operation: string): number {
   try {
     return sys.openat2(rootFd, path, flags, 0, INSIDE)
   } catch (cause) {
@@ -156,7 +166,8 @@ function openInside(rootFd: number, path: string, flags: number, operation: stri
   }
 }
 
-function ownersOf({ pid }: ContainerRecord) {
+/** From the container's numbers to the host's. */
+export function ownersOf({ pid }: ContainerRecord) {
   return mappedOwners(readIdMap(pid, 'uid_map'), readIdMap(pid, 'gid_map'))
 }
 

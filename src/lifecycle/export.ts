@@ -63,12 +63,23 @@ async function openRootFileSystem({ id, pid, rootfs, managed }: ContainerRecord,
  * tar(1) reads it: Node cannot read extended attributes. Nothing of the container is executed or followed: tar is the
  * host's, it opens what it finds without following links, and stays on the file system it began in.
  * Sorted, so that one tree is one archive.
+ *
+ * @param name what is read in the directory `rootFd`. Default: all of it
  */
-export async function* readArchive(rootFd: number, operation: string): AsyncGenerator<Buffer> {
+export async function* readArchive(rootFd: number, operation: string, name = '.'): AsyncGenerator<Buffer> {
   const args = ['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--numeric-owner']
   const child = spawn(
     'tar',
-    [...args, '--sort=name', '--xattrs', '--xattrs-include=*', '--one-file-system', '--directory=/proc/self/fd/3', '.'],
+    [
+      ...args,
+      '--sort=name',
+      '--xattrs',
+      '--xattrs-include=*',
+      '--one-file-system',
+      '--directory=/proc/self/fd/3',
+      '--',
+      name,
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe', rootFd],
       env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
