@@ -74,7 +74,7 @@ async function candidatesFor(command: Command, { current, values, pending, roots
   if (current.startsWith('-') && values.length === 0) return { candidates: flagsOf(command), files: false }
   if (command.commands.length > 0) return { candidates: subcommandsOf(command), files: false }
   const argument = command.registeredArguments[values.length] ?? command.registeredArguments.at(-1)
-  return argument === undefined ? nothing : argumentsFor(argument, roots)
+  return argument === undefined ? nothing : argumentsFor(command, argument, roots)
 }
 
 function valuesOf({ argChoices, description }: Option, prefix: string): Completion {
@@ -94,11 +94,11 @@ function subcommandsOf(command: Command): Candidate[] {
 }
 
 /** By the names that arguments have in the help. */
-async function argumentsFor(argument: Argument, roots: Roots): Promise<Completion> {
+async function argumentsFor(command: Command, argument: Argument, roots: Roots): Promise<Completion> {
   const name = argument.name().replace(/\.+$/, '')
   if (argument.argChoices !== undefined)
     return { candidates: argument.argChoices.map(word => ({ word, help: '' })), files: false }
-  const kinds = sources[name]
+  const kinds = sources[`${command.parent?.name()} ${name}`] ?? sources[name]
   if (kinds === undefined) return { candidates: [], files: true }
   const lists = await Promise.all(kinds.map(kind => kind(roots)))
   return { candidates: lists.flat(), files: name === 'SOURCE' || name === 'DESTINATION' }
@@ -132,6 +132,11 @@ const volumeNames: Source = async roots => {
   return (await volumes(roots)).map(({ name }) => ({ word: name, help: 'volume' }))
 }
 
+const networkNames: Source = async roots => {
+  const { networks } = await import('../index.ts')
+  return (await networks(roots)).map(({ name }) => ({ word: name, help: 'network' }))
+}
+
 const withColon =
   (source: Source): Source =>
   async roots =>
@@ -141,7 +146,8 @@ const sources: Readonly<Record<string, readonly Source[]>> = {
   CONTAINER: [containerNames],
   IMAGE: [imageNames],
   NAME: [containerNames, imageNames],
-  VOLUME: [volumeNames],
+  'network NAME': [networkNames],
+  'volume NAME': [volumeNames],
   SOURCE: [withColon(containerNames)],
   DESTINATION: [withColon(containerNames)],
 }

@@ -1,8 +1,18 @@
 /** The flags of commands that make a container, and how it is made from them. */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { type Container, type CreateOptions, create, isUtsuwaError, type Roots, UtsuwaError } from '../index.ts'
+import { type PortRequest, parsePorts } from '../config/ports.ts'
+import {
+  type Container,
+  type CreateOptions,
+  create,
+  inspectImage,
+  isUtsuwaError,
+  type Roots,
+  UtsuwaError,
+} from '../index.ts'
 import { isErrno } from '../util/errno.ts'
+import { collect } from './collect.ts'
 import { addContainerFlags, type ContainerFlags, containerOptions } from './container-flags.ts'
 import { parseNumber } from './parse-number.ts'
 import { checkPreservedFds } from './preserved-fds.ts'
@@ -10,9 +20,11 @@ import { addRegistryFlags, type RegistryFlags, registryOptions } from './registr
 
 export interface CreationFlags extends ContainerFlags, RegistryFlags {
   readonly cidfile?: string
+  readonly expose?: string[]
   readonly interactive?: boolean
   readonly platform?: string
   readonly preserveFds?: number
+  readonly publishAll?: boolean
   readonly pull: 'missing' | 'always' | 'never'
   readonly quiet?: boolean
   readonly rm?: boolean
@@ -28,6 +40,8 @@ export function addCreationFlags(command: Command): Command {
     .option('--rm', 'remove the container when it has ended')
     .option('-i, --interactive', 'pass on standard input')
     .option('--cidfile <FILE>', 'write the id to this file, which must not be there')
+    .option('-P, --publish-all', 'publish each port that the image exposes on a free one of the host')
+    .option('--expose <PORT[/PROTOCOL]>', 'a further port for --publish-all', collect)
     .option('--preserve-fds <NUMBER>', 'descriptors from 3 on that the command gets', parseNumber)
     .addOption(new Option('--pull <WHEN>', 'pull the image').choices(['missing', 'always', 'never']).default('missing'))
     .option('--platform <PLATFORM>', 'such as linux/arm64 (default: this machine)')
@@ -42,7 +56,11 @@ export function creationOptions(
   flags: CreationFlags,
   roots: Roots,
 ): CreateOptions {
-  const { platform, preserveFds } = flags
+  const { expose, platform, preserveFds, publishAll } = flags
+  if (expose !== undefined && !publishAll)
+    throw new UtsuwaError('INVALID_ARGUMENT', '--expose: only --publish-all acts on it', {
+      hint: 'publish the port: -p PORT',
+    })
   if (preserveFds !== undefined) checkPreservedFds(preserveFds)
   return {
     ...containerOptions(flags, args),
@@ -90,7 +108,8 @@ function takeFile(path: string): number {
 async function createFromStore(options: CreateOptions, flags: CreationFlags): Promise<Container> {
   const { image, platform } = options
   const { pull: when, quiet = false } = flags
-  if (typeof image !== 'string') return create(options)
+  const make = async (): Promise<Container> => create(await withExposedPorts(options, flags))
+  if (typeof image !== 'string') return make()
   const pull = async (): Promise<void> => {
     const { pullImage } = await import('./pull-image.ts')
     const registry = registryOptions(flags)
@@ -98,10 +117,21 @@ async function createFromStore(options: CreateOptions, flags: CreationFlags): Pr
   }
   if (when === 'always') await pull()
   try {
-    return await create(options)
+    return await make()
   } catch (error) {
     if (when !== 'missing' || !isUtsuwaError(error, 'IMAGE_NOT_FOUND')) throw error
     await pull()
-    return create(options)
+    return make()
   }
+}
+
+/** Those that `-p` publishes already stay as they are. */
+async function withExposedPorts(options: CreateOptions, flags: CreationFlags): Promise<CreateOptions> {
+  if (!flags.publishAll) return options
+  const { image, ports = [] } = options
+  const config = typeof image === 'string' ? (await inspectImage(image, options)).config.config : undefined
+  const nameOf = ({ containerPort, protocol }: PortRequest): string => `${containerPort}/${protocol}`
+  const published = new Set(parsePorts(ports).map(nameOf))
+  const exposed = parsePorts([...Object.keys(config?.ExposedPorts ?? {}), ...(flags.expose ?? [])]).map(nameOf)
+  return { ...options, ports: [...ports, ...new Set(exposed.filter(name => !published.has(name)))] }
 }

@@ -3,12 +3,17 @@ import { closeSync, openSync } from 'node:fs'
 import { containersToJoin, type JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { UtsuwaError } from '../errors.ts'
+import type { LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
 import { openInit } from './kill.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
+/** Ids of containers whose namespaces are joined, by the type of the namespace. */
+export type Joins = Readonly<Partial<Record<LinuxNamespaceType, string>>>
+
 export interface OpenNamespaces extends Disposable {
+  readonly joins: Joins
   /** By descriptors of this process, which stay what they are if the other container ends. */
   readonly paths: JoinedNamespaces
 }
@@ -18,25 +23,41 @@ export function openNamespaces(
   options: ContainerOptions,
   { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'>,
 ): OpenNamespaces {
+  const names = Object.entries(containersToJoin(options))
+  return openJoined(Object.fromEntries(names.map(([type, name]) => [type, resolveContainer(runRoot, name)])), runRoot)
+}
+
+/** The same for a container that is started again, when the others may have been, too. */
+export function openJoined(joins: Joins, runRoot: string): OpenNamespaces {
   const fds: number[] = []
   const dispose = (): void => {
     for (const fd of fds) closeSync(fd)
   }
   try {
-    const paths = Object.entries(containersToJoin(options)).map(([type, container]) => {
-      const fd = openNamespace(type, container, runRoot)
+    const paths = Object.entries(joins).map(([type, id]) => {
+      const fd = openNamespace(type, id, runRoot)
       fds.push(fd)
       return [type, `/proc/${process.pid}/fd/${fd}`] as const
     })
-    return { paths: Object.fromEntries(paths), [Symbol.dispose]: dispose }
+    return { joins, paths: Object.fromEntries(paths), [Symbol.dispose]: dispose }
   } catch (error) {
     dispose()
     throw error
   }
 }
 
-function openNamespace(type: string, container: string, runRoot: string): number {
-  const record = readRecord(containersDirectory(runRoot), resolveContainer(runRoot, container))
+/** The spec with the paths of now. */
+export function withNamespacePaths(spec: RuntimeSpec, paths: JoinedNamespaces): RuntimeSpec {
+  const namespaces = (spec.linux?.namespaces ?? []).map(namespace => {
+    const path = paths[namespace.type]
+    return path === undefined ? namespace : { ...namespace, path }
+  })
+  return { ...spec, linux: { ...spec.linux, namespaces } }
+}
+
+function openNamespace(type: string, id: string, runRoot: string): number {
+  const record = readRecord(containersDirectory(runRoot), id)
+  const container = record.managed?.name ?? id
   const pidfd = openInit(record)
   if (pidfd === undefined) {
     throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has ended', {

@@ -115,7 +115,11 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     directory: reserved.directory,
     hostname: hostnameOf(id),
   })
-  let kept: ManagedRecord = { ...managed, ...(network && { network: network.record }) }
+  let kept: ManagedRecord = {
+    ...managed,
+    ...(network && { network: network.record }),
+    ...(Object.keys(joined.joins).length > 0 && { joins: joined.joins }),
+  }
   using prepared = await prepare({
     id,
     source: options,

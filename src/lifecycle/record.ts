@@ -23,6 +23,7 @@ import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { sleep } from '../util/sleep.ts'
+import type { Joins } from './joined-namespaces.ts'
 import type { NetworkRecord } from './network.ts'
 import type { VolumesOfContainer } from './volumes.ts'
 
@@ -76,6 +77,8 @@ export interface ManagedRecord {
   readonly volumes?: VolumesOfContainer
   /** Absent where it has nothing but loopback, and the image's own files of names. */
   readonly network?: NetworkRecord
+  /** Containers whose namespaces it shares, to be found again when it is started again. */
+  readonly joins?: Joins
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
   /** Of a container that outlives its creator. */
   readonly detached?: DetachedRecord

@@ -4,6 +4,7 @@ import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { createContainer } from './create.ts'
 import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
+import { openJoined, withNamespacePaths } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
 import { allowRestart, isStopRequested } from './monitored.ts'
 import { containersDirectory } from './names.ts'
@@ -42,7 +43,8 @@ export async function createAgain(
   if (restart === undefined) allowRestart(stateRoot, id)
   else if (isStopRequested(stateRoot, id)) return false
   const record = await finishRun(runRoot, container, before)
-  const spec = readSpec(stateRoot, id)
+  using joined = openJoined(record.managed?.joins ?? {}, runRoot)
+  const spec = withNamespacePaths(readSpec(stateRoot, id), joined.paths)
   const managed = withDetached(record, spec.process?.terminal ?? false, root, restart ?? FIRST)
   if (record.rootfs !== '' && record.managed?.detached === undefined)
     await makePlace(managed.detached.storeRoot, id, container.directory)

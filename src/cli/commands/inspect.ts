@@ -8,6 +8,7 @@ import {
   type Roots,
   UtsuwaError,
 } from '../../index.ts'
+import type { LinuxResources } from '../../spec/runtime.ts'
 import { forEachArgument } from '../each-argument.ts'
 import { printableJson } from '../output-format.ts'
 import { rootsOf } from '../roots.ts'
@@ -101,6 +102,8 @@ export function describeContainer(container: ContainerDetails): object {
       FinishedAt: container.finished ?? null,
     },
     HostConfig: {
+      ...describeLimits(spec?.linux?.resources),
+      ReadonlyRootfs: spec?.root?.readonly ?? false,
       RestartPolicy: { Name: container.restart.name, MaximumRetryCount: container.restart.maxRetries ?? 0 },
     },
     RestartCount: container.restarts,
@@ -126,6 +129,24 @@ export function describeContainer(container: ContainerDetails): object {
     Directory: container.directory,
     Rootfs: container.rootfs,
     Spec: spec ?? null,
+  }
+}
+
+/** Docker's units, with 0 for what is not limited. */
+function describeLimits({ memory = {}, cpu = {}, pids = {}, blockIO = {} }: LinuxResources = {}): object {
+  const { quota = 0, period = 100_000 } = cpu
+  return {
+    Memory: memory.limit ?? 0,
+    MemoryReservation: memory.reservation ?? 0,
+    MemorySwap: memory.swap ?? 0,
+    NanoCpus: Number(quota) > 0 ? Math.round((Number(quota) / Number(period)) * 1e9) : 0,
+    CpuShares: cpu.shares ?? 0,
+    CpuQuota: quota,
+    CpuPeriod: cpu.period ?? 0,
+    CpusetCpus: cpu.cpus ?? '',
+    CpusetMems: cpu.mems ?? '',
+    PidsLimit: pids.limit ?? 0,
+    BlkioWeight: blockIO.weight ?? 0,
   }
 }
 

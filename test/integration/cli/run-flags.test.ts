@@ -81,6 +81,20 @@ test('namespaces of another container are joined while it lives', async () => {
   assert.match(stderr, /join the pid namespace of container other: it has ended/)
 })
 
+test('namespaces are found again by a container that is started again after the other', async () => {
+  const idle = ['sh', '-c', 'while :; do sleep 1000; done']
+  const detached = (...words: string[]) => workplace.utsuwa('run', '-d', '--network', 'none', ...words)
+  await detached('--name', 'owner', '-h', 'vessel', '--rootfs', rootfs, ...idle)
+  await detached('--name', 'guest', '--uts', 'container:owner', '--rootfs', rootfs, ...idle)
+  assert.equal((await workplace.utsuwa('kill', 'owner', 'guest')).exitCode, 0)
+  await workplace.utsuwa('wait', 'owner', 'guest')
+  assert.match((await workplace.utsuwa('start', 'guest')).stderr, /owner: it has ended\nhint: utsuwa start owner\n$/)
+  assert.equal((await workplace.utsuwa('start', 'owner')).stderr, '')
+  assert.equal((await workplace.utsuwa('start', 'guest')).stderr, '')
+  assert.equal((await workplace.utsuwa('exec', 'guest', 'hostname')).stdout, 'vessel\n')
+  await workplace.utsuwa('rm', '-f', 'owner', 'guest')
+})
+
 test('--cidfile has the id, and is not written over', async () => {
   const file = join(workplace.directory, 'cid')
   const run = (...words: string[]) => workplace.utsuwa('run', '--rm', '--cidfile', file, '--rootfs', rootfs, ...words)
