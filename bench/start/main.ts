@@ -58,6 +58,7 @@ async function measureAll(): Promise<void> {
     all => measures.coldRun(all, false),
     measures.ociVerbs,
     measures.idleMemory,
+    measures.manyIdle,
     measures.throughput,
     measures.eventLoopDelay,
   ]

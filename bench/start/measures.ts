@@ -28,6 +28,7 @@ const WARM_UP = 50
 const POLL_MS = 5
 const POLLS = 2000
 const SETTLE_MS = 200
+const LISTINGS = 5
 const STARTS_PER_SECOND = 50
 const EVENT_LOOP_SECONDS = 4
 
@@ -72,7 +73,7 @@ function commandsOf({ runtimes }: Plan, seccomp: boolean): { name: string; comma
 function warmPeers(plan: Plan): { name: string; command: () => readonly string[] }[] {
   const filtered = commandsOf(plan, true)
   const less = commandsOf(plan, false).filter(({ name }) => !filtered.some(other => other.name === name))
-  return [...filtered, ...less].filter(({ name }) => name !== 'utsuwa-oci')
+  return [...filtered, ...less].filter(({ name }) => !name.startsWith('utsuwa'))
 }
 
 export async function warmSequential(plan: Plan): Promise<Measure> {
@@ -198,6 +199,39 @@ export async function idleMemory({ rounds, runtimes, bundles }: Plan): Promise<M
       note: '`sleep` of a static busybox, which is counted, and what watches over it: conmon of podman, the shim of ctr.',
       series: await takeTurns(running, few),
     },
+  ]
+}
+
+/** Many containers of a person's tools, started in a row, alive at once, and listed. */
+export async function manyIdle({ alive, runtimes }: Plan): Promise<Measure[]> {
+  const [rate, memory, list]: [Series[], Series[], Series[]] = [[], [], []]
+  for (const { name, detach, remove, list: listing } of runtimes) {
+    if (detach === undefined || remove === undefined || listing === undefined) continue
+    const before = processes()
+    const ids = Array.from({ length: alive }, newId)
+    const milliseconds = await timed(() => {
+      for (const id of ids) runSync(detach(id))
+    })
+    await sleep(SETTLE_MS)
+    const bytes = [...processes()].filter(pid => !before.has(pid)).reduce((sum, pid) => sum + proportionalSize(pid), 0)
+    const listings: number[] = []
+    for (let count = 0; count < LISTINGS; count++) listings.push(await timed(() => runSync(listing)))
+    for (const id of ids) for (const words of remove(id)) runSync(words)
+    rate.push({ name, samples: [(alive * 1000) / milliseconds] })
+    memory.push({ name, samples: [bytes / 1000 / alive] })
+    list.push({ name, samples: listings })
+  }
+  const title = `${alive} idle containers`
+  return [
+    { key: 'idle-rate', title: `${title}: started in a row`, unit: 'containers per second', series: rate },
+    {
+      key: 'idle-memory',
+      title: `${title}: memory of each`,
+      unit: 'kB PSS',
+      note: '`sleep` of a static busybox and its monitor or conmon: all processes that are there meanwhile.',
+      series: memory,
+    },
+    { key: 'idle-list', title: `${title}: to list them`, unit: 'ms', series: list },
   ]
 }
 

@@ -14,6 +14,8 @@ export interface Runtime {
   readonly oci?: readonly string[]
   /** Removes the sleeping container. */
   readonly remove?: (id: string) => readonly (readonly string[])[]
+  /** Lists the containers, where that is one command of a person's tool. */
+  readonly list?: readonly string[]
 }
 
 const STATE = '/run/bench'
@@ -40,6 +42,8 @@ export function runtimes({ rootfs, filtered, plain, idle }: Bundles): Runtime[] 
       remove: id => [[...oci, 'delete', '--force', id]],
     }
   }
+  const utsuwa = ['bin/utsuwa', '--root', `${STATE}/u`, '--run-root', `${STATE}/v`]
+  const utsuwaRun = [...utsuwa, 'run', '--network', 'none', '--rootfs']
   const podman = ['podman', '--root', `${STATE}/p`, '--runroot', `${STATE}/r`, '--cgroup-manager', 'cgroupfs']
   // Machines with both versions of cgroups have no pids controller left for version 2.
   const podmanRun = [...podman, 'run', '--network', 'none', '--log-driver', 'none', '--pids-limit', '0']
@@ -48,6 +52,18 @@ export function runtimes({ rootfs, filtered, plain, idle }: Bundles): Runtime[] 
     ociRuntime('utsuwa-oci', 'bin/utsuwa-oci'),
     ociRuntime('runc', 'runc'),
     ociRuntime('crun', 'crun'),
+    {
+      name: 'utsuwa run',
+      version: ['bin/utsuwa', '--version'],
+      run: (id, seccomp) => [
+        ...[...utsuwaRun, '--rm', '--name', id],
+        ...(seccomp ? [] : ['--security-opt', 'seccomp=unconfined']),
+        ...[rootfs, '/bin/true'],
+      ],
+      detach: id => [...utsuwaRun, '--detach', '--name', id, rootfs, '/bin/sleep', '1000000'],
+      remove: id => [[...utsuwa, 'rm', '--force', id]],
+      list: [...utsuwa, 'ps'],
+    },
     {
       name: 'podman',
       version: ['podman', '--version'],
@@ -58,6 +74,7 @@ export function runtimes({ rootfs, filtered, plain, idle }: Bundles): Runtime[] 
       ],
       detach: id => [...podmanRun, '--detach', '--name', id, '--rootfs', rootfs, '/bin/sleep', '1000000'],
       remove: id => [[...podman, 'rm', '--force', '--time', '0', id]],
+      list: [...podman, 'ps'],
     },
     {
       name: 'ctr',
