@@ -32,7 +32,7 @@ test: packages-test build sanitized ## everything; T=test/integration/x.test.ts 
 bench: packages-bench build build/bench/floor ## all benchmarks, on the page build/bench/README.md; A='--rounds 3' is quick
 	@$(NODE) bench/main.ts $(A)
 
-bench-start: packages-bench build build/bench/floor ## starts beside runc, crun, podman, ctr, bwrap; A='--rounds 3 --starts 50 --alive 10'
+bench-start: packages-bench build build/bench/floor ## starts beside runc, crun, podman, ctr, bwrap; A='--rounds 3 --alive 10 warm idle'
 	@$(NODE) bench/start/main.ts $(A)
 
 bench-pull: packages-bench build ## pulls beside podman, skopeo and umoci, and containerd; A='--rounds 5 tiny'

@@ -1,6 +1,7 @@
 /**
- * Compares container starts: `node bench/start/main.ts [--rounds N] [--starts N] [--alive N] [--out DIRECTORY]` writes
- * README.md and its charts there (default build/bench). Runs as root, in namespaces of its own (lib/private.ts).
+ * Compares container starts: `node bench/start/main.ts [--rounds N] [--starts N] [--alive N] [--out DIRECTORY] [MEASURE…]`
+ * writes README.md and its charts there (default build/bench; below the clone). Runs as root, in namespaces of its own
+ * (lib/private.ts). `MEASURE` is one of MEASURES below; default: all.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
@@ -16,7 +17,20 @@ import { CONTAINERD, runtimes, versionOf } from './runtimes.ts'
 import { runSync } from './spawn.ts'
 
 const clone = join(import.meta.dirname, '../..')
-const { values } = parseArgs({
+const MEASURES: Record<string, (plan: measures.Plan) => Promise<Measure | Measure[]>> = {
+  warm: measures.warmSequential,
+  parallel: measures.warmParallel,
+  cold: all => measures.coldRun(all, true),
+  'cold-without-seccomp': all => measures.coldRun(all, false),
+  oci: measures.ociVerbs,
+  memory: measures.idleMemory,
+  idle: measures.manyIdle,
+  throughput: measures.throughput,
+  'event-loop': measures.eventLoopDelay,
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '20' },
     starts: { type: 'string', default: '1000' },
@@ -26,12 +40,15 @@ const { values } = parseArgs({
   },
 })
 const out = resolve(values.out)
+const chosen = positionals.length > 0 ? positionals : Object.keys(MEASURES)
+const unknown = chosen.find(name => MEASURES[name] === undefined)
+if (unknown !== undefined) throw new Error(`no measure ${unknown}: there are ${Object.keys(MEASURES).join(', ')}`)
 
 if (values.inside) await measureAll()
 else {
   mkdirSync(out, { recursive: true })
   const words = (['rounds', 'starts', 'alive'] as const).flatMap(name => [`--${name}`, values[name]])
-  const self = [process.execPath, import.meta.filename, '--inside', '--out', out, ...words]
+  const self = [process.execPath, import.meta.filename, '--inside', '--out', out, ...words, ...chosen]
   await runPrivately(peersRoot(clone), clone, self)
   console.log(join(out, 'README.md'))
 }
@@ -51,21 +68,10 @@ async function measureAll(): Promise<void> {
     runtimes: versions.filter(({ version }) => version !== undefined).map(({ runtime }) => runtime),
     floor: join(clone, 'build/bench/floor'),
   }
-  const list: ((plan: measures.Plan) => Promise<Measure | Measure[]>)[] = [
-    measures.warmSequential,
-    measures.warmParallel,
-    all => measures.coldRun(all, true),
-    all => measures.coldRun(all, false),
-    measures.ociVerbs,
-    measures.idleMemory,
-    measures.manyIdle,
-    measures.throughput,
-    measures.eventLoopDelay,
-  ]
   const sections: string[] = []
-  for (const measure of list) {
+  for (const name of chosen) {
     const before = load()
-    for (const one of [await measure(plan)].flat()) {
+    for (const one of [await MEASURES[name]!(plan)].flat()) {
       console.error(`${one.title}: done`)
       writeFileSync(join(out, `${one.key}.svg`), measureChart(one))
       sections.push(`${measureSection(one)}\nLoad of the machine: ${before} before, ${load()} after.\n`)
