@@ -68,6 +68,7 @@ async function measureAll(): Promise<void> {
     runtimes: versions.filter(({ version }) => version !== undefined).map(({ runtime }) => runtime),
     floor: join(clone, 'build/bench/floor'),
   }
+  await measures.warmUp(plan)
   const sections: string[] = []
   for (const name of chosen) {
     const before = load()

@@ -55,6 +55,11 @@ async function timedAgain(action: () => unknown): Promise<number> {
   return timed(action)
 }
 
+/** To be done before anything is measured of starts in this process. */
+export async function warmUp({ bundles }: Plan): Promise<void> {
+  for (let count = 0; count < WARM_UP; count++) await runHere(bundles.filtered)
+}
+
 /** Milliseconds of each start but the first, which pays for pages that are new. */
 function runFloor({ floor, bundles }: Plan, count: number, parallel = 1): number[] {
   const args = [bundles.rootfs, bundles.devices, bundles.seccomp, String(count + 1), String(parallel)]
@@ -78,7 +83,6 @@ function warmPeers(plan: Plan): { name: string; command: () => readonly string[]
 
 export async function warmSequential(plan: Plan): Promise<Measure> {
   const { filtered } = plan.bundles
-  for (let count = 0; count < WARM_UP; count++) await runHere(filtered)
   const turns: Turn[] = [
     { name: 'utsuwa', sample: () => timedAgain(() => runHere(filtered)) },
     { name: 'floor (C)', sample: () => runFloor(plan, 1)[0]! },
