@@ -19,11 +19,13 @@ const ruleOf = ({ subnet, bridge }: Rule): string[] => {
 
 /** Nothing happens where it is there already. @throws UtsuwaError UNSUPPORTED without iptables, CNI_FAILED */
 export async function addMasquerade(network: Rule): Promise<void> {
-  if (network.internal || (await iptables('-C', network))) return
-  if (!(await iptables('-A', network)))
-    throw new UtsuwaError('CNI_FAILED', 'iptables refused it', {
-      operation: `masquerade the network ${network.subnet}`,
-    })
+  if (network.internal || (await iptables('-C', network)) === undefined) return
+  const complaint = await iptables('-A', network)
+  if (complaint === undefined) return
+  throw new UtsuwaError('CNI_FAILED', complaint, {
+    operation: `masquerade the network ${network.subnet}`,
+    hint: 'on a kernel without NAT there is --network none and host alone',
+  })
 }
 
 /** One that is gone is fine. */
@@ -31,13 +33,14 @@ export async function removeMasquerade(network: Rule): Promise<void> {
   if (!network.internal) await iptables('-D', network)
 }
 
-/** @returns whether it succeeded */
-async function iptables(action: '-A' | '-C' | '-D', network: Rule): Promise<boolean> {
+/** @returns what it says where it fails */
+async function iptables(action: '-A' | '-C' | '-D', network: Rule): Promise<string | undefined> {
   try {
     await execute('iptables', ['--wait', '-t', 'nat', action, ...ruleOf(network)], { env: { PATH } })
-    return true
+    return undefined
   } catch (cause) {
-    if ((cause as { code?: unknown }).code !== 'ENOENT') return false
+    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string }
+    if (code !== 'ENOENT') return stderr.trim().split('\n')[0] || `iptables: exit status ${code}`
     throw new UtsuwaError('UNSUPPORTED', 'there is no iptables on this machine', {
       operation: 'connect a container to a network',
       hint: 'apt-get install iptables, or use --network none or host',

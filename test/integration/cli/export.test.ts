@@ -63,7 +63,7 @@ test('a container that has ended and one that runs are exported with owners, mod
   const running = join(workplace.directory, 'running.tar')
   const words = workplace.argv()
   const script = `
-    "$@" run --rm --name running -v ${workplace.directory}:/volume busybox:1 sh -c 'echo >/data/new; rm /data/gone; while [ -e /data/new ]; do sleep 0.1; done' &
+    "$@" run --rm --network none --name running -v ${workplace.directory}:/volume busybox:1 sh -c 'echo >/data/new; rm /data/gone; while [ -e /data/new ]; do sleep 0.1; done' &
     until "$@" export running >${running} && tar -tf ${running} ./data/new >/dev/null 2>&1 && ! tar -tf ${running} ./data/gone >/dev/null 2>&1; do sleep 0.2; done
     "$@" rm -f running; wait`
   const shell = spawnSync('sh', ['-c', script, 'sh', utsuwaPath, ...words], { timeout: 60_000 })

@@ -26,16 +26,16 @@ test('standard input is passed on with -i, and left alone without', async () => 
   using workplace = openWorkplace()
   const rootfs = makeBusyboxRoot(workplace.directory)
   const run = (flags: string) =>
-    shell(workplace, `echo hello | { "$@" run --rm ${flags} --rootfs ${rootfs} cat; cat; }`)
+    shell(workplace, `echo hello | { "$@" run --rm --network none ${flags} --rootfs ${rootfs} cat; cat; }`)
   assert.deepEqual(await run('-i'), { status: 0, output: 'hello\n' })
-  const lines = `printf 'a\\nb\\n' | while read line; do "$@" run --rm --rootfs ${rootfs} echo "$line"; done`
+  const lines = `printf 'a\\nb\\n' | while read line; do "$@" run --rm --network none --rootfs ${rootfs} echo "$line"; done`
   assert.deepEqual(await shell(workplace, lines), { status: 0, output: 'a\nb\n' })
 })
 
 test('a pipe on standard input is left blocking, for a command that reads before there is anything', async () => {
   using workplace = openWorkplace()
   const rootfs = makeBusyboxRoot(workplace.directory)
-  const line = `{ sleep 2; echo late; } | "$@" run --rm -i --rootfs ${rootfs} cat`
+  const line = `{ sleep 2; echo late; } | "$@" run --rm --network none -i --rootfs ${rootfs} cat`
   assert.deepEqual(await shell(workplace, line), { status: 0, output: 'late\n' })
 })
 
@@ -93,7 +93,7 @@ test('variables come from the caller, files and flags', async () => {
   const rootfs = makeBusyboxRoot(workplace.directory)
   const file = join(workplace.directory, 'env')
   writeFileSync(file, '# comment\nA=file\nB=file\n')
-  const line = `C=caller "$@" run --rm --env-file ${file} -e B=flag -e C --rootfs ${rootfs} sh -c 'echo $A $B $C'`
+  const line = `C=caller "$@" run --rm --network none --env-file ${file} -e B=flag -e C --rootfs ${rootfs} sh -c 'echo $A $B $C'`
   assert.deepEqual(await shell(workplace, line), { status: 0, output: 'file flag caller\n' })
 })
 

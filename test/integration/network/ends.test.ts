@@ -63,6 +63,26 @@ test('a detached container gives everything back at its end, with nobody there',
   assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
 })
 
+test('a container that is started again is connected anew, and its ports lead to it', async () => {
+  const flags = ['--name', 'again', '--restart', 'always', '-p', '6003:80']
+  await host.succeed('run', '-d', ...flags, '--rootfs', host.rootfs, 'sh', '-c', SERVE)
+  assert.match(host.fetch('http://127.0.0.1:6003/index.html'), /^from /)
+  const [{ State: before }] = JSON.parse(await host.succeed('inspect', 'again'))
+  process.kill(before.Pid, 'SIGKILL')
+  for (let tries = 0; tries < 600; tries++) {
+    const [{ State: now }] = JSON.parse(await host.succeed('inspect', 'again'))
+    if (now.Running && now.Pid !== before.Pid) break
+    await setTimeout(100)
+  }
+  assert.match(host.fetch('http://127.0.0.1:6003/index.html'), /^from /)
+  await host.succeed('stop', '-t', '1', 'again')
+  await host.succeed('start', 'again')
+  assert.match(host.fetch('http://127.0.0.1:6003/index.html'), /^from /)
+  assert.equal(host.addresses('bridge').length, 1)
+  await host.succeed('rm', '-f', 'again')
+  assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+})
+
 test('without plugins an error names the package, and nothing is left; none and host work', async () => {
   const env = { CNI_PATH: '/nonexistent' }
   const { exitCode, stderr } = await host.utsuwa(['run', '--rootfs', host.rootfs, 'true'], env)
