@@ -198,6 +198,8 @@ install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
 	cp -R dist "$(DESTDIR)$(LIBDIR)/dist"
 	tools/write-launchers "$(DESTDIR)$(LIBDIR)/bin" "$(LIBDIR)/bin/node" "$(LIBDIR)/dist"
 	ln -sf ../lib/utsuwa/bin/utsuwa ../lib/utsuwa/bin/utsuwa-oci "$(DESTDIR)$(PREFIX)/bin/"
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	sed 's|@PREFIX@|$(PREFIX)|' tools/utsuwa.service >"$(DESTDIR)$(PREFIX)/lib/systemd/system/utsuwa.service"
 	for page in $(wildcard docs/man/*.[1-8]); do \
 	  install -D -m 644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	for file in $(COMPLETIONS); do \
@@ -206,6 +208,7 @@ install: build ## to PREFIX (/usr/local), below DESTDIR, with its own Node
 
 uninstall: ## what install put there
 	rm -rf "$(DESTDIR)$(LIBDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/lib/systemd/system/utsuwa.service"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/utsuwa" "$(DESTDIR)$(PREFIX)/bin/utsuwa-oci"
 	for page in $(wildcard docs/man/*.[1-8]); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	for file in $(COMPLETIONS); do rm -f "$(DESTDIR)$(PREFIX)/share/$$file"; done

@@ -27,6 +27,7 @@ export interface CommandEntry {
 export const internalCommands: Readonly<Record<string, () => Promise<Pick<CommandModule, 'define'>>>> = {
   __complete: () => import('./complete-words.ts'),
   'container-ended': () => import('./container-ended.ts'),
+  'start-at-boot': () => import('./start-at-boot.ts'),
 }
 
 export const commands: Readonly<Record<string, CommandEntry>> = {

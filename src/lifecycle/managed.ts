@@ -18,7 +18,14 @@ import { tell } from './journal.ts'
 import { containersDirectory, takeName } from './names.ts'
 import type { NetworkInput, PreparedNetwork } from './network.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
-import { addRecord, emptyRecord, type LockedContainer, type ManagedRecord } from './record.ts'
+import {
+  addRecord,
+  type ContainerRecord,
+  emptyRecord,
+  type LockedContainer,
+  type ManagedRecord,
+  ROOTFS_MOUNT_POINT,
+} from './record.ts'
 import { removeManaged } from './remove.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { openStdio, type StdioOptions } from './stdio.ts'
@@ -52,8 +59,6 @@ export interface CreateOptions
   /** Ends whatever is under way and kills the container; the promise in flight rejects with ABORTED. */
   readonly signal?: AbortSignal
 }
-
-const ROOTFS_MOUNT_POINT = 'rootfs'
 
 /**
  * Makes a container from an image, a directory, a bundle or a runtime spec, up to the moment before its command runs.
@@ -182,6 +187,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   marks.initExecuted = fromMonotonic(executedNs)
   marks.ready = fromMonotonic(readyNs)
   marks.created = performance.now()
+  if (detached !== undefined) await keepAcrossBoot(stateRoot, record, prepared.spec)
   tell(runRoot, 'create', record)
   return new Container(record, init, streams, {
     spec: prepared.spec,
@@ -217,6 +223,11 @@ function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<Manag
 }
 
 /** Loaded when needed. */
+async function keepAcrossBoot(stateRoot: string, record: ContainerRecord, spec: RuntimeSpec): Promise<void> {
+  const { keepForBoot } = await import('./keep-for-boot.ts')
+  keepForBoot(stateRoot, record, spec)
+}
+
 async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {
   const { makeContainerDirectory } = await import('../snapshot/active.ts')
   await makeContainerDirectory(storeRoot, id, owner)

@@ -57,15 +57,25 @@ export function isRestarting(stateRoot: string, record: ContainerRecord): boolea
 
 /** Keeps a container from being restarted by its policy. To be called before it gets the signal that stops it. */
 export function forbidRestart(stateRoot: string, record: ContainerRecord): void {
-  if (record.monitor === undefined) return
-  mark(stateRoot, record, stopFileName)
+  // Not by its monitor: it has none at the moment while it is being restarted.
+  if (record.managed?.detached === undefined) return
+  for (const directory of placesOf(stateRoot, record)) writeFileSync(join(directory, stopFileName), '')
   // One that waits to restart it stops waiting.
   if (isRestarting(stateRoot, record)) signalMonitor(record)
 }
 
 /** Somebody starts it anew. */
-export function allowRestart(stateRoot: string, id: string): void {
-  rmSync(join(containerDirectory(stateRoot, id), stopFileName), { force: true })
+export function allowRestart(stateRoot: string, record: ContainerRecord): void {
+  for (const directory of placesOf(stateRoot, record)) rmSync(join(directory, stopFileName), { force: true })
+}
+
+/** For its monitor, and for the next boot. */
+function placesOf(stateRoot: string, { id, managed }: ContainerRecord): string[] {
+  const detached = managed?.detached
+  return [
+    containerDirectory(stateRoot, id),
+    ...(detached === undefined ? [] : [join(detached.storeRoot, 'containers', id)]),
+  ]
 }
 
 export function isStopRequested(stateRoot: string, id: string): boolean {
@@ -73,16 +83,12 @@ export function isStopRequested(stateRoot: string, id: string): boolean {
 }
 
 /** Says that all of a container is about to go: its monitor has nothing to clean up. */
-export function announceRemoval(stateRoot: string, record: ContainerRecord): void {
-  if (record.monitor !== undefined) mark(stateRoot, record, removalFileName)
+export function announceRemoval(stateRoot: string, { id, monitor }: ContainerRecord): void {
+  if (monitor !== undefined) writeFileSync(join(containerDirectory(stateRoot, id), removalFileName), '')
 }
 
 export function isRemovalAnnounced(stateRoot: string, id: string): boolean {
   return existsSync(join(containerDirectory(stateRoot, id), removalFileName))
-}
-
-function mark(stateRoot: string, { id }: ContainerRecord, name: string): void {
-  writeFileSync(join(containerDirectory(stateRoot, id), name), '')
 }
 
 /** Resolves when the monitor of a container whose processes are gone needs its files no more. */

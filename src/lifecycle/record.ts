@@ -129,6 +129,8 @@ const LOCK_TIMEOUT_MS = 30_000
 export const SECCOMP_DIRECTORY = '.seccomp'
 
 export const startSocketName = 'start.sock'
+/** Where the root file system of an image is attached, in the container's mount namespace alone. */
+export const ROOTFS_MOUNT_POINT = 'rootfs'
 
 export function containerDirectory(stateRoot: string, id: string): string {
   return join(stateRoot, id)

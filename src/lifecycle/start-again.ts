@@ -6,6 +6,7 @@ import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
 import { openJoined, withNamespacePaths } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
+import { keepForBoot } from './keep-for-boot.ts'
 import { allowRestart, isStopRequested } from './monitored.ts'
 import { containersDirectory } from './names.ts'
 import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
@@ -40,7 +41,7 @@ export async function createAgain(
   using container = await lockContainer(stateRoot, id)
   const before = readRecord(stateRoot, id)
   refuseUnlessStopped(stateRoot, before)
-  if (restart === undefined) allowRestart(stateRoot, id)
+  if (restart === undefined) allowRestart(stateRoot, before)
   else if (isStopRequested(stateRoot, id)) return false
   const record = await finishRun(runRoot, container, before)
   using joined = openJoined(record.managed?.joins ?? {}, runRoot)
@@ -52,7 +53,7 @@ export async function createAgain(
   try {
     using monitored = openMonitorStreams(id, container.directory, runRoot, managed.detached)
     const { consoleSocketFd } = monitored
-    const { init } = await createContainer({
+    const { init, record: created } = await createContainer({
       stateRoot,
       id,
       spec,
@@ -68,6 +69,7 @@ export async function createAgain(
       ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
     })
     init.close()
+    keepForBoot(stateRoot, created, spec)
     return true
   } catch (error) {
     container.write(record)

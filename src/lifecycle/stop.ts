@@ -71,7 +71,7 @@ export async function stopContainer(
 
 /** A restart by its policy that is under way comes to its end first; none follows. @returns the record as it is then */
 async function withoutRestart(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
-  if (record.monitor === undefined) return record
+  if (record.managed?.detached === undefined) return record
   forbidRestart(stateRoot, record)
   using _container = await lockContainer(stateRoot, record.id)
   return readRecord(stateRoot, record.id)

@@ -157,7 +157,7 @@ export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]
   const layers = new Map<string, DiffId[]>()
   for (const id of await containerIds(root)) {
     const snapshot = await readSnapshot(root, id)
-    if (snapshot !== undefined && !isAbandoned(snapshot)) layers.set(id, snapshot.diffIds)
+    if (snapshot !== undefined && !isAbandoned(root, id, snapshot)) layers.set(id, snapshot.diffIds)
   }
   return layers
 }
@@ -169,7 +169,7 @@ export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]
 export async function removeAbandonedSnapshots(root: string, remove: Remove): Promise<void> {
   for (const id of await containerIds(root)) {
     const snapshot = await readSnapshot(root, id)
-    if (snapshot === undefined || isAbandoned(snapshot)) await remove(snapshotPath(root, id))
+    if (snapshot === undefined || isAbandoned(root, id, snapshot)) await remove(snapshotPath(root, id))
   }
 }
 
@@ -178,7 +178,12 @@ interface SnapshotRecord {
   owner?: string
 }
 
-const isAbandoned = ({ owner }: SnapshotRecord) => owner !== undefined && !existsSync(owner)
+/** Written by src/lifecycle/keep-for-boot.ts. */
+const KEPT_FILE = 'container.json'
+
+/** Not one that waits for the next boot, or for what starts it there. */
+const isAbandoned = (root: string, id: string, { owner }: SnapshotRecord): boolean =>
+  owner !== undefined && !existsSync(owner) && !existsSync(join(snapshotPath(root, id), KEPT_FILE))
 
 async function containerIds(root: string): Promise<string[]> {
   try {

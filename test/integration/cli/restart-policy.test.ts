@@ -1,6 +1,6 @@
 /** Restart policies: when the monitor starts a container again, and when it does not. */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
@@ -24,6 +24,29 @@ async function inspect(workplace: Workplace, name: string): Promise<Inspected> {
 async function run(workplace: Workplace, name: string, policy: string, script: string): Promise<void> {
   const rootfs = join(workplace.directory, 'rootfs')
   await succeed(workplace, 'run', '-d', '--restart', policy, '--name', name, '--rootfs', rootfs, 'sh', '-c', script)
+}
+
+interface Listed {
+  readonly name: string
+  readonly status: string
+  readonly pid: number
+}
+
+async function list(workplace: Workplace): Promise<Listed[]> {
+  return JSON.parse(await succeed(workplace, 'ps', '-a', '--json')) as Listed[]
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended with its container.
+  }
+}
+
+function monitorOf(workplace: Workplace, id: string): number {
+  const path = join(workplace.runRoot, 'containers', id, 'state.json')
+  return (JSON.parse(readFileSync(path, 'utf8')) as { monitor: { pid: number } }).monitor.pid
 }
 
 const lines = async (workplace: Workplace, name: string): Promise<number> =>
@@ -82,6 +105,45 @@ test('one that is stopped while it runs, or killed, stays stopped', async () => 
     assert.equal(await lines(workplace, verb), 1)
   }
   await removeAll(workplace)
+})
+
+test('after a boot those are started that want to be, under their names, and others are known', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  const script = 'echo x >>/tmp/$0; wc -l </tmp/$0; while :; do sleep 0.1; done'
+  for (const [name, policy] of [
+    ['always', 'always'],
+    ['unless', 'unless-stopped'],
+    ['stopped', 'unless-stopped'],
+    ['no', 'no'],
+  ] as const)
+    await run(workplace, name, policy, script.replaceAll('$0', name))
+  await succeed(workplace, 'stop', '-t', '0', 'stopped')
+  // What a boot leaves: no process, and nothing below /run.
+  const pids = (await list(workplace)).map(({ pid }) => pid).filter(Boolean)
+  for (const directory of readdirSync(join(workplace.runRoot, 'containers')).filter(name => !name.startsWith('.')))
+    killIfThere(monitorOf(workplace, directory))
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await until('the end of all', () => pids.every(pid => !existsSync(`/proc/${pid}`)))
+  rmSync(workplace.runRoot, { recursive: true })
+  await succeed(workplace, 'prune', '-f')
+
+  const started = (await succeed(workplace, 'start-at-boot')).trim().split('\n')
+  assert.equal(started.length, 2)
+  const status = Object.fromEntries((await list(workplace)).map(container => [container.name, container.status]))
+  assert.deepEqual(status, { always: 'running', unless: 'running', stopped: 'stopped' })
+  for (const name of ['always', 'unless'])
+    await until('its second line', async () => (await succeed(workplace, 'logs', name)) === '1\n2\n')
+  assert.equal(await succeed(workplace, 'start-at-boot'), '')
+  await succeed(workplace, 'start', 'stopped')
+  await until('its second line', async () => (await succeed(workplace, 'logs', 'stopped')) === '1\n2\n')
+  await removeAll(workplace)
+  assert.deepEqual(
+    readdirSync(join(workplace.directory, 'store/containers')).filter(id =>
+      existsSync(join(workplace.directory, 'store/containers', id, 'container.json')),
+    ),
+    [],
+  )
 })
 
 test('flags that make no sense together are refused', async () => {
