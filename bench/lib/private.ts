@@ -17,7 +17,7 @@ const POLLS = 500
 /** The shell stays as PID 1, to reap what is orphaned. */
 const SETUP = `
 set -e
-root=$1 clone=$2; shift 2
+root=$1 clone=$2 out=$3; shift 3
 mount --bind "$root" "$root"
 cd "$root"
 mkdir -p proc sys dev run tmp var/tmp
@@ -27,8 +27,8 @@ mount --rbind /sys sys
 umount -l sys/fs/cgroup
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 for directory in run tmp var/tmp; do mount -t tmpfs tmpfs "$directory"; done
-mkdir -p ".$clone" tmp/host
-mount --rbind "$clone" ".$clone"
+for directory in "$clone" "$out"; do mkdir -p ".$directory"; mount --rbind "$directory" ".$directory"; done
+mkdir tmp/host
 mkdir sys/fs/cgroup/driver
 echo 1 >sys/fs/cgroup/driver/cgroup.procs
 pivot_root . tmp/host
@@ -41,19 +41,27 @@ exit "$status"
 `
 
 /**
- * Runs a command there, in the directory of the clone, which is at its place.
+ * Runs a command there, in the directory of the clone, which is at its place, as is the one for what it writes.
  * @throws Error when it fails
  */
-export async function runPrivately(root: string, clone: string, command: readonly string[]): Promise<void> {
+export async function runPrivately(
+  root: string,
+  { clone, out }: { readonly clone: string; readonly out: string },
+  command: readonly string[],
+): Promise<void> {
   removeLeftovers()
   const cgroup = join(hierarchy(), `${PREFIX}${process.pid}`)
   mkdirSync(cgroup)
   const enter = 'echo $$ >"$0/cgroup.procs" && exec setpriv --pdeathsig KILL "$@"'
   const namespaces = ['unshare', '--mount', '--pid', '--cgroup', '--fork', '--kill-child']
-  const child = spawn('sh', ['-c', enter, cgroup, ...namespaces, 'sh', '-c', SETUP, 'sh', root, clone, ...command], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
-  })
+  const child = spawn(
+    'sh',
+    ['-c', enter, cgroup, ...namespaces, 'sh', '-c', SETUP, 'sh', root, clone, out, ...command],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
+    },
+  )
   const stop = (): void => void child.kill('SIGKILL')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>

@@ -33,6 +33,7 @@ export const IMAGES: Record<string, { description: string; build(dir: string): P
         layers: Array.from({ length: TINY_LAYERS - 1 }, (_, at) => [{ path: `file-${at}`, data: `${at}\n` }]),
       }),
   },
+  small: { description: 'a busybox root in one layer, gzip', build: dir => buildBusyboxImage({ dir }) },
   zstd: {
     description: 'a Debian root in one layer, zstd',
     build: async dir => buildImage({ dir, compression: 'zstd', layers: [await readFile(await debianArchive())] }),

@@ -1,7 +1,8 @@
 /**
  * Compares container starts: `node bench/start/main.ts [--rounds N] [--starts N] [--alive N] [--out DIRECTORY] [MEASURE…]`
- * writes README.md and its charts there (default build/bench; below the clone). Runs as root, in namespaces of its own
- * (lib/private.ts). `MEASURE` is one of MEASURES below; default: all.
+ * writes README.md and its charts there (default build/bench). `MEASURE` is one of MEASURES below; default: all. Runs as
+ * root, in namespaces of its own (lib/private.ts), whose root is that of the peers; `--peers DIRECTORY` is one with others
+ * than those of lib/peers.ts.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
@@ -13,8 +14,8 @@ import { runPrivately } from '../lib/private.ts'
 import { type Measure, measureChart, measureSection } from '../lib/table.ts'
 import { makeBundles } from './bundle.ts'
 import * as measures from './measures.ts'
-import { CONTAINERD, runtimes, versionOf } from './runtimes.ts'
-import { runSync } from './spawn.ts'
+import { CONTAINERD, type Runtime, runtimes, versionOf } from './runtimes.ts'
+import { newId, runSync } from './spawn.ts'
 
 const clone = join(import.meta.dirname, '../..')
 const MEASURES: Record<string, (plan: measures.Plan) => Promise<Measure | Measure[]>> = {
@@ -36,6 +37,7 @@ const { values, positionals } = parseArgs({
     starts: { type: 'string', default: '1000' },
     alive: { type: 'string', default: '500' },
     out: { type: 'string', default: join(clone, 'build/bench') },
+    peers: { type: 'string' },
     inside: { type: 'boolean', default: false },
   },
 })
@@ -49,23 +51,28 @@ else {
   mkdirSync(out, { recursive: true })
   const words = (['rounds', 'starts', 'alive'] as const).flatMap(name => [`--${name}`, values[name]])
   const self = [process.execPath, import.meta.filename, '--inside', '--out', out, ...words, ...chosen]
-  await runPrivately(peersRoot(clone), clone, self)
+  await runPrivately(values.peers ?? peersRoot(clone), { clone, out }, self)
   console.log(join(out, 'README.md'))
 }
 
 async function measureAll(): Promise<void> {
   mkdirSync('/tmp/bench')
   const bundles = await makeBundles('/tmp/bench')
-  const versions = runtimes(bundles).map(runtime => ({ runtime, version: versionOf(runtime) }))
-  for (const { runtime, version } of versions) if (version === undefined) console.error(`MISSING: ${runtime.name}`)
   await using _daemon = await measures.startDaemon(CONTAINERD)
   await answers(['ctr', ...CONTAINERD.slice(1, 3), 'version'])
+  const peers = runtimes(bundles).map(runtime => ({
+    runtime,
+    version: versionOf(runtime),
+    problem: problemOf(runtime),
+  }))
+  for (const { runtime, problem } of peers)
+    if (problem !== undefined) console.error(`NOT MEASURED: ${runtime.name}: ${problem}`)
   const plan: measures.Plan = {
     rounds: Number(values.rounds),
     starts: Number(values.starts),
     alive: Number(values.alive),
     bundles,
-    runtimes: versions.filter(({ version }) => version !== undefined).map(({ runtime }) => runtime),
+    runtimes: peers.filter(({ problem }) => problem === undefined).map(({ runtime }) => runtime),
     floor: join(clone, 'build/bench/floor'),
   }
   await measures.warmUp(plan)
@@ -78,7 +85,7 @@ async function measureAll(): Promise<void> {
       sections.push(`${measureSection(one)}\nLoad of the machine: ${before} before, ${load()} after.\n`)
     }
   }
-  writeFileSync(join(out, 'README.md'), [heading(versions), ...sections].join('\n'))
+  writeFileSync(join(out, 'README.md'), [heading(peers), ...sections].join('\n'))
 }
 
 /** Until containerd can be asked. */
@@ -92,13 +99,32 @@ async function answers(command: readonly string[]): Promise<void> {
   }
 }
 
-function heading(versions: readonly { runtime: { name: string }; version: string | undefined }[]): string {
+interface Peer {
+  readonly runtime: Runtime
+  readonly version: string | undefined
+  readonly problem: string | undefined
+}
+
+/** Why it cannot run /bin/true here; undefined where it can. */
+function problemOf(runtime: Runtime): string | undefined {
+  if (versionOf(runtime) === undefined) return 'it is missing'
+  try {
+    runSync(runtime.run(newId(), false)!)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function heading(peers: readonly Peer[]): string {
   const machine = `${cpus()[0]?.model}, ${availableParallelism()} CPUs, ${(totalmem() / 1e9).toFixed(0)} GB, Linux ${release()}`
   return [
     '# Container starts\n',
     `${machine}. Node.js ${process.version}. ${values.rounds} rounds, in each of which everybody has a turn.\n`,
     'Ratios are medians over the rounds: below 1, utsuwa takes less (for rates: above 1, it does more).\n',
-    ...versions.map(({ runtime, version }) => `- ${runtime.name}: ${version ?? '**missing: not measured**'}`),
+    ...peers.map(({ runtime: { name }, version = '', problem }) =>
+      problem === undefined ? `- ${name}: ${version}` : `- ${name}: ${version} **not measured: ${problem}**`,
+    ),
     '',
   ].join('\n')
 }

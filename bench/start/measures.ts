@@ -12,7 +12,7 @@ import { newId, runAsync, runSync } from './spawn.ts'
 
 export interface Plan {
   readonly rounds: number
-  /** Starts in the measures of throughput. The command lines get a tenth. */
+  /** Starts in the measures of throughput, and at most in that of the event loop. The command lines get a tenth. */
   readonly starts: number
   /** Containers that are alive meanwhile. */
   readonly alive: number
@@ -311,7 +311,7 @@ export async function eventLoopDelay(plan: Plan): Promise<Measure[]> {
     sample: async () => {
       const delay = monitorEventLoopDelay({ resolution: 1 })
       delay.enable()
-      await startSteadily(one)
+      await startSteadily(one, Math.min(STARTS_PER_SECOND * EVENT_LOOP_SECONDS, plan.starts))
       delay.disable()
       const series = worst.get(name) ?? { name, samples: [] }
       series.samples.push(delay.max / 1e6)
@@ -335,10 +335,10 @@ export async function eventLoopDelay(plan: Plan): Promise<Measure[]> {
   ]
 }
 
-async function startSteadily(one: () => Promise<void>): Promise<void> {
+async function startSteadily(one: () => Promise<void>, starts: number): Promise<void> {
   const begin = performance.now()
   const running: Promise<void>[] = []
-  for (let count = 0; count < STARTS_PER_SECOND * EVENT_LOOP_SECONDS; count++) {
+  for (let count = 0; count < starts; count++) {
     running.push(one())
     await sleep(Math.max(0, begin + ((count + 1) * 1000) / STARTS_PER_SECOND - performance.now()))
   }

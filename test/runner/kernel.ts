@@ -20,23 +20,25 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  const { plain = [], systemd = [], network = [], emulated = [] } = Object.groupBy(files, machineFor)
+  const { plain = [], systemd = [], network = [], emulated = [], bench = [] } = Object.groupBy(files, machineFor)
   return [
     ...(await runWhereTheyCan(plain, false)),
     ...(await runWhereTheyCan(systemd, true)),
     ...(await runWithDebianKernel([...emulated, ...(canConnect() ? [] : network)])),
     ...(canConnect() ? await runConnected(network) : []),
+    ...(await runBenchmarks(bench)),
   ]
 }
 
 /**
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
  * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network` asks
- * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do.
+ * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do. What is in
+ * `bench` mounts a hierarchy of its own.
  */
-function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' {
-  const [folder] = /(?<=^test\/integration\/)(systemd|network|criu|controllers)(?=\/)/.exec(fromRoot(file)) ?? []
-  if (folder === 'systemd' || folder === 'network') return folder
+function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'bench' {
+  const [folder] = /(?<=^test\/integration\/)(systemd|network|criu|controllers|bench)(?=\/)/.exec(fromRoot(file)) ?? []
+  if (folder === 'systemd' || folder === 'network' || folder === 'bench') return folder
   return folder === undefined ? 'plain' : 'emulated'
 }
 
@@ -50,6 +52,12 @@ function canConnect(): boolean {
 async function runConnected(files: readonly string[]): Promise<Result[]> {
   if (files.length === 0) return []
   console.log('\nTests of networks, in network namespaces of this kernel:')
+  return runNodeTests(files, oneByOne)
+}
+
+async function runBenchmarks(files: readonly string[]): Promise<Result[]> {
+  if (files.length === 0) return []
+  console.log('\nThe benchmarks, in a cgroup hierarchy of their own:')
   return runNodeTests(files, oneByOne)
 }
 

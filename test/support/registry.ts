@@ -35,7 +35,9 @@ storage: { filesystem: { rootdirectory: ${join(directory, 'data')} }, delete: { 
 http: ${JSON.stringify({ addr: host, ...(tls === undefined ? {} : { tls }) })}
 ${auth === undefined ? '' : `auth: ${JSON.stringify(auth)}\n`}`,
   )
-  const child = spawn('docker-registry', ['serve', configFile], { stdio: ['ignore', 'ignore', 'pipe'] })
+  // It ends with this process, however that ends.
+  const command = ['--pdeathsig', 'KILL', 'docker-registry', 'serve', configFile]
+  const child = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaints = ''
   child.stderr.on('data', chunk => {
     complaints += chunk
@@ -67,7 +69,7 @@ export async function freePort(): Promise<number> {
 async function untilAnswering(port: number, child: ChildProcess, complaints: () => string): Promise<void> {
   let failure: Error | undefined
   child.once('error', error => {
-    failure = new Error(`docker-registry does not start (Debian package docker-registry): ${error.message}`)
+    failure = new Error(`setpriv does not start (Debian package util-linux): ${error.message}`)
   })
   for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
     if (failure !== undefined) throw failure
