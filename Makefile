@@ -217,6 +217,18 @@ uninstall: ## what install put there
 man: node_modules/.package-lock.json ## the man pages of utsuwa, from its help
 	@$(NODE) tools/man-pages.ts
 
+# TypeDoc asks a TypeScript older than the one that checks the types, so the two are installed apart.
+.PHONY: docs
+docs: .toolchain/docs/node_modules/.package-lock.json node_modules/.package-lock.json ## the reference of the library, in build/docs
+	@$(NODE) .toolchain/docs/node_modules/typedoc/bin/typedoc --options tools/docs/typedoc.json
+	@echo build/docs/index.html
+
+.toolchain/docs/node_modules/.package-lock.json: tools/docs/package.json tools/docs/package-lock.json | $(NODE)
+	@mkdir -p .toolchain/docs
+	@cp tools/docs/package.json tools/docs/package-lock.json .toolchain/docs/
+	@cd .toolchain/docs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: clean distclean
 clean: ## remove what was built
 	rm -rf build dist bin
