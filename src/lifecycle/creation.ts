@@ -86,7 +86,7 @@ export function planCreation(asked: CreateOptions): PlannedCreation {
   if (options.cgroupManager === 'systemd') requireSystemd(host)
   const place = placeInCgroups(options, host)
   const planned = { ...options, spec: withHomeInBundle(options) }
-  const plan = compilePlan(planned, place, seccompPrograms(options.stateRoot))
+  const plan = compilePlan(planned, place, seccompPrograms(options.stateRoot, options.managed))
   const record = newRecord(options, plan, place)
   refusePopulatedCgroup(options, record)
   return { options, plan, record }

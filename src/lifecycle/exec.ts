@@ -52,7 +52,7 @@ export async function execInContainer(
     const executed = withHome(process, `/proc/${record.pid}/root`)
     const planIn = (cgroupHostPath: string | undefined): CompiledPlan => {
       const { preserveFds = 0, noNewKeyring = false } = options
-      const programs = seccompPrograms(stateRoot)
+      const programs = seccompPrograms(stateRoot, record.managed)
       return compileExec({
         id,
         spec,

@@ -125,7 +125,7 @@ const TEMPORARY_PREFIX = '.new-'
 const LOCK_POLL_MS = 5
 const LOCK_TIMEOUT_MS = 30_000
 
-/** Beside the containers, and no container's name. */
+/** Among the containers of an OCI runtime, and no container's name. */
 export const SECCOMP_DIRECTORY = '.seccomp'
 
 export const startSocketName = 'start.sock'

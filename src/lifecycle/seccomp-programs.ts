@@ -1,9 +1,10 @@
-/** Where the containers of a state root find the compiled seccomp profiles of those before them. */
-import { join } from 'node:path'
+/** Where containers find the compiled seccomp profiles of those before them. */
+import { dirname, join } from 'node:path'
 import type { ProgramStore } from '../seccomp/compile.ts'
 import { programFiles } from '../seccomp/program-files.ts'
-import { SECCOMP_DIRECTORY } from './record.ts'
+import { type ContainerRecord, SECCOMP_DIRECTORY } from './record.ts'
 
-export function seccompPrograms(stateRoot: string): ProgramStore | undefined {
-  return programFiles(join(stateRoot, SECCOMP_DIRECTORY))
+/** Beside the directory of the containers where that is utsuwa's own; in the state root of an OCI runtime. */
+export function seccompPrograms(stateRoot: string, managed: ContainerRecord['managed']): ProgramStore | undefined {
+  return programFiles(managed ? join(dirname(stateRoot), 'seccomp') : join(stateRoot, SECCOMP_DIRECTORY))
 }

@@ -55,8 +55,7 @@ function recordOf(workplace: Workplace, id: string): Monitored {
 
 async function removeAll(workplace: Workplace): Promise<void> {
   for (const { id } of await list(workplace)) await succeed(workplace, 'rm', '-f', id)
-  // Beside the containers there is what starts share, such as compiled seccomp profiles.
-  const left = readdirSync(join(workplace.runRoot, 'containers')).filter(name => !name.startsWith('.'))
+  const left = readdirSync(join(workplace.runRoot, 'containers'))
   assert.deepEqual(left, [])
   assert.deepEqual(readdirSync(join(workplace.directory, 'store/containers')), [])
 }

@@ -35,8 +35,7 @@ async function make(workplace: Workplace, verb: readonly string[], name: string,
 async function removeAll(workplace: Workplace): Promise<void> {
   for (const id of (await succeed(workplace, 'ps', '-aq', '--no-trunc')).split('\n').filter(Boolean))
     await succeed(workplace, 'rm', '-f', id)
-  // Beside the containers there is what starts share, such as compiled seccomp profiles.
-  const left = readdirSync(join(workplace.runRoot, 'containers')).filter(name => !name.startsWith('.'))
+  const left = readdirSync(join(workplace.runRoot, 'containers'))
   assert.deepEqual(left, [])
 }
 
