@@ -57,7 +57,9 @@ async function removeAll(workplace: Workplace): Promise<void> {
   for (const { id } of await list(workplace)) await succeed(workplace, 'rm', '-f', id)
   const left = readdirSync(join(workplace.runRoot, 'containers'))
   assert.deepEqual(left, [])
-  assert.deepEqual(readdirSync(join(workplace.directory, 'store/containers')), [])
+  // The first one may have been killed before there was anything of a store.
+  const snapshots = join(workplace.directory, 'store/containers')
+  assert.deepEqual(existsSync(snapshots) ? readdirSync(snapshots) : [], [])
 }
 
 test('a detached container outlives the command, and keeps what it prints and how it ended', async () => {
