@@ -20,9 +20,17 @@ export async function runKernelTests(files: readonly string[], { here = false } 
   if (files.length === 0) return []
   if (process.getuid?.() !== 0) return [failure('these tests need root: sudo make test', files)]
   if (here) return runNodeTests(files, oneByOne)
-  const { plain = [], systemd = [], network = [], emulated = [], bench = [] } = Object.groupBy(files, machineFor)
+  const {
+    plain = [],
+    systemd = [],
+    network = [],
+    emulated = [],
+    fresh = [],
+    bench = [],
+  } = Object.groupBy(files, machineFor)
   return [
     ...(await runWhereTheyCan(plain, false)),
+    ...(await runWhereTheyCan(fresh, false)),
     ...(await runWhereTheyCan(systemd, true)),
     ...(await runWithDebianKernel([...emulated, ...(canConnect() ? [] : network)])),
     ...(canConnect() ? await runConnected(network) : []),
@@ -34,11 +42,15 @@ export async function runKernelTests(files: readonly string[], { here = false } 
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
  * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network` asks
  * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do. What is in
- * `bench` mounts a hierarchy of its own.
+ * `bench` mounts a hierarchy of its own. What is in `examples` and `package` needs more of a machine than all others, and
+ * gets a VM in which nothing has run before.
  */
-function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'bench' {
-  const [folder] = /(?<=^test\/integration\/)(systemd|network|criu|controllers|bench)(?=\/)/.exec(fromRoot(file)) ?? []
+function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' {
+  const [folder] =
+    /(?<=^test\/integration\/)(systemd|network|criu|controllers|examples|package|bench)(?=\/)/.exec(fromRoot(file)) ??
+    []
   if (folder === 'systemd' || folder === 'network' || folder === 'bench') return folder
+  if (folder === 'examples' || folder === 'package') return 'fresh'
   return folder === undefined ? 'plain' : 'emulated'
 }
 
