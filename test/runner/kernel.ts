@@ -57,7 +57,7 @@ function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' 
 /** Whether a network namespace here may have a bridge, and rules that translate addresses. */
 function canConnect(): boolean {
   const script =
-    'ip link add name bridge0 type bridge && ip link add name veth0 type veth && iptables -w -t nat -A POSTROUTING -j MASQUERADE'
+    'ip link add name bridge0 type bridge && ip link add name pair0 type veth && iptables -w -t nat -A POSTROUTING -j MASQUERADE'
   return spawnSync('unshare', ['--net', 'sh', '-c', script], { stdio: 'ignore' }).status === 0
 }
 
