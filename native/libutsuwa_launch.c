@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "libutsuwa.h"
 #include "libutsuwa_cgroup.h"
@@ -45,12 +44,6 @@ struct child {
   char plan_fd[12], host_uts[24];
   uint64_t old_mask;
 };
-
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ── the clone ── */
 
@@ -355,12 +348,12 @@ int64_t utsuwa_launch(const uint8_t *host_stage, uint64_t size, const int32_t *f
       launch.id_map_count++;
     } else error = cloned ? -EINVAL : cgroup_perform(&launch.cgroup, &record);
   }
-  result->cgroup_ready_ns = now_ns();
+  result->cgroup_ready_ns = sys_monotonic_ns();
   if (error == 0) {
     result->failed_index = clone_index;
     error = cloned ? clone_init(&launch) : -EINVAL;
   }
-  result->executed_ns = now_ns();
+  result->executed_ns = sys_monotonic_ns();
   if (launch.cgroup.fd >= 0) sys_close(launch.cgroup.fd);
   return error;
 }

@@ -20,18 +20,11 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "libutsuwa.h"
 #include "report.h"
 #include "sys.h"
-
-int64_t monitor_now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* In a session of its own no terminal's hang-up reaches it; as an orphan it is nobody's zombie. */
 static void detach(void) {
@@ -76,7 +69,7 @@ static int launch(struct monitor *monitor) {
   uint32_t count = request->launch_fds.size / sizeof *fds;
   if (count > sizeof fds / sizeof *fds) return -EINVAL;
   memcpy(fds, request->launch_fds.data, request->launch_fds.size);
-  monitor->launched_ms = monitor_now_ms();
+  monitor->launched_ms = sys_monotonic_ms();
   answer.status = (int32_t)utsuwa_launch(request->host_stage.data, request->host_stage.size, fds, count, request->plan_fd,
                                          &answer.result);
   /* What the container has now is its own: its pipes end with it. */

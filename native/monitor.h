@@ -40,6 +40,4 @@ void monitor_relay(struct monitor *monitor);
 /* monitor_end.c: writes down how the container ended, and becomes the command that cleans up. Does not return. */
 void monitor_end(struct monitor *monitor) __attribute__((noreturn));
 
-int64_t monitor_now_ms(void);
-
 #endif

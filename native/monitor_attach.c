@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include "sys.h"
 
@@ -17,12 +16,6 @@
 #define PATIENCE_MS 5000
 /* Together with the header. Less than a socket's buffer, so that a client that has read everything has room for one. */
 #define OUTPUT_MAX 32768
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void attach_init(struct attach *attach, int listen_fd) {
   attach->listen_fd = listen_fd;
@@ -69,7 +62,7 @@ void attach_output(struct attach *attach, enum monitor_frame kind, const uint8_t
   set_header(attach->header, kind, size);
   attach->output = bytes;
   attach->size = size;
-  attach->deadline_ms = now_ms() + PATIENCE_MS;
+  attach->deadline_ms = sys_monotonic_ms() + PATIENCE_MS;
   for (size_t i = 0; i < CLIENTS_MAX; i++) attach->clients[i].sent = 0;
   attach_send(attach);
 }
@@ -89,7 +82,7 @@ static long send_from(int fd, const uint8_t *header, const uint8_t *bytes, size_
 }
 
 void attach_send(struct attach *attach) {
-  bool is_late = attach->size > 0 && now_ms() >= attach->deadline_ms;
+  bool is_late = attach->size > 0 && sys_monotonic_ms() >= attach->deadline_ms;
   for (size_t i = 0; i < CLIENTS_MAX; i++) {
     struct client *client = &attach->clients[i];
     if (!is_behind(attach, client)) continue;
@@ -102,7 +95,7 @@ void attach_send(struct attach *attach) {
 
 int attach_timeout(const struct attach *attach) {
   if (!attach_is_busy(attach)) return -1;
-  int64_t left = attach->deadline_ms - now_ms();
+  int64_t left = attach->deadline_ms - sys_monotonic_ms();
   return left > 0 ? (int)left : 0;
 }
 

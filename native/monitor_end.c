@@ -64,7 +64,7 @@ static void tell_everybody(struct monitor *monitor) {
 /* False when somebody stops the container meanwhile. */
 static bool wait_for_restart(struct monitor *monitor, uint32_t delay) {
   struct pollfd stop = {.fd = monitor->signal_fd, .events = POLLIN};
-  for (int64_t end = monitor_now_ms() + delay, now; (now = monitor_now_ms()) < end;) {
+  for (int64_t end = sys_monotonic_ms() + delay, now; (now = sys_monotonic_ms()) < end;) {
     if (poll(&stop, 1, (int)(end - now)) <= 0) continue;
     struct signalfd_siginfo info;
     while (sys_read(monitor->signal_fd, &info, sizeof info) == sizeof info)

@@ -108,18 +108,12 @@ static int name_of(const struct log *log, uint32_t number, char *name) {
   return length <= NAME_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int64_t monotonic_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec;
-}
-
 /* False while somebody reads it. */
 static bool remove_oldest(struct log *log, const char *name) {
   SCOPED_FD oldest = sys_openat(log->directory_fd, name, O_RDONLY | O_NOFOLLOW, 0);
   if (oldest < 0) return true;
   if (sys2(__NR_flock, oldest, LOCK_EX | LOCK_NB) == -EWOULDBLOCK) {
-    int64_t now = monotonic_seconds();
+    int64_t now = sys_monotonic_ms() / 1000;
     if (log->held_since == 0) log->held_since = now;
     if (now - log->held_since < HOLD_SECONDS) return false;
   }

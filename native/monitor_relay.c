@@ -101,7 +101,7 @@ static void reap(struct monitor *monitor) {
     if (result == -EINTR) continue;
     if (result == -ECHILD) {
       monitor->has_ended = true;
-      monitor->ended_ms = monitor_now_ms();
+      monitor->ended_ms = sys_monotonic_ms();
       return;
     }
     if (result < 0 || info.si_pid == 0) return;

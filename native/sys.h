@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define SYS_RETRIES 128
 
@@ -56,6 +57,15 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 #define sys3(nr, a, b, c) sys6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define sys4(nr, a, b, c, d) sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define sys5(nr, a, b, c, d, e) sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+
+/* CLOCK_MONOTONIC. */
+static inline uint64_t sys_monotonic_ns(void) {
+  struct timespec now;
+  sys2(__NR_clock_gettime, CLOCK_MONOTONIC, SYS_PTR(&now));
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline int64_t sys_monotonic_ms(void) { return (int64_t)(sys_monotonic_ns() / 1000000); }
 
 static inline int sys_close(int fd) { return (int)sys1(__NR_close, fd); }
 

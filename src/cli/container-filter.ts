@@ -1,6 +1,7 @@
 /** `ps --filter`: filters of one kind widen, filters of several kinds narrow; labels are asked for together. */
 import { UtsuwaError } from '../errors.ts'
 import type { ContainerSummary } from '../index.ts'
+import { groupFilters } from './filters.ts'
 import { referenceTest } from './image-filter.ts'
 import { labelTest } from './label-filter.ts'
 
@@ -9,7 +10,8 @@ type Test = (container: ContainerSummary) => boolean
 /** Docker's words for states, beside ours. */
 const STATES: Readonly<Record<string, string>> = { exited: 'stopped', dead: 'stopped' }
 
-const KINDS: Readonly<Record<string, (value: string, all: readonly ContainerSummary[]) => Test>> = {
+/** `before` and `since` are about another one of `all`. */
+const kindsAmong = (all: readonly ContainerSummary[]): Readonly<Record<string, (value: string) => Test>> => ({
   name: value => {
     const matches = pattern(value)
     return ({ name = '' }) => matches.test(name)
@@ -34,15 +36,15 @@ const KINDS: Readonly<Record<string, (value: string, all: readonly ContainerSumm
     const test = referenceTest(value)
     return ({ image }) => image !== undefined && test({ reference: image })
   },
-  before: (value, all) => {
+  before: value => {
     const { created: limit } = find(value, all)
     return ({ created }) => created < limit
   },
-  since: (value, all) => {
+  since: value => {
     const { created: limit } = find(value, all)
     return ({ created }) => created > limit
   },
-}
+})
 
 /** Whether a filter asks for containers that do not run, so that `--all` goes without saying. */
 export function asksForStopped(texts: readonly string[]): boolean {
@@ -51,17 +53,7 @@ export function asksForStopped(texts: readonly string[]): boolean {
 
 /** @throws UtsuwaError INVALID_ARGUMENT, CONTAINER_NOT_FOUND */
 export function containerFilter(texts: readonly string[], all: readonly ContainerSummary[]): Test {
-  const parsed = texts.map(text => {
-    const [, kind = '', value = ''] = /^([a-z]+)=(.*)$/s.exec(text) ?? []
-    if (!Object.hasOwn(KINDS, kind))
-      throw new UtsuwaError('INVALID_ARGUMENT', `--filter ${JSON.stringify(text)} is unknown`, {
-        hint: `the filters are ${Object.keys(KINDS)
-          .map(each => `${each}=…`)
-          .join(', ')}`,
-      })
-    return { kind, test: KINDS[kind]!(value, all) }
-  })
-  const kinds = [...Map.groupBy(parsed, ({ kind }) => kind)]
+  const kinds = groupFilters(texts, kindsAmong(all))
   return container =>
     kinds.every(([kind, tests]) =>
       kind === 'label' ? tests.every(({ test }) => test(container)) : tests.some(({ test }) => test(container)),

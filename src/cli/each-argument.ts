@@ -1,6 +1,7 @@
 /** Commands that take several names. */
 import { UtsuwaError } from '../errors.ts'
 import { reportError } from './report.ts'
+import { writeAll } from './write.ts'
 
 export interface EachOptions {
   /** How many are worked on at once. Default: 1, in the order of the names. */
@@ -27,6 +28,19 @@ export async function forEachArgument(
     }
   }
   await Promise.all(Array.from({ length: atOnce }, work))
+}
+
+/** The same, and prints each argument when it is done. */
+export function printEach(
+  names: readonly string[],
+  act: (name: string) => unknown,
+  options: EachOptions = {},
+): Promise<void> {
+  const print = async (name: string): Promise<void> => {
+    await act(name)
+    writeAll(1, `${name}\n`)
+  }
+  return forEachArgument(names, print, options)
 }
 
 /**

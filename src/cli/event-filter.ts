@@ -1,6 +1,6 @@
 /** `events --filter`: filters of one kind widen, filters of several kinds narrow. */
-import { UtsuwaError } from '../errors.ts'
 import type { JournalEvent } from '../index.ts'
+import { groupFilters } from './filters.ts'
 import { labelTest } from './label-filter.ts'
 
 type Test = (event: JournalEvent) => boolean
@@ -27,16 +27,6 @@ const KINDS: Readonly<Record<string, (value: string) => Test>> = {
 
 /** @throws UtsuwaError INVALID_ARGUMENT */
 export function eventFilter(texts: readonly string[]): Test {
-  const parsed = texts.map(text => {
-    const [, kind = '', value = ''] = /^([a-z]+)=(.*)$/s.exec(text) ?? []
-    if (!Object.hasOwn(KINDS, kind))
-      throw new UtsuwaError('INVALID_ARGUMENT', `--filter ${JSON.stringify(text)} is unknown`, {
-        hint: `the filters are ${Object.keys(KINDS)
-          .map(each => `${each}=…`)
-          .join(', ')}`,
-      })
-    return { kind, test: KINDS[kind]!(value) }
-  })
-  const tests = [...Map.groupBy(parsed, ({ kind }) => kind).values()]
-  return event => tests.every(alternatives => alternatives.some(({ test }) => test(event)))
+  const kinds = groupFilters(texts, KINDS)
+  return event => kinds.every(([, alternatives]) => alternatives.some(({ test }) => test(event)))
 }

@@ -1,8 +1,8 @@
 /** Output without streams: `process.stdout` costs start time and may make a descriptor non-blocking that others share. */
 import { write as writeCallback, writeSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 
 const RETRY_MS = 1
 

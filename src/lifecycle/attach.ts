@@ -7,8 +7,8 @@ import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { attachSocketName } from './detached.ts'
 import { readExit } from './monitored.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, containerDirectory, readRecord } from './record.ts'
+import { containersDirectory, readByName } from './names.ts'
+import { type ContainerRecord, containerDirectory } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus, isAlive } from './status.ts'
 
@@ -43,7 +43,7 @@ const WANTS_INPUT = 2
 export async function attach(nameOrId: string, options: AttachOptions = {}): Promise<Attachment> {
   const { runRoot = DEFAULT_RUN_ROOT, input = false } = options
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const attachment = new Attachment(stateRoot, record, connect(stateRoot, record, nameOrId))
   await attachment.request('attach', Buffer.of(WANTS_OUTPUT | (input ? WANTS_INPUT : 0)))
   return attachment
@@ -58,7 +58,7 @@ export async function reopenLog(
   { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {},
 ): Promise<void> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   using attachment = new Attachment(stateRoot, record, connect(stateRoot, record, nameOrId))
   await attachment.request('reopen')
 }

@@ -5,7 +5,7 @@ import { type ContainerStats, containerStats as statsById } from './events.ts'
 import { tell } from './journal.ts'
 import { killContainer as killById, parseSignal } from './kill.ts'
 import { forbidRestart } from './monitored.ts'
-import { containersDirectory, freeName, resolveContainer, takeName } from './names.ts'
+import { containersDirectory, freeName, readByName, takeName } from './names.ts'
 import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
 import { containerProcesses as processesById } from './processes.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
@@ -24,7 +24,7 @@ interface Found {
 /** @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous */
 function find(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: RunRoot): Found {
   const stateRoot = containersDirectory(runRoot)
-  return { runRoot, stateRoot, record: readRecord(stateRoot, resolveContainer(runRoot, nameOrId)) }
+  return { runRoot, stateRoot, record: readByName(runRoot, nameOrId) }
 }
 
 /**

@@ -1,8 +1,7 @@
 /** Commands in containers that any process runs, by name. */
 import type { ContainerProcess, DetachedOptions, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 import { tell } from './journal.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { readRecord } from './record.ts'
+import { containersDirectory, readByName } from './names.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 type RunRoot = Pick<Roots, 'runRoot'>
@@ -66,7 +65,7 @@ export async function spawnDetached(
 
 function find(runRoot: string, nameOrId: string, args: readonly string[]) {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const told = (): void => tell(runRoot, 'exec_start', record, { command: args.join(' ') })
   return { stateRoot, id: record.id, told }
 }

@@ -5,8 +5,8 @@ import { findCgroupDirectory } from './cgroup-directory.ts'
 import { LOG_NAME, logDirectory } from './detached.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { type ContainerSummary, summarize } from './list.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, containerDirectory, type RestartPolicy, readRecord, readSpec } from './record.ts'
+import { containersDirectory, readByName } from './names.ts'
+import { type ContainerRecord, containerDirectory, type RestartPolicy, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 import type { VolumeUse } from './volumes.ts'
@@ -53,7 +53,7 @@ export async function inspectContainer(
   { runRoot = DEFAULT_RUN_ROOT }: Roots = {},
 ): Promise<ContainerDetails> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const { managed, rootfs } = record
   return {
     ...summarize(stateRoot, record, containerStatus(stateRoot, record)),

@@ -8,7 +8,6 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   statSync,
@@ -17,7 +16,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { constants, sys } from '../sys/index.ts'
-import { errnoOf, isErrno } from '../util/errno.ts'
+import { errnoOf } from '../util/errno.ts'
+import { readIfThere } from '../util/read-if-there.ts'
 import { throwIfAborted } from './aborted.ts'
 import type { ContainerRecord } from './record.ts'
 
@@ -107,16 +107,7 @@ export function readJournal(runRoot: string): JournalEvent[] {
   return [earlierPath(runRoot), journalPath(runRoot)].flatMap(path => parseLines(readIfThere(path)))
 }
 
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return ''
-    throw error
-  }
-}
-
-function parseLines(text: string): JournalEvent[] {
+function parseLines(text = ''): JournalEvent[] {
   return text
     .split('\n')
     .filter(Boolean)

@@ -7,8 +7,8 @@ import { logDirectory } from './detached.ts'
 import { LogFiles } from './log-files.ts'
 import { type LogEntry, parseLogLines } from './log-lines.ts'
 import { hasMonitor, isRestarting, readExit } from './monitored.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, containerDirectory, findRecord, readRecord } from './record.ts'
+import { containersDirectory, readByName } from './names.ts'
+import { type ContainerRecord, containerDirectory, findRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { isAlive } from './status.ts'
 
@@ -65,7 +65,7 @@ export async function* logBlocks(
   { runRoot = DEFAULT_RUN_ROOT, follow = false, tail, signal }: Omit<LogsOptions, 'since' | 'until'> = {},
 ): AsyncGenerator<LogBlock, void, undefined> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const directory = logDirectoryOf(record, nameOrId)
   using changes = follow ? new Changes([directory, containerDirectory(stateRoot, record.id)], signal) : undefined
   using files = new LogFiles(directory)

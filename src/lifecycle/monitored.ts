@@ -1,8 +1,8 @@
 /** What is left to see of a container's monitor: whether it lives, and how the container ended. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../util/errno.ts'
+import { sleep } from '../util/sleep.ts'
 import { exitFileName, removalFileName, stopFileName } from './detached.ts'
 import { type ContainerRecord, containerDirectory } from './record.ts'
 import { isAlive } from './status.ts'

@@ -3,7 +3,7 @@ import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
-import { findRecord, listRecords } from './record.ts'
+import { type ContainerRecord, findRecord, listRecords, readRecord } from './record.ts'
 
 export function namesDirectory(runRoot: string): string {
   return join(runRoot, 'names')
@@ -82,6 +82,14 @@ export function resolveContainer(runRoot: string, text: string): string {
   if (another !== undefined)
     throw new UtsuwaError('INVALID_ARGUMENT', `${JSON.stringify(text)} is the beginning of several container ids`)
   return match.id
+}
+
+/**
+ * What is known of the container that a name, an id or the beginning of one means.
+ * @throws UtsuwaError as `resolveContainer`
+ */
+export function readByName(runRoot: string, nameOrId: string): ContainerRecord {
+  return readRecord(containersDirectory(runRoot), resolveContainer(runRoot, nameOrId))
 }
 
 /** A name by its link, or an id in full: without a look at every container that there is. */

@@ -23,8 +23,9 @@ import {
 import { findPlugin } from '../network/plugins.ts'
 import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../network/store.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { isErrno } from '../util/errno.ts'
+import { readIfThere } from '../util/read-if-there.ts'
 import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
+import { withNamespacePaths } from './joined-namespaces.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { type ContainerRecord, containerDirectory, readRecord } from './record.ts'
 import { isAlive } from './status.ts'
@@ -146,7 +147,7 @@ function writeFiles(
 
 function hostsOfHost(record: NetworkRecord): string {
   const extra = linesOf(record, '127.0.0.1').map(({ address, names }) => `${address}\t${names.join(' ')}\n`)
-  return (readIfAny('/etc/hosts') ?? formatHosts([])) + extra.join('')
+  return (readIfThere('/etc/hosts') ?? formatHosts([])) + extra.join('')
 }
 
 /** @param own address and names of the container, where it has any */
@@ -170,23 +171,14 @@ function linesOf({ extraHosts }: NetworkRecord, gateway: string | undefined): Ho
  * asked: systemd-resolved then says whom it asks itself.
  */
 function chooseResolver({ dns, dnsSearch, dnsOptions }: ContainerOptions, { kind }: NetworkChoice): Resolver {
-  const host = parseResolver(readIfAny('/etc/resolv.conf') ?? '')
+  const host = parseResolver(readIfThere('/etc/resolv.conf') ?? '')
   const usable = (servers: readonly string[]) => (kind === 'host' ? [...servers] : servers.filter(isReachable))
   let nameservers = usable(host.nameservers)
-  if (nameservers.length === 0) nameservers = usable(parseResolver(readIfAny(UPSTREAM_RESOLVER) ?? '').nameservers)
+  if (nameservers.length === 0) nameservers = usable(parseResolver(readIfThere(UPSTREAM_RESOLVER) ?? '').nameservers)
   return {
     nameservers: dns?.length ? dns : nameservers,
     search: dnsSearch?.length ? dnsSearch : host.search,
     options: dnsOptions?.length ? dnsOptions : host.options,
-  }
-}
-
-function readIfAny(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined
-    throw error
   }
 }
 
@@ -210,7 +202,5 @@ export function shareNetwork(
       operation: `share the network of container ${other.managed?.name ?? container.slice(0, 12)}`,
     })
   }
-  const path = `/proc/${process.pid}/fd/${scoped.fd}`
-  const namespaces = spec.linux?.namespaces?.map(each => (each.type === 'network' ? { ...each, path } : each))
-  return { ...scoped, spec: { ...spec, linux: { ...spec.linux, ...(namespaces && { namespaces }) } } }
+  return { ...scoped, spec: withNamespacePaths(spec, { network: `/proc/${process.pid}/fd/${scoped.fd}` }) }
 }

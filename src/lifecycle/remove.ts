@@ -3,8 +3,8 @@ import { UtsuwaError } from '../errors.ts'
 import { deleteContainer } from './delete.ts'
 import { tell } from './journal.ts'
 import { isRestarting } from './monitored.ts'
-import { containersDirectory, freeName, resolveContainer } from './names.ts'
-import { findRecord, readRecord } from './record.ts'
+import { containersDirectory, freeName, readByName } from './names.ts'
+import { findRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
@@ -27,7 +27,7 @@ export async function removeContainer(
   { runRoot = DEFAULT_RUN_ROOT, force = false, volumes = false }: RemoveOptions = {},
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const status = isRestarting(stateRoot, record) ? 'restarting' : containerStatus(stateRoot, record)
   if (status !== 'stopped' && !force)
     throw new UtsuwaError('CONTAINER_STATE', `it is ${status}`, {

@@ -10,7 +10,7 @@ import { cgroupDirectory } from './cgroup-directory.ts'
 import { tell } from './journal.ts'
 import { killContainer, openInit, parseSignal } from './kill.ts'
 import { forbidRestart } from './monitored.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
+import { containersDirectory, readByName } from './names.ts'
 import { type ContainerRecord, findRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
@@ -45,7 +45,7 @@ export async function stopContainer(
   { runRoot = DEFAULT_RUN_ROOT, timeout, signal }: StopOptions = {},
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
-  const record = await withoutRestart(stateRoot, readRecord(stateRoot, resolveContainer(runRoot, nameOrId)))
+  const record = await withoutRestart(stateRoot, readByName(runRoot, nameOrId))
   const number = parseSignal(String(signal ?? record.annotations[STOP_SIGNAL_ANNOTATION] ?? 'SIGTERM'))
   const status = containerStatus(stateRoot, record)
   // Its restart policy has come as far as that: nobody has asked for it.

@@ -6,8 +6,8 @@ import { sleep } from '../util/sleep.ts'
 import { readJournal } from './journal.ts'
 import { openInit } from './kill.ts'
 import { readExit } from './monitored.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { findRecord, readRecord } from './record.ts'
+import { containersDirectory, readByName } from './names.ts'
+import { findRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 const POLL_MS = 10
@@ -26,7 +26,7 @@ export async function waitForContainer(
   { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {},
 ): Promise<number> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readRecord(stateRoot, resolveContainer(runRoot, nameOrId))
+  const record = readByName(runRoot, nameOrId)
   const { id, managed } = record
   if (managed?.exit !== undefined) return managed.exit.exitCode
   const pidfd = openInit(record)

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { containers, killContainer } from '../../index.ts'
-import { forEachArgument, namesOrAll } from '../each-argument.ts'
+import { namesOrAll, printEach } from '../each-argument.ts'
 import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface KillFlags {
   readonly all?: boolean
@@ -19,9 +18,6 @@ export function define(command: Command): void {
     .action(async (names: string[], { all = false, signal }: KillFlags) => {
       const roots = rootsOf(command)
       const running = async () => (await containers(roots)).filter(({ status }) => /running|paused/.test(status))
-      await forEachArgument(await namesOrAll(names, all, running), async name => {
-        killContainer(name, signal, roots)
-        writeAll(1, `${name}\n`)
-      })
+      await printEach(await namesOrAll(names, all, running), name => killContainer(name, signal, roots))
     })
 }

@@ -9,7 +9,7 @@ import {
   removeNetwork,
 } from '../../index.ts'
 import { collectPair } from '../collect.ts'
-import { forEachArgument } from '../each-argument.ts'
+import { forEachArgument, printEach } from '../each-argument.ts'
 import { printable } from '../format.ts'
 import { addListFlags, type ListFlags, printableJson, printedAsJson } from '../output-format.ts'
 import { confirm } from '../prompt.ts'
@@ -95,12 +95,9 @@ function defineInspect(parent: Command): void {
 
 function defineRemove(parent: Command): void {
   const command = parent.command('rm').alias('remove').description('remove networks that no container is connected to')
-  command.argument('<NAME...>', 'networks').action((names: string[]) =>
-    forEachArgument(names, async name => {
-      await removeNetwork(name, rootsOf(command))
-      writeAll(1, `${name}\n`)
-    }),
-  )
+  command
+    .argument('<NAME...>', 'networks')
+    .action((names: string[]) => printEach(names, name => removeNetwork(name, rootsOf(command))))
 }
 
 function definePrune(parent: Command): void {

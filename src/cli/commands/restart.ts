@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import { restartContainer } from '../../index.ts'
-import { forEachArgument, MANY_AT_ONCE } from '../each-argument.ts'
+import { MANY_AT_ONCE, printEach } from '../each-argument.ts'
 import { parseNumber } from '../parse-number.ts'
 import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface RestartFlags {
   readonly signal?: string
@@ -18,16 +17,14 @@ export function define(command: Command): void {
     .option('-t, --time <SECONDS>', 'until they are killed; -1: never (default: 10, or what they have)', parseNumber)
     .option('-s, --signal <SIGNAL>', "signal that stops them (default: the container's own)")
     .action((names: string[], { signal, time: timeout }: RestartFlags) =>
-      forEachArgument(
+      printEach(
         names,
-        async name => {
-          await restartContainer(name, {
+        name =>
+          restartContainer(name, {
             ...rootsOf(command),
             ...(timeout === undefined ? {} : { timeout }),
             ...(signal === undefined ? {} : { signal }),
-          })
-          writeAll(1, `${name}\n`)
-        },
+          }),
         { atOnce: MANY_AT_ONCE },
       ),
     )

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { containers, removeContainer } from '../../index.ts'
-import { forEachArgument, MANY_AT_ONCE, namesOrAll } from '../each-argument.ts'
+import { MANY_AT_ONCE, namesOrAll, printEach } from '../each-argument.ts'
 import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface RmFlags {
   readonly all?: boolean
@@ -21,10 +20,7 @@ export function define(command: Command): void {
     .action(async (names: string[], { all = false, force = false, volumes = false }: RmFlags) => {
       const roots = rootsOf(command)
       const removable = async () => (await containers(roots)).filter(({ status }) => force || status === 'stopped')
-      const remove = async (name: string): Promise<void> => {
-        await removeContainer(name, { ...roots, force, volumes })
-        writeAll(1, `${name}\n`)
-      }
-      await forEachArgument(await namesOrAll(names, all, removable), remove, { atOnce: MANY_AT_ONCE })
+      const remove = (name: string) => removeContainer(name, { ...roots, force, volumes })
+      await printEach(await namesOrAll(names, all, removable), remove, { atOnce: MANY_AT_ONCE })
     })
 }

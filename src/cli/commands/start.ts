@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import { type Attachment, attach, type Roots, startContainer, UtsuwaError } from '../../index.ts'
 import { type AttachFlags, addAttachFlags } from '../attach-flags.ts'
 import { relay } from '../attached.ts'
-import { forEachArgument, MANY_AT_ONCE } from '../each-argument.ts'
+import { MANY_AT_ONCE, printEach } from '../each-argument.ts'
 import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface Flags extends AttachFlags {
   readonly attach?: boolean
@@ -21,13 +20,8 @@ export function define(command: Command): void {
     .action(async (names: string[], flags: Flags) => {
       const roots = rootsOf(command)
       if (flags.attach || flags.interactive) process.exitCode = await startAttached(names, flags, roots)
-      else await forEachArgument(names, name => start(name, roots), { atOnce: MANY_AT_ONCE })
+      else await printEach(names, name => startContainer(name, roots), { atOnce: MANY_AT_ONCE })
     })
-}
-
-async function start(name: string, roots: Roots): Promise<void> {
-  await startContainer(name, roots)
-  writeAll(1, `${name}\n`)
 }
 
 async function startAttached(names: readonly string[], flags: Flags, roots: Roots): Promise<number> {

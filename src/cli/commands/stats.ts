@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Command } from 'commander'
 import { containers, inspectContainer, type Roots } from '../../index.ts'
+import { sleep } from '../../util/sleep.ts'
 import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
 import { parseNumber } from '../parse-number.ts'
 import { compare, formatUse, type ResourceUse, type Sample, takeSamples } from '../resource-use.ts'

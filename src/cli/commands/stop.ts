@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import { containers, stopContainer } from '../../index.ts'
-import { forEachArgument, MANY_AT_ONCE, namesOrAll } from '../each-argument.ts'
+import { MANY_AT_ONCE, namesOrAll, printEach } from '../each-argument.ts'
 import { parseNumber } from '../parse-number.ts'
 import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface StopFlags {
   readonly all?: boolean
@@ -22,14 +21,12 @@ export function define(command: Command): void {
     .action(async (names: string[], { all = false, signal, time: timeout }: StopFlags) => {
       const roots = rootsOf(command)
       const running = async () => (await containers(roots)).filter(({ status }) => /running|paused/.test(status))
-      const stop = async (name: string): Promise<void> => {
-        await stopContainer(name, {
+      const stop = (name: string) =>
+        stopContainer(name, {
           ...roots,
           ...(timeout === undefined ? {} : { timeout }),
           ...(signal === undefined ? {} : { signal }),
         })
-        writeAll(1, `${name}\n`)
-      }
-      await forEachArgument(await namesOrAll(names, all, running), stop, { atOnce: MANY_AT_ONCE })
+      await printEach(await namesOrAll(names, all, running), stop, { atOnce: MANY_AT_ONCE })
     })
 }

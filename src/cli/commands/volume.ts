@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { createVolume, inspectVolume, pruneVolumes, removeVolume, type Volume, volumes } from '../../index.ts'
 import { collectPair } from '../collect.ts'
-import { forEachArgument } from '../each-argument.ts'
+import { forEachArgument, printEach } from '../each-argument.ts'
 import { formatSize } from '../format.ts'
 import { addListFlags, type ListFlags, printableJson, printedAsJson } from '../output-format.ts'
 import { confirm } from '../prompt.ts'
@@ -65,10 +65,7 @@ function defineRemove(parent: Command): void {
     .argument('<NAME...>', 'volumes')
     .option('-f, --force', 'also those of containers that have ended; one that is not there is fine')
     .action((names: string[], { force = false }: { force?: boolean }) =>
-      forEachArgument(names, async name => {
-        await removeVolume(name, { ...rootsOf(command), force })
-        writeAll(1, `${name}\n`)
-      }),
+      printEach(names, name => removeVolume(name, { ...rootsOf(command), force })),
     )
 }
 
