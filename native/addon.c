@@ -153,6 +153,11 @@ FUNCTION(set_terminal_size, int32_t fd = integer(&args, 0); uint32_t columns = (
          uint32_t rows = (uint32_t)integer(&args, 2), utsuwa_set_terminal_size(fd, columns, rows))
 FUNCTION(keep_line_feeds, int32_t fd = integer(&args, 0), utsuwa_keep_line_feeds(fd))
 
+FUNCTION(read_files, size_t fds_size; size_t results_size; size_t size; const int32_t *fds = bytes(&args, 0, &fds_size);
+         int32_t *results = bytes(&args, 1, &results_size); uint8_t *buffer = bytes(&args, 2, &size);
+         args.wrong = args.wrong || results_size < fds_size,
+         utsuwa_read_files(fds, results, (uint32_t)(fds_size / sizeof *fds), buffer, size))
+
 /* ── watch ── */
 
 struct watch {
@@ -364,6 +369,7 @@ NAPI_MODULE_INIT() {
       EXPORT("setTerminalSize", set_terminal_size),
       EXPORT("syncfs", syncfs),
       EXPORT("keepLineFeeds", keep_line_feeds),
+      EXPORT("readFiles", read_files),
       EXPORT("watch", watch),
       EXPORT("unwatch", unwatch),
       EXPORT("ref", ref),

@@ -167,6 +167,18 @@ int64_t utsuwa_send(int32_t socket, const uint8_t *data, uint64_t size, int32_t 
   return socket_send(socket, &part, 1, fd);
 }
 
+int64_t utsuwa_read_files(const int32_t *fds, int32_t *results, uint32_t count, uint8_t *buffer, uint64_t size) {
+  uint64_t used = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    long result;
+    do result = sys4(__NR_pread64, fds[i], SYS_PTR(buffer + used), size - used, 0);
+    while (result == -EINTR);
+    results[i] = (int32_t)result;
+    if (result > 0) used += (uint64_t)result;
+  }
+  return (int64_t)used;
+}
+
 int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows) {
   const struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
   return sys3(__NR_ioctl, fd, TIOCSWINSZ, SYS_PTR(&size));

@@ -90,6 +90,12 @@ int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows);
 /* Clears ONLCR: a line feed that is written to the terminal comes out alone, without a carriage return. */
 int64_t utsuwa_keep_line_feeds(int32_t fd);
 
+/*
+ * pread(2) of many small files from their beginning, one behind the other into `buffer`: results[n] is the size of what
+ * was read from fds[n], or −errno. What does not fit is cut off. A sampler calls this each time instead of one call a file.
+ */
+int64_t utsuwa_read_files(const int32_t *fds, int32_t *results, uint32_t count, uint8_t *buffer, uint64_t size);
+
 /* Hash of the plan vocabulary this build speaks. */
 uint64_t utsuwa_plan_hash(void);
 

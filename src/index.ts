@@ -33,6 +33,7 @@ import type { Login, LoginOptions } from './registry/login.ts'
 import type { Descriptor } from './spec/image.ts'
 import type { Volume } from './volume/store.ts'
 
+export { type CgroupLimits, type CgroupSample, type ParsedSample, parseSample } from './cgroup/sample.ts'
 export type { ContainerOptions, UpdateOptions } from './config/options.ts'
 export type { PublishedPort } from './config/ports.ts'
 export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
@@ -47,6 +48,7 @@ export type { PullProgress } from './image/transfer.ts'
 export { type AttachedOutput, Attachment, type AttachOptions, attach, reopenLog } from './lifecycle/attach.ts'
 export {
   containerProcesses,
+  containerSamples,
   containerStats,
   killContainer,
   pauseContainer,
@@ -93,6 +95,7 @@ export type { LogOptions, RestartPolicy } from './lifecycle/record.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
+export type { SamplesOptions } from './lifecycle/samples.ts'
 export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'

@@ -156,7 +156,11 @@ export function parsePressure(text: string): Pressure | undefined {
  * @param directoryHostPath of the cgroup
  */
 export function readCgroupStats(directoryHostPath: string): CgroupStats {
-  const read = (file: string) => readIfThere(join(directoryHostPath, file))
+  return parseCgroupStats(file => readIfThere(join(directoryHostPath, file)))
+}
+
+/** @param read gives the text of a file of a cgroup, undefined where there is none */
+export function parseCgroupStats(read: (file: string) => string | undefined): CgroupStats {
   const parsed = <T>(file: string, parse: (text: string) => T): T | undefined => {
     const text = read(file)
     return text === undefined ? undefined : parse(text)

@@ -1,6 +1,8 @@
 /** What is done to containers that any process runs, by name: for commands, and for programs that did not create them. */
+import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import { cgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerStats, containerStats as statsById } from './events.ts'
 import { tell } from './journal.ts'
 import { killContainer as killById, parseSignal } from './kill.ts'
@@ -10,6 +12,7 @@ import { pauseContainer as pauseById, resumeContainer as resumeById } from './pa
 import { containerProcesses as processesById } from './processes.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { SampleFeed, type SamplesOptions } from './samples.ts'
 
 const SIGKILL = 9
 
@@ -77,6 +80,20 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
   container.write(renamed)
   if (oldName !== undefined) freeName(runRoot, oldName, record.id)
   tell(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
+}
+
+/**
+ * What the files of a container's cgroup say, again and again from now on, until the cgroup is removed: at its end, or soon
+ * after. Of one that this process created, `Container.samples` has the last moment as well.
+ *
+ * @throws UtsuwaError CONTAINER_NOT_FOUND; UNSUPPORTED without a cgroup of its own; INVALID_ARGUMENT, CGROUP_ERROR
+ */
+export function containerSamples(
+  nameOrId: string,
+  { runRoot, ...options }: SamplesOptions & RunRoot = {},
+): AsyncGenerator<CgroupSample, void, undefined> {
+  const { record } = find(nameOrId, runRoot === undefined ? {} : { runRoot })
+  return new SampleFeed(cgroupDirectory(record), options).iterate()
 }
 
 /** What a container uses now. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING */

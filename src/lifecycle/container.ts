@@ -1,4 +1,5 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
+import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import { isUtsuwaError } from '../errors.ts'
@@ -20,6 +21,7 @@ import { pauseContainer, resumeContainer } from './pause.ts'
 import { ProcessStreams } from './process-streams.ts'
 import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
+import { SampleFeed, type SamplesOptions } from './samples.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { refuseWithoutProcess, runPoststartHooks, startContainer } from './start.ts'
 import type { Streams } from './stdio.ts'
@@ -52,6 +54,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   readonly #streams: Streams
   readonly #context: ContainerContext
   readonly #events: EventFeed
+  readonly #sampleFeeds: SampleFeed[] = []
   #outcome: Promise<Outcome> | undefined
   #timeouts: Timeouts | undefined
   #result: Promise<RunResult> | undefined
@@ -191,6 +194,20 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   }
 
   /**
+   * What the files of its cgroup say, again and again from now on; the last sample is taken after its end. `parseSample`
+   * makes figures of one.
+   *
+   * @example for await (const { files } of box.samples({ intervalMs: 10 })) show(files["memory.current"])
+   * @throws UtsuwaError UNSUPPORTED without a cgroup of its own, INVALID_ARGUMENT, CGROUP_ERROR
+   */
+  samples(options: SamplesOptions = {}): AsyncGenerator<CgroupSample, void, undefined> {
+    const feed = new SampleFeed(cgroupDirectory(this.#record), options)
+    this.#sampleFeeds.push(feed)
+    this.#ended().catch(tellLater)
+    return feed.iterate()
+  }
+
+  /**
    * New limits; those that are not given stay.
    * @throws UtsuwaError CONTAINER_STATE when it has ended; CGROUP_ERROR with the file that refused its value
    */
@@ -240,6 +257,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   #ended(): Promise<Outcome> {
     this.#outcome ??= this.#init.wait().then(exit => {
       this.#context.marks.ended = performance.now()
+      for (const feed of this.#sampleFeeds) feed.end()
       const outcome = outcomeOf(this.#record, exit)
       this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
       if (this.#isDetached) return outcome

@@ -38,6 +38,7 @@ interface LibUtsuwa {
   setTerminalSize(fd: number, columns: number, rows: number): number
   syncfs(fd: number): Promise<number> | number
   keepLineFeeds(fd: number): number
+  readFiles(fds: Int32Array, results: Int32Array, buffer: Uint8Array): number
   watch(fd: number, callback: () => void): object | number
   unwatch(watch: object): number
   ref(watch: object, keep: number): number
@@ -177,6 +178,9 @@ export function createForeignSys(): Sys {
     },
     keepLineFeeds(fd) {
       check('set terminal', lib().keepLineFeeds(fd))
+    },
+    readFiles(fds, results, buffer) {
+      check('read files', lib().readFiles(fds, results, buffer))
     },
     watch(fd, callback): Watch {
       const handle = lib().watch(fd, callback)

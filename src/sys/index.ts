@@ -93,6 +93,11 @@ export interface Sys {
   syncFileSystem(fd: number): Promise<void>
   /** Clears ONLCR: a line feed written to the terminal comes out alone, without a carriage return. */
   keepLineFeeds(fd: number): void
+  /**
+   * Reads small files from their beginning, one behind the other into `buffer`, in one call.
+   * @param results gets for each descriptor the size of what was read, or −errno
+   */
+  readFiles(fds: Int32Array, results: Int32Array, buffer: Uint8Array): void
   /** Calls back each time `fd` is readable or hung up. */
   watch(fd: number, callback: () => void): Watch
 }
