@@ -13,6 +13,11 @@ export function formatBinarySize(bytes: number): string {
   return scale(bytes, 1024, BINARY_UNITS).join(' ')
 }
 
+/** `67108864` → `64MiB`: where there is no room for a space. */
+export function formatCompactSize(bytes: number): string {
+  return formatBinarySize(bytes).replace(' bytes', 'B').replace(' ', '')
+}
+
 function scale(value: number, base: number, units: readonly string[]): [string, string] {
   let unit = 0
   for (; value >= base && unit < units.length - 1; unit++) value /= base

@@ -1,7 +1,7 @@
 /** What containers use, as `stats` shows it: one sample, and two compared. */
 import { totalmem } from 'node:os'
 import { type ContainerStats, containerStats, isUtsuwaError, type Roots } from '../index.ts'
-import { formatBinarySize, formatSize, printable, shortId } from './format.ts'
+import { formatCompactSize, formatSize, printable, shortId } from './format.ts'
 import { formatTable } from './table.ts'
 
 export interface Sample {
@@ -82,14 +82,13 @@ export function formatUse(list: readonly ResourceUse[], { trunc }: { readonly tr
   const percent = (value: number | undefined): string => (value === undefined ? '--' : `${value.toFixed(2)}%`)
   const pair = (a: number | undefined, b: number | undefined, format: (bytes: number) => string): string =>
     a === undefined || b === undefined ? '-- / --' : `${format(a)} / ${format(b)}`
-  const compact = (bytes: number): string => formatBinarySize(bytes).replace(' bytes', 'B').replace(' ', '')
   return formatTable(
     HEADER,
     list.map(use => [
       trunc ? shortId(use.id) : use.id,
       printable(use.name ?? '--'),
       percent(use.cpuPercent),
-      pair(use.memoryBytes, use.memoryLimitBytes, compact),
+      pair(use.memoryBytes, use.memoryLimitBytes, formatCompactSize),
       percent(use.memoryPercent),
       pair(use.networkReceivedBytes, use.networkSentBytes, formatSize),
       pair(use.blockReadBytes, use.blockWrittenBytes, formatSize),

@@ -7,6 +7,7 @@ import { describeOom } from '../oom.ts'
 import { rootsOf } from '../roots.ts'
 import { forwardSignals } from '../signals.ts'
 import { type Console, openConsole } from '../terminal.ts'
+import type { WatchedRun } from '../watch/watch-run.ts'
 import { writeAll } from '../write.ts'
 
 interface RunFlags extends DetachedFlags {
@@ -14,6 +15,7 @@ interface RunFlags extends DetachedFlags {
   readonly sigProxy: 'true' | 'false'
   readonly timeline?: boolean
   readonly trace?: string
+  readonly watch?: boolean
 }
 
 export const examples = [
@@ -28,6 +30,7 @@ export function define(command: Command): void {
     .addOption(sigProxyOption())
     .option('--timeline', 'print how long each phase took, on standard error')
     .option('--trace <FILE>', 'write the phases as a Chrome trace, for Perfetto and chrome://tracing')
+    .option('--watch', 'show what it uses, with curves against its limits, while it runs')
     .option('-d, --detach', 'leave it running, and print its id')
     .action(async (source: string, args: string[], flags: RunFlags) => {
       process.exitCode = await runContainer(source, args, flags, rootsOf(command))
@@ -38,22 +41,35 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
   checkFlags(flags)
   if (flags.detach) return await runDetached(source, args, flags, roots)
   using console = flags.tty ? openConsole({ input: flags.interactive === true }) : undefined
+  // Loaded when needed.
+  const watching = flags.watch ? await import('../watch/watch-run.ts') : undefined
+  const outputs = watching?.watchedStreams() ?? (['inherit', 'inherit'] as const)
   const options = {
     ...creationOptions(source, args, flags, roots),
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
     // Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input.
-    stdio: [flags.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit'] as const,
+    stdio: [flags.interactive ? 'inherit' : 'ignore', ...outputs] as const,
   }
   // Awaited here, because the console is closed when this function returns.
-  return await runToEnd(await createPulling(options, flags), console, flags)
+  return await runToEnd(await createPulling(options, flags), console, watching?.WatchedRun, flags)
 }
 
-async function runToEnd(container: Container, console: Console | undefined, flags: RunFlags): Promise<number> {
+async function runToEnd(
+  container: Container,
+  console: Console | undefined,
+  Watching: typeof WatchedRun | undefined,
+  flags: RunFlags,
+): Promise<number> {
+  const signals = flags.sigProxy === 'true'
+  const send = (signal: NodeJS.Signals): void =>
+    signals ? kill(container, signal) : void process.kill(process.pid, signal)
   try {
     await console?.attach()
-    using _signals = flags.sigProxy === 'true' ? forwardSignals(signal => kill(container, signal)) : undefined
+    using _signals = signals ? forwardSignals(send) : undefined
+    using watched = Watching && new Watching(container, { signals, send })
     await container.start()
     const result = await container.wait()
+    await watched?.finish(result)
     await console?.drained()
     console?.[Symbol.dispose]()
     if (result.oom !== undefined) writeAll(2, `utsuwa: ${describeOom(container, result, flags.memory)}\n`)
@@ -79,10 +95,21 @@ async function runDetached(source: string, args: string[], flags: RunFlags, root
 }
 
 function checkFlags(flags: RunFlags): void {
-  const { detach, interactive, tty } = flags
+  const { detach, interactive, tty, watch } = flags
   if (!detach) refuseDetachedFlags(flags)
+  if (watch) refuseWhatWatchingExcludes(flags)
   if (interactive && tty && !detach && !process.stdin.isTTY)
     throw new UtsuwaError('INVALID_ARGUMENT', '-i -t: standard input is no terminal', { hint: 'leave out -t' })
+}
+
+function refuseWhatWatchingExcludes({ detach, interactive, tty }: RunFlags): void {
+  const refuse = (message: string, hint: string): never => {
+    throw new UtsuwaError('INVALID_ARGUMENT', message, { hint })
+  }
+  if (detach) refuse('--watch is for a container in the foreground', 'utsuwa stats --watch NAME')
+  if (tty) refuse('--watch and --tty both want the terminal', 'utsuwa stats --watch NAME, from another terminal')
+  if (interactive && process.stdin.isTTY)
+    refuse('--watch and --interactive both want what is typed', 'utsuwa stats --watch NAME, from another terminal')
 }
 
 /** Loaded when needed. */

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty'
 import type { Command } from 'commander'
-import { containers, inspectContainer, type Roots } from '../../index.ts'
+import { containers, inspectContainer, type Roots, UtsuwaError } from '../../index.ts'
 import { sleep } from '../../util/sleep.ts'
 import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
 import { parseNumber } from '../parse-number.ts'
@@ -13,15 +13,19 @@ interface StatsFlags extends FormatFlags {
   /** Negated flags: false when given. */
   readonly stream: boolean
   readonly trunc: boolean
+  readonly watch?: boolean
 }
 
 /** Between the two samples that a CPU's share takes. */
 const SHORT_INTERVAL_S = 0.5
-/** ED, CUP of ECMA-48: to the first line, and what is below it goes. */
-const HOME = '\u001B[H\u001B[J'
+const SHORTEST_INTERVAL_S = 0.02
+/** CUP, EL and ED of ECMA-48: to the first line; what is behind a line, and below them all. */
+const HOME = '\u001B[H'
+const ERASE_REST = '\u001B[K'
+const ERASE_BELOW = '\u001B[J'
 const CLEAR = '\u001B[2J'
 
-export const examples = ['utsuwa stats', 'utsuwa stats --no-stream --format json web db']
+export const examples = ['utsuwa stats', 'utsuwa stats --no-stream --format json web db', 'utsuwa stats --watch web']
 
 export function define(command: Command): void {
   addFormatFlag(command)
@@ -29,7 +33,25 @@ export function define(command: Command): void {
     .option('--no-stream', 'print once')
     .option('--interval <SECONDS>', 'time between two prints (default: 1)', parseNumber, 1)
     .option('--no-trunc', 'ids in full')
-    .action((names: string[], flags: StatsFlags) => showStats(names, flags, rootsOf(command)))
+    .option('--watch', 'one container in full, with curves against its limits, and what the kernel does to it')
+    .action(async (names: string[], flags: StatsFlags) => {
+      if (flags.interval < SHORTEST_INTERVAL_S)
+        throw new UtsuwaError('INVALID_ARGUMENT', `--interval: ${SHORTEST_INTERVAL_S} is the least`)
+      if (flags.watch) await watchOne(names, flags, rootsOf(command))
+      else await showStats(names, flags, rootsOf(command))
+    })
+}
+
+/** Loaded when needed. */
+async function watchOne([name, ...others]: readonly string[], flags: StatsFlags, roots: Roots): Promise<void> {
+  if (name === undefined || others.length > 0)
+    throw new UtsuwaError('INVALID_ARGUMENT', '--watch: one container is expected', {
+      hint: 'utsuwa stats --watch NAME',
+    })
+  if (flags.format === 'json' || flags.json || !flags.stream)
+    throw new UtsuwaError('INVALID_ARGUMENT', '--watch is for people', { hint: 'utsuwa stats --no-stream --json NAME' })
+  const { watchContainer } = await import('../watch/watch-container.ts')
+  await watchContainer(name, flags.interval, roots)
 }
 
 async function showStats(names: readonly string[], flags: StatsFlags, roots: Roots): Promise<void> {
@@ -60,8 +82,11 @@ async function showStats(names: readonly string[], flags: StatsFlags, roots: Roo
 
 const isRunning = ({ status }: { readonly status: string }): boolean => status === 'running' || status === 'paused'
 
-/** In one write, so that a terminal does not flicker. */
+/** In one write that leaves nothing blank meanwhile, so that a terminal does not flicker. */
 function print(uses: readonly ResourceUse[], flags: StatsFlags, redraws: boolean): void {
   if (flags.format === 'json' || flags.json) writeAll(1, uses.map(use => `${JSON.stringify(use)}\n`).join(''))
-  else writeAll(1, `${redraws ? HOME : ''}${formatUse(uses, flags)}`)
+  else {
+    const table = formatUse(uses, flags)
+    writeAll(1, redraws ? `${HOME}${table.replaceAll('\n', `${ERASE_REST}\n`)}${ERASE_BELOW}` : table)
+  }
 }

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { type Command, Option } from 'commander'
 import type { PullProgress } from '../../index.ts'
 import { formatSize, printable, shortId } from '../format.ts'
+import { hasColor } from '../terminal-style.ts'
 import { writeAll } from '../write.ts'
 import { describePull, type FrameSize, frameOf } from './frame.ts'
 import { type LayerProgress, PullState } from './state.ts'
@@ -30,9 +31,7 @@ export function openProgress(mode: ProgressMode, title: string): ProgressDisplay
   const isTerminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   if (mode === 'plain' || (mode === 'auto' && !isTerminal)) return new PlainProgress(write)
   const size = (): FrameSize => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 })
-  // https://no-color.org: set and not empty.
-  const color = (process.env.NO_COLOR ?? '') === ''
-  const display = new TerminalProgress(write, size, { title, color })
+  const display = new TerminalProgress(write, size, { title, color: hasColor() })
   display.start()
   return display
 }
