@@ -4,6 +4,6 @@ import { join } from 'node:path'
 
 /** @returns the words that execute it, to be followed by its arguments */
 export function commandLine(): string[] {
-  const bundled = join(import.meta.dirname, 'utsuwa.js')
+  const bundled = join(import.meta.dirname, 'utsuwa.cjs')
   return [process.execPath, existsSync(bundled) ? bundled : join(import.meta.dirname, '../cli/main.ts')]
 }

@@ -21,7 +21,19 @@ import {
   stringThat,
 } from './readers.ts'
 
-export * from './digest.ts'
+export {
+  type AnyDigest,
+  algorithmOf,
+  type ChainId,
+  chainIdsOf,
+  type DiffId,
+  type Digest,
+  type DigestAlgorithm,
+  digestOf,
+  hexOf,
+  isDigest,
+  parseDigest,
+} from './digest.ts'
 
 export const MEDIA_TYPE = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',

@@ -159,6 +159,8 @@ test('who is killed while it starts one leaves what ps, logs and rm can deal wit
       await succeed(workplace, 'rm', '-f', id)
     }
   }
+  // What was killed before it was a container goes when the next one is made.
+  await succeed(workplace, 'run', '--rm', '--rootfs', rootfs, 'true')
   await removeAll(workplace)
 })
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { compilerRoot } from '../../support/debian-root.ts'
@@ -55,6 +55,14 @@ for (const version of ['22', '24', '26'])
     mkdirSync(join(directory, 'src'))
     cpSync(join(examples, 'code-runner'), join(directory, 'src'), { recursive: true })
     assert.equal(await answerOf(node, join(directory, 'src')), 'desserts\n')
+    for (const program of ['utsuwa', 'utsuwa-oci']) {
+      const env = { PATH: `${dirname(node)}:${process.env.PATH}` }
+      const printed = execFileSync(join(directory, 'node_modules/.bin', program), ['--version'], {
+        env,
+        encoding: 'utf8',
+      })
+      assert.match(printed, /0\.1\.0/)
+    }
     site.assertNoContainers()
   })
 
