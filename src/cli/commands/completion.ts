@@ -24,10 +24,11 @@ _utsuwa() {
 complete -F _utsuwa utsuwa
 `
 
+/** Who returns anything but 0 has found nothing, for zsh: it may then guess. */
 const zsh = `#compdef utsuwa
 _utsuwa() {
   local -a candidates
-  local line files
+  local line files found=1
   for line in "\${(@f)$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     if [[ $line == :files ]]; then
       files=1
@@ -35,8 +36,9 @@ _utsuwa() {
       candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
     fi
   done
-  (( $#candidates )) && _describe utsuwa candidates
-  [[ -n $files ]] && _files
+  (( $#candidates )) && _describe utsuwa candidates && found=0
+  [[ -n $files ]] && _files && found=0
+  return found
 }
 if [[ "\${funcstack[1]}" == _utsuwa ]]; then _utsuwa "$@"; else compdef _utsuwa utsuwa; fi
 `
