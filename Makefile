@@ -20,7 +20,7 @@ help: ## this list
 
 # --- What people type -------------------------------------------------------------------------------------------------
 
-.PHONY: build check test demo bench bench-start bench-pull
+.PHONY: build check test demo bench bench-start bench-pull bench-sample
 build: native dist dist/types/index.d.ts bin/utsuwa ## native programs, dist/, and bin/utsuwa and bin/utsuwa-oci
 
 check: packages-check build sanitized ## format, types, imports, unit, golden and native tests; no root, under a minute
@@ -37,6 +37,9 @@ bench-start: packages-bench build build/bench/floor ## starts beside runc, crun,
 
 bench-pull: packages-bench build ## pulls beside podman, skopeo and umoci, and containerd; A='--rounds 5 tiny'
 	@$(NODE) bench/pull/main.ts $(A)
+
+bench-sample: packages-bench build ## what sampling costs; A='--seconds 3' is quick; in a pure cgroup v2 hierarchy
+	@$(NODE) bench/sample/main.ts $(A)
 
 demo: packages-demo build ## an image from scratch, served, pulled, run under limits, and removed again
 	@tools/demo
@@ -166,7 +169,7 @@ endif
 
 # --- TypeScript -------------------------------------------------------------------------------------------------------
 
-SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+SOURCES := $(shell find src -name '*.ts' -o -name '*.css' 2>/dev/null)
 
 .PHONY: dist
 dist: dist/index.js ## the bundled library and command lines, with the native programs beside them

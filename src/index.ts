@@ -14,6 +14,9 @@ import type { PullOptions as StorePullOptions } from './image/pull.ts'
 import type { PushedImage, PushOptions as StorePushOptions } from './image/push.ts'
 import type { RemovedImage } from './image/remove.ts'
 import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
+import type { ExperimentInput } from './lab/experiment.ts'
+import type { LabResults } from './lab/results.ts'
+import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
 import type { CreateNetworkOptions } from './lifecycle/make-network.ts'
@@ -45,6 +48,9 @@ export type { PushedImage, PushProgress } from './image/push.ts'
 export type { RemovedImage } from './image/remove.ts'
 export type { SaveFormat } from './image/save.ts'
 export type { PullProgress } from './image/transfer.ts'
+export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from './lab/experiment.ts'
+export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
+export type { LabOptions, LabProgress } from './lab/run.ts'
 export { type AttachedOutput, Attachment, type AttachOptions, attach, reopenLog } from './lifecycle/attach.ts'
 export {
   containerProcesses,
@@ -396,4 +402,18 @@ export async function pruneNetworks(roots: Roots = {}): Promise<string[]> {
 export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
   const { doctor: examine } = await import('./lifecycle/doctor.ts')
   return examine(options)
+}
+
+/** Experiments with limits. */
+export const lab = {
+  /**
+   * Runs an experiment: a command under every combination of limits, sampled all the time.
+   *
+   * @param experiment path of a YAML file or of a module, or what such a module exports
+   * @throws UtsuwaError INVALID_ARGUMENT for an experiment that is none, with the file, the line and the key
+   */
+  async run(experiment: string | ExperimentInput, options: LabOptions = {}): Promise<LabResults> {
+    const { runLab } = await import('./lab/run.ts')
+    return runLab(experiment, options)
+  },
 }

@@ -85,7 +85,7 @@ async function bundle(options: BuildOptions): Promise<void> {
 /** Old chunks go, new files come in one after the other: a `utsuwa` that runs from dist/ meanwhile may fail to import. */
 function emptyDist(): void {
   mkdirSync(dist, { recursive: true })
-  for (const name of readdirSync(dist)) if (/\.(?:c?js|cache|modules)$/.test(name)) rmSync(join(dist, name))
+  for (const name of readdirSync(dist)) if (/\.(?:c?js|css|cache|modules)$/.test(name)) rmSync(join(dist, name))
 }
 
 function copyNative(): void {
@@ -260,6 +260,29 @@ async function bundleCommandLine(): Promise<void> {
   })
 }
 
+/** What the pages of experiments have in them: script and style with the plot library, for a browser. */
+async function bundleLabPage(): Promise<void> {
+  const { outputFiles = [] } = await build({
+    absWorkingDir: root,
+    entryPoints: [
+      { in: 'src/lab/page/main.ts', out: 'lab-page' },
+      { in: 'src/lab/page/style.css', out: 'lab-page' },
+    ],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2024',
+    charset: 'utf8',
+    outdir: dist,
+    logLevel: 'warning',
+    // The notices of what is bundled go with it.
+    legalComments: 'inline',
+  })
+  for (const { path, text } of outputFiles) writeFileSync(path, text)
+}
+
 emptyDist()
 copyNative()
 try {
@@ -269,6 +292,7 @@ try {
   })
   await bundleCommandLine()
   await bundleOci()
+  await bundleLabPage()
 } catch (error) {
   // esbuild has printed each error with its line; only what is not an error of the sources is news.
   if (!(error instanceof Error && 'errors' in error)) throw error

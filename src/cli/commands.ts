@@ -216,6 +216,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the published ports of a container',
     load: () => import('./commands/port.ts'),
   },
+  lab: {
+    group: 'machine',
+    summary: 'run experiments with limits',
+    load: () => import('./commands/lab.ts'),
+  },
   plan: {
     group: 'machine',
     summary: 'print the kernel operations of a container',

@@ -24,6 +24,7 @@ const order = [
   'network',
   'volume',
   'lifecycle',
+  'lab',
   'index.ts',
   'testing',
   'cli',
@@ -34,6 +35,8 @@ const packages: Record<string, string[]> = {
   undici: ['registry'],
   tar: ['layer'],
   commander: ['cli'],
+  yaml: ['lab'],
+  uplot: ['lab'],
   koffi: ['sys'],
   'node:ffi': ['sys'],
 }

@@ -24,6 +24,11 @@ export const staticSteps = (): Step[] => [
   // --error-on-warnings: a rule that only warns is a rule that nobody keeps.
   { group: 'format and lint', name: 'biome', command: ['.toolchain/bin/biome', 'check', '--error-on-warnings'] },
   { group: 'types', name: 'tsc', command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit'] },
+  {
+    group: 'types',
+    name: 'tsc, for browsers',
+    command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'src/lab/page'],
+  },
 ]
 
 export const nativeTestSteps = (): Step[] =>

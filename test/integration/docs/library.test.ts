@@ -71,7 +71,7 @@ test('the examples are there to be run', () => assert.ok(examples.length > 10))
 const hasLimits = readCgroupHierarchy().mode === 'unified'
 
 for (const { title, code } of examples) {
-  const skip = !hasLimits && /\b(memory|cpus|pids):/.test(code) && 'limits take a pure cgroup v2 hierarchy'
+  const skip = !hasLimits && /\b(memory|cpus|pids|limits):/.test(code) && 'limits take a pure cgroup v2 hierarchy'
   test(title, { skip }, async () => {
     const stdout = await execute(code)
     const words = printedBy(code)
