@@ -33,6 +33,7 @@ import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
 import type { Login, LoginOptions } from './registry/login.ts'
+import type { RegistryManifest } from './registry/manifest.ts'
 import type { Descriptor } from './spec/image.ts'
 import type { Volume } from './volume/store.ts'
 
@@ -114,6 +115,7 @@ export type { RegistryOptions } from './registry/client.ts'
 export type { Credentials } from './registry/credentials.ts'
 export type { ReferrersOptions } from './registry/lists.ts'
 export type { Login, LoginOptions } from './registry/login.ts'
+export type { RegistryManifest } from './registry/manifest.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
 export type { Descriptor } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
@@ -176,6 +178,15 @@ export async function tags(repository: string, options: RegistryOptions = {}): P
 export async function referrers(reference: string, options: ReferrersOptions = {}): Promise<Descriptor[]> {
   const { referrers: listReferrers } = await import('./registry/lists.ts')
   return listReferrers(reference, options)
+}
+
+/**
+ * The manifest or index that a name stands for in its registry; nothing is pulled.
+ * @throws UtsuwaError IMAGE_NOT_FOUND, INVALID_REFERENCE, INVALID_SPEC, UNSUPPORTED_MEDIA_TYPE, REGISTRY_*
+ */
+export async function inspectManifest(reference: string, options: RegistryOptions = {}): Promise<RegistryManifest> {
+  const { inspectManifest: inspectAt } = await import('./registry/manifest.ts')
+  return inspectAt(reference, options)
 }
 
 /** The images of the store, in the order in which they were pulled. */

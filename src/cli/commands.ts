@@ -151,6 +151,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'send an image to a registry',
     load: () => import('./commands/push.ts'),
   },
+  manifest: {
+    group: 'images',
+    summary: 'show what a registry has under a name',
+    load: () => import('./commands/manifest.ts'),
+  },
   login: {
     group: 'images',
     summary: 'keep credentials for a registry',

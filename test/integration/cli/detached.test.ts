@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -104,13 +104,17 @@ test('with --rm it goes with its end, and one whose command is missing at once',
   await removeAll(workplace)
 })
 
-test('logs -f tells everything in order, however often the file changes', { timeout: 600_000 }, async () => {
+test('logs -f tells everything in order, however often the file changes, in 50 MB', { timeout: 600_000 }, async () => {
   using workplace = openWorkplace()
   makeBusyboxRoot(workplace.directory)
   // Begins when somebody follows: what is printed before, more than three files of it, may be gone.
   const script = `while test ! -e /tmp/go; do sleep 0.1; done; seq 1 100000000 | head -c ${BIG_BYTES}`
   const id = await run(workplace, 'big', script)
-  const follower = spawn(utsuwaPath, workplace.argv('logs', '-f', 'big'), { stdio: ['ignore', 'pipe', 'inherit'] })
+  using cgroup = limitedCgroup('50M')
+  const enter = ['-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', cgroup.path, utsuwaPath]
+  const follower = spawn('sh', [...enter, ...workplace.argv('logs', '-f', 'big')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const log = join(workplace.directory, 'store/containers', id, 'log/container.log')
   await until('the follower', () =>
     readdirSync(`/proc/${follower.pid}/fd`).some(fd => readLinkIfAny(`/proc/${follower.pid}/fd/${fd}`) === log),
@@ -132,6 +136,16 @@ test('logs -f tells everything in order, however often the file changes', { time
   assert.ok(existsSync(`${log}.2`) && !existsSync(`${log}.3`))
   await removeAll(workplace)
 })
+
+/** All the memory that its processes may have: theirs, the kernel's for them, and what they read from files. */
+function limitedCgroup(memory: string): Disposable & { readonly path: string } {
+  const mount = '/sys/fs/cgroup'
+  writeFileSync(join(mount, 'cgroup.subtree_control'), '+memory')
+  const path = mkdtempSync(join(mount, 'logs-'))
+  writeFileSync(join(path, 'memory.max'), memory)
+  writeFileSync(join(path, 'memory.swap.max'), '0')
+  return { path, [Symbol.dispose]: () => rmdirSync(path) }
+}
 
 function readLinkIfAny(path: string): string | undefined {
   try {

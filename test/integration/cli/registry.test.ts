@@ -86,6 +86,17 @@ test('an image goes to a registry with password and TLS, and comes back', async 
   assert.ok(pushed.stderr.endsWith(`${destination}: ${pushed.stdout}`))
   assert.equal((await succeeds(['push', '-q', '--tls-verify=false', source, destination])).stderr, '')
 
+  const shown = await succeeds(['manifest', 'inspect', ...hosts, destination])
+  const { layers } = JSON.parse(shown.stdout) as { layers: { digest: string }[] }
+  const inspected = await succeeds(['inspect', source])
+  const [{ Layers }] = JSON.parse(inspected.stdout) as [{ Layers: { Digest: string }[] }]
+  assert.deepEqual(
+    layers.map(({ digest }) => digest),
+    Layers.map(({ Digest }) => Digest),
+  )
+  const missing = await utsuwa(['manifest', 'inspect', ...hosts, `${destination}-missing`])
+  assert.match(missing.stderr, /the registry has no such image/)
+
   await succeeds(['rmi', source])
   assert.equal((await succeeds(['pull', '-q', '--insecure', destination])).stdout, id)
 
