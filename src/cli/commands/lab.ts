@@ -10,7 +10,7 @@ import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
 export const examples = [
-  'utsuwa lab run examples/lab/memory-edge.yaml',
+  'utsuwa lab run examples/lab/oom-at-the-edge.yaml',
   'utsuwa lab run --out results --repeats 5 experiment.yaml',
   "utsuwa lab run --json experiment.ts | jq '.runs[].containers.main.exit'",
 ]
@@ -56,7 +56,7 @@ async function runLab(command: Command, file: string, { out, interval, repeats, 
   }
 }
 
-/** `memory-edge-20261125-093000` for `examples/lab/memory-edge.yaml`, in the working directory. */
+/** `oom-at-the-edge-20261125-093000` for `examples/lab/oom-at-the-edge.yaml`, in the working directory. */
 function defaultDirectory(file: string): string {
   const [date, time] = new Date().toISOString().split('.')[0]!.replaceAll(/[-:]/g, '').split('T')
   return `${basename(file, extname(file))}-${date}-${time}`

@@ -53,8 +53,8 @@ function memoryRows({ sample: { memory, limits, memoryStat }, values }: Context)
   const bounds = [
     peakBytes === undefined ? [] : `peak ${size(peakBytes)}`,
     high === undefined ? [] : `high ${size(high)}`,
-    swapped ? [] : swapMax === 0 ? 'no swap' : 'swap 0B',
     `hits: high ${events.high}, max ${events.max}, oom ${events.oom}, killed ${events.oomKill}`,
+    swapped ? [] : swapMax === 0 ? 'no swap' : 'swap 0B',
   ].flat()
   const rows: Row[] = [
     {

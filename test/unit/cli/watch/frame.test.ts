@@ -92,7 +92,7 @@ describe('describeEnding', () => {
 const FRAME_80: string[] = [
   'box aaaaaaaaaaaa, up 1 minute                         a column is 1 s, q leaves',
   'memory    60MiB of 64MiB  94%                                       ▁▁▂▃▃▄▅▆▆▇█',
-  '          peak 60MiB  high 48MiB  swap 0B  hits: high 3, max 0, oom 0, killed 0',
+  '          peak 60MiB  high 48MiB  hits: high 3, max 0, oom 0, killed 0  swap 0B',
   '          anon 60MiB  file 0B  kernel 0B  sock 4KiB',
   'cpu       0.05 of 0.50  10%  weight 100                              ▁▁▁▁▁▁▁▁▁▁',
   'throttled 50% of periods  10/100 1.0s                                ▁▁▁▁▁▁▁▁▄▄',
