@@ -29,6 +29,7 @@ import type {
 } from './lifecycle/manage-volumes.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import { DEFAULT_ROOT, type Roots } from './lifecycle/roots.ts'
+import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
@@ -64,6 +65,7 @@ export {
   updateContainer,
 } from './lifecycle/by-name.ts'
 export type { CapturedText } from './lifecycle/capture.ts'
+export type { Cause, CauseCode, Evidence } from './lifecycle/cause.ts'
 export { Container } from './lifecycle/container.ts'
 export type { ContainerEvent } from './lifecycle/container-events.ts'
 export {
@@ -109,6 +111,7 @@ export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
 export type { VolumeUse } from './lifecycle/volumes.ts'
 export { waitForContainer } from './lifecycle/wait.ts'
+export type { Why } from './lifecycle/why.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { RegistryOptions } from './registry/client.ts'
@@ -427,4 +430,16 @@ export const lab = {
     const { runLab } = await import('./lab/run.ts')
     return runLab(experiment, options)
   },
+}
+
+/**
+ * What a container ended of, as far as that is known: the cause, what it rests on, and what to change.
+ *
+ * @param nameOrId a name, an id, or the beginning of one
+ * @example const { code, summary, advice } = await why('web')
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous
+ */
+export async function why(nameOrId: string, options: Pick<Roots, 'runRoot'> = {}): Promise<Why> {
+  const { why: ask } = await import('./lifecycle/why.ts')
+  return ask(nameOrId, options)
 }

@@ -101,6 +101,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print all that is known of containers and images',
     load: () => import('./commands/inspect.ts'),
   },
+  why: {
+    group: 'containers',
+    summary: 'say what a container ended of, and what to change',
+    load: () => import('./commands/why.ts'),
+  },
   stats: {
     group: 'containers',
     summary: 'show what containers use, again and again',

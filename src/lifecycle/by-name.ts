@@ -40,7 +40,7 @@ export function killContainer(nameOrId: string, signal: string | number = 'SIGKI
   const number = parseSignal(String(signal))
   if (number === SIGKILL) forbidRestart(stateRoot, record)
   killById(stateRoot, record.id, number)
-  tell(runRoot, 'kill', record, { signal: String(number) })
+  tell(runRoot, 'kill', record, { signal: String(number), by: 'kill' })
 }
 
 /** Stops all processes of a container where they are. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE */

@@ -26,7 +26,7 @@ import { sendSeccompListener } from './seccomp-listener.ts'
 import { refuseWithoutProcess, runPoststartHooks, startContainer } from './start.ts'
 import type { Streams } from './stdio.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
-import { type CpuTimeoutOptions, Timeouts } from './timeouts.ts'
+import { type CpuTimeoutOptions, type TimedOut, Timeouts } from './timeouts.ts'
 
 export interface ContainerContext {
   readonly spec: RuntimeSpec
@@ -89,7 +89,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     if (this.#isDetached) await startContainer(this.#context.stateRoot, this.id)
     else await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
-    this.#timeouts = new Timeouts(options, cgroup, this.#kill)
+    this.#timeouts = new Timeouts(options, cgroup, which => this.#expire(which))
     this.#events.started()
     tell(this.#context.runRoot, 'start', this.#record)
     if (!this.#isDetached) await runPoststartHooks(this.#record)
@@ -110,7 +110,9 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT
    */
   kill(signal: string | number = 'SIGTERM'): void {
-    killContainer(this.#context.stateRoot, this.id, parseSignal(String(signal)))
+    const number = parseSignal(String(signal))
+    killContainer(this.#context.stateRoot, this.id, number)
+    tell(this.#context.runRoot, 'kill', this.#record, { signal: String(number), by: 'program' })
   }
 
   /**
@@ -249,6 +251,13 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   readonly #kill = (): void => this.#init.kill()
 
+  #expire(which: TimedOut): void {
+    this.#kill()
+    const { timeout, cpuTimeout } = this.#context.options
+    const limit = String(which === 'wall' ? timeout : cpuTimeout)
+    tell(this.#context.runRoot, 'kill', this.#record, { signal: '9', by: `${which}-timeout`, limit })
+  }
+
   #stopWatching(): void {
     this.#timeouts?.[Symbol.dispose]()
     this.#context.options.signal?.removeEventListener('abort', this.#kill)
@@ -285,13 +294,16 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   }
 
   /** The cgroup goes, the record learns how it ended, the root file system stays until the container is removed. */
-  async #keep({ exitCode, oom }: Pick<RunResult, 'exitCode' | 'oom'>): Promise<void> {
+  async #keep({ exitCode, oom, signal }: Pick<RunResult, 'exitCode' | 'oom' | 'signal'>): Promise<void> {
     const { stateRoot } = this.#context
     using container = await lockUnlessRemoved(stateRoot, this.id)
     if (container === undefined) return
+    // Loaded when needed: most containers of programs are removed with their end.
+    const { examine, keepPostMortem } = await import('./post-mortem.ts')
+    const finished = new Date().toISOString()
+    keepPostMortem(container.directory, examine(this.#record, signal, finished))
     await removeCgroupOf(this.#record)
     await releaseNetworkOf(this.#context.stateRoot, this.#record)
-    const finished = new Date().toISOString()
     const exit = { exitCode, oom: oom !== undefined, finished }
     // As it is now: it may have been given another name.
     const record = readRecord(stateRoot, this.id)

@@ -1,5 +1,6 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
 import { closeSync } from 'node:fs'
+import { outOfMemoryAbove } from '../cgroup/levels.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { type LaunchInput, launch, launchMonitored } from '../launch/launch.ts'
 import type { Monitor } from '../launch/monitor.ts'
@@ -95,7 +96,12 @@ async function launchInto(
     })
     if (record.managed?.network !== undefined) await connect(options, withProcess(record, init.pid))
     const readyNs = process.hrtime.bigint()
-    const created: ContainerRecord = { ...withProcess(record, init.pid), ...withMonitor(monitor), phase: 'created' }
+    const created: ContainerRecord = {
+      ...withProcess(record, init.pid),
+      ...withMonitor(monitor),
+      ...withLevelsAbove(record),
+      phase: 'created',
+    }
     container.write(created)
     monitor?.created(init.pid)
     return { record: created, init, launchingNs, readyNs }
@@ -130,6 +136,12 @@ function withProcess(record: ContainerRecord, pid: number): ContainerRecord {
 function withMonitor(monitor: Monitor | undefined): Pick<ContainerRecord, 'monitor'> {
   if (monitor === undefined) return {}
   return { monitor: { pid: monitor.pid, pidStartTime: readProcessStat(monitor.pid)?.startTime ?? 0 } }
+}
+
+/** For the day on which one of these limits is what the container dies of. */
+function withLevelsAbove({ cgroup, managed }: ContainerRecord): Pick<ContainerRecord, 'outOfMemoryAbove'> {
+  if (cgroup === undefined || managed === undefined) return {}
+  return { outOfMemoryAbove: outOfMemoryAbove(cgroup.mount, cgroup.path) }
 }
 
 /**

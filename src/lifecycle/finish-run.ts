@@ -1,9 +1,10 @@
 /** What is left of a run when the container has ended, and is not removed. */
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { tell } from './journal.ts'
-import { readExit } from './monitored.ts'
+import { type MonitoredExit, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
-import { oomOf } from './outcome.ts'
+import { signalName } from './outcome.ts'
+import { examine, keepPostMortem, type PostMortem } from './post-mortem.ts'
 import type { ContainerRecord, LockedContainer } from './record.ts'
 
 /**
@@ -17,17 +18,22 @@ export async function finishRun(
 ): Promise<ContainerRecord> {
   const exit = readExit(containersDirectory(runRoot), record.id)
   const isKnown = record.managed?.exit !== undefined
-  const oom = isKnown ? false : oomOf(record) !== undefined
+  const isNews = exit !== undefined && !isKnown && record.managed !== undefined
+  const postMortem = isNews ? examineEnd(record, exit) : undefined
   await removeCgroupOf(record)
   await releaseNetworkOf(containersDirectory(runRoot), record)
-  if (exit === undefined || isKnown || record.managed === undefined) return record
-  const { exitCode, finished } = exit
-  const ended = {
-    ...record,
-    managed: { ...record.managed, exit: { exitCode, oom, finished: new Date(finished).toISOString() } },
-  }
+  if (postMortem === undefined) return record
+  const { exitCode } = exit!
+  const { finished } = postMortem
+  const oom = postMortem.oom !== undefined
+  const ended = { ...record, managed: { ...record.managed!, exit: { exitCode, oom, finished } } }
+  keepPostMortem(container.directory, postMortem)
   container.write(ended)
   if (oom) tell(runRoot, 'oom', ended)
   tell(runRoot, 'die', ended, { exitCode: String(exitCode) })
   return ended
+}
+
+function examineEnd(record: ContainerRecord, { signal, finished }: MonitoredExit): PostMortem {
+  return examine(record, signal === 0 ? undefined : signalName(signal), new Date(finished).toISOString())
 }

@@ -45,7 +45,11 @@ export interface JournalEvent {
   readonly name?: string
   readonly image?: string
   readonly labels?: Readonly<Record<string, string>>
-  /** `exitCode` of `die`, `signal` of `kill`, `oldName` of `rename`, `command` of `exec_start`. */
+  /**
+   * `exitCode` of `die`; `signal` of `kill`, and `by` whom: `stop` (`grace`: seconds that it had when it was killed),
+   * `kill`, `wall-timeout` and `cpu-timeout` (`limit`: milliseconds), `program` for
+   * whoever runs it; `oldName` of `rename`, `command` of `exec_start`.
+   */
   readonly attributes?: Readonly<Record<string, string>>
 }
 

@@ -1,5 +1,6 @@
 /** How a container ended and what it used, as its cgroup still knows it. */
 import { constants as osConstants } from 'node:os'
+import { outOfMemoryAbove } from '../cgroup/levels.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
 import type { CapturedText } from './capture.ts'
@@ -15,6 +16,8 @@ export interface OomKill {
   readonly level: 'container' | 'ancestor'
   /** Processes of the container that the kernel killed. */
   readonly kills: number
+  /** Of `ancestor`: path of the cgroup whose memory.max was hit; undefined when the machine's memory was used up. */
+  readonly cgroup?: string
 }
 
 /** What a container used in its whole life. */
@@ -60,22 +63,26 @@ export function outcomeOf(record: ContainerRecord, exit: ProcessExit): Outcome {
   return {
     exitCode: exitStatus(exit),
     signal: exit.signal === undefined ? undefined : signalName(exit.signal),
-    oom: oomIn(stats),
+    oom: oomIn(record, stats),
     usage: usageOf(stats, exit),
   }
 }
 
-/** The same about memory alone. */
-export function oomOf(record: ContainerRecord): OomKill | undefined {
-  const directory = findCgroupDirectory(record)
-  return directory === undefined ? undefined : oomIn(readCgroupStats(directory))
-}
-
 /** memory.events (cgroup-v2, "Memory Interface Files"): `oom` counts limits hit here and below, `oom_kill` victims. */
-function oomIn(stats: CgroupStats | undefined): OomKill | undefined {
+export function oomIn(record: ContainerRecord, stats: CgroupStats | undefined): OomKill | undefined {
   const events = stats?.memory?.events
   if (events === undefined || events.oomKill === 0) return undefined
-  return { level: events.oom > 0 ? 'container' : 'ancestor', kills: events.oomKill }
+  const kills = events.oomKill
+  if (events.oom > 0) return { level: 'container', kills }
+  const cgroup = limitAbove(record)
+  return { level: 'ancestor', kills, ...(cgroup === undefined ? {} : { cgroup }) }
+}
+
+/** The lowest cgroup above the container's that has been out of memory by its own limit since the container was made. */
+function limitAbove({ cgroup, outOfMemoryAbove: before = {} }: ContainerRecord): string | undefined {
+  if (cgroup === undefined) return undefined
+  const now = Object.entries(outOfMemoryAbove(cgroup.mount, cgroup.path))
+  return now.findLast(([path, count]) => count > (before[path] ?? 0))?.[0]
 }
 
 function usageOf(stats: CgroupStats | undefined, exit: ProcessExit): Usage {

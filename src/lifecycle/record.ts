@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
+import { type CommandFailure, UtsuwaError } from '../errors.ts'
 import { parseJson, stringifyJson } from '../spec/json.ts'
 import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
@@ -53,6 +53,8 @@ export interface ContainerRecord {
   readonly poststop: readonly Hook[]
   /** The operations from `wait_for_start` on, by index in the plan, so that a start can explain its failure. */
   readonly startOperations: readonly { readonly index: number; readonly operation: string; readonly pointer: string }[]
+  /** What `outOfMemoryAbove` of src/cgroup/levels.ts said when it was made; absent for `utsuwa-oci`. */
+  readonly outOfMemoryAbove?: Readonly<Record<string, number>>
   /** What `utsuwa` itself keeps beside what the runtime specification knows. */
   readonly managed?: ManagedRecord
   /** Of a container that outlives its creator, the parent of its first process; absent until it exists. */
@@ -80,8 +82,20 @@ export interface ManagedRecord {
   /** Containers whose namespaces it shares, to be found again when it is started again. */
   readonly joins?: Joins
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
+  /** Why its command could not be executed when it was started last. */
+  readonly startFailure?: StartFailure
   /** Of a container that outlives its creator. */
   readonly detached?: DetachedRecord
+}
+
+/** The parts of an UtsuwaError that outlive it. */
+export interface StartFailure {
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly code: string
+  readonly message: string
+  readonly failure?: CommandFailure
+  readonly hint?: string
 }
 
 /** What a monitor is told, and told again when the container is started once more. */

@@ -11,7 +11,7 @@ import { allowRestart, isStopRequested } from './monitored.ts'
 import { containersDirectory } from './names.ts'
 import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { startContainer } from './start.ts'
+import { startContainer, withStartFailure } from './start.ts'
 import { containerStatus } from './status.ts'
 
 type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
@@ -72,7 +72,7 @@ export async function createAgain(
     keepForBoot(stateRoot, created, spec)
     return true
   } catch (error) {
-    container.write(record)
+    container.write(withStartFailure(record, error))
     throw error
   } finally {
     if (rootfsMountFd !== undefined) closeSync(rootfsMountFd)
@@ -93,7 +93,7 @@ function withDetached(
   root: string,
   restart: Restart,
 ): NonNullable<ContainerRecord['managed']> & { readonly detached: DetachedRecord } {
-  const { exit: _, ...kept } = managed!
+  const { exit: _, startFailure: __, ...kept } = managed!
   const detached = kept.detached ?? detachedRecord({}, terminal, kept.storeRoot ?? root)
   return { ...kept, detached: { ...detached, ...restart } }
 }

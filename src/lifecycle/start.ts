@@ -55,6 +55,7 @@ export async function startContainer(
     await runPoststartHooks(record)
   } catch (error) {
     relay?.[Symbol.dispose]()
+    if (record.managed !== undefined) container.write(withStartFailure(record, error))
     throw error
   }
   return { ready: relay === undefined ? Promise.resolve() : relayReadiness(relay, record) }
@@ -82,6 +83,20 @@ async function execute(stateRoot: string, record: ContainerRecord): Promise<void
   } finally {
     closeSync(socket)
   }
+}
+
+/** For `why`, when the error has been seen and forgotten. Nothing is kept for an OCI runtime's containers. */
+export function withStartFailure(record: ContainerRecord, error: unknown): ContainerRecord {
+  if (!isUtsuwaError(error)) return record
+  const { code, message, failure, hint } = error
+  const startFailure = {
+    time: new Date().toISOString(),
+    code,
+    message,
+    ...(failure === undefined ? {} : { failure }),
+    ...(hint === undefined ? {} : { hint }),
+  }
+  return { ...record, managed: { ...record.managed!, startFailure } }
 }
 
 /** @throws UtsuwaError INVALID_SPEC when its spec has no process: such a container can be created, and no more */

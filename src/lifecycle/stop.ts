@@ -55,12 +55,12 @@ export async function stopContainer(
   if (pidfd === undefined) return record.id
   try {
     sys.pidfdSendSignal(pidfd, isRestarted ? SIGKILL : number)
-    tell(runRoot, 'kill', record, { signal: String(number) })
+    tell(runRoot, 'kill', record, { signal: String(number), by: 'stop' })
     // A frozen process takes no signal, and the freezer is no reason to lose the grace period.
     if (status === 'paused') await setFrozen(cgroupDirectory(record), false)
     const seconds = timeout ?? record.managed?.stopTimeout ?? DEFAULT_TIMEOUT_S
     const ended = await waitReadable(pidfd, seconds < 0 ? undefined : Math.min(seconds * 1000, MAX_TIMER_MS))
-    if (!ended) await killNow(runRoot, record, pidfd)
+    if (!ended) await killNow(runRoot, record, pidfd, seconds)
   } finally {
     closeSync(pidfd)
   }
@@ -77,9 +77,9 @@ async function withoutRestart(stateRoot: string, record: ContainerRecord): Promi
   return readRecord(stateRoot, record.id)
 }
 
-async function killNow(runRoot: string, record: ContainerRecord, pidfd: number): Promise<void> {
+async function killNow(runRoot: string, record: ContainerRecord, pidfd: number, grace: number): Promise<void> {
   if (sys.pidfdSendSignal(pidfd, 0)) killContainer(containersDirectory(runRoot), record.id, SIGKILL)
-  tell(runRoot, 'kill', record, { signal: String(SIGKILL) })
+  tell(runRoot, 'kill', record, { signal: String(SIGKILL), by: 'stop', grace: String(grace) })
   if (!(await waitReadable(pidfd, END_TIMEOUT_MS)))
     throw new UtsuwaError('TIMEOUT', 'it was killed and has not ended', { operation: `stop container ${record.id}` })
 }

@@ -27,7 +27,7 @@ const SHORTEST_LOOK = 2
 export class Timeouts implements Disposable {
   /** Undefined until one has fired. */
   expired: TimedOut | undefined
-  readonly #kill: () => void
+  readonly #kill: (which: TimedOut) => void
   #wall: NodeJS.Timeout | undefined
   #cpu: NodeJS.Timeout | undefined
 
@@ -35,7 +35,11 @@ export class Timeouts implements Disposable {
    * Runs from now on.
    * @param cgroupDirectory where the CPU time stands; needed for `cpuTimeout` alone
    */
-  constructor({ timeout, cpuTimeout }: CpuTimeoutOptions, cgroupDirectory: string | undefined, kill: () => void) {
+  constructor(
+    { timeout, cpuTimeout }: CpuTimeoutOptions,
+    cgroupDirectory: string | undefined,
+    kill: (which: TimedOut) => void,
+  ) {
     this.#kill = kill
     if (timeout !== undefined) this.#wall = setTimeout(() => this.#expire('wall'), Math.min(timeout, MAX_DELAY))
     if (cpuTimeout !== undefined) this.#watchCpu(cpuTimeout, join(cgroupDirectory ?? '', 'cpu.stat'))
@@ -49,7 +53,7 @@ export class Timeouts implements Disposable {
   #expire(which: TimedOut): void {
     this.expired = which
     this[Symbol.dispose]()
-    this.#kill()
+    this.#kill(which)
   }
 
   /** However it computes, it cannot reach the limit before what is left of it has passed on every CPU of the machine. */

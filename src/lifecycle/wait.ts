@@ -5,7 +5,7 @@ import { waitReadable } from '../launch/readable.ts'
 import { sleep } from '../util/sleep.ts'
 import { readJournal } from './journal.ts'
 import { openInit } from './kill.ts'
-import { readExit } from './monitored.ts'
+import { hasMonitor, readExit } from './monitored.ts'
 import { containersDirectory, readByName } from './names.ts'
 import { findRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -37,8 +37,8 @@ export async function waitForContainer(
   for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const exitCode = noted(runRoot, stateRoot, id)
     if (exitCode !== undefined) return exitCode
-    // It was over before we asked, and is not to be told of any more.
-    if (pidfd === undefined) break
+    // It was over before we asked, and nobody is there who would still write it down.
+    if (pidfd === undefined && !hasMonitor(record)) break
   }
   throw new UtsuwaError('CONTAINER_STATE', 'its exit status is not known: whoever ran it was killed', {
     operation: `wait for container ${nameOrId}`,

@@ -1,0 +1,42 @@
+/** The levels of the hierarchy, from its root to a cgroup. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isErrno } from '../util/errno.ts'
+import { parseMemoryEvents } from './stats.ts'
+
+/** `/a/b` → `/`, `/a`, `/a/b`: the root first. */
+export function levelsTo(path: string): string[] {
+  const names = path.split('/').filter(Boolean)
+  return ['/', ...names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`)]
+}
+
+/**
+ * How often each cgroup between the root and `path` has been out of memory by its own limit, as memory.events.local
+ * counts it; those without the memory controller are left out. Compared with a later answer it says which limit it was
+ * that a process of `path` died of.
+ *
+ * @param mount host path of cgroup v2
+ * @param path of the cgroup below it
+ */
+export function outOfMemoryAbove(mount: string, path: string): Record<string, number> {
+  const above = levelsTo(path).slice(1, -1)
+  return Object.fromEntries(
+    above.flatMap(level => {
+      const text = readCgroupFile(join(mount, level, 'memory.events.local'))
+      return text === undefined ? [] : [[level, parseMemoryEvents(text).oom] as const]
+    }),
+  )
+}
+
+/**
+ * The text of a file of a cgroup without its line end.
+ * @returns undefined where there is no such controller, kernel feature or cgroup
+ */
+export function readCgroupFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trimEnd()
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV') || isErrno(error, 'EOPNOTSUPP')) return undefined
+    throw error
+  }
+}
