@@ -17,12 +17,14 @@ export function describeOom(
     exitCode === KILLED
       ? `container ${container} was killed`
       : `${kills === 1 ? 'a process' : `${kills} processes`} of container ${container} ${kills === 1 ? 'was' : 'were'} killed`
-  return `${who}: ${describeLimit(oom?.level, memory)}`
+  return `${who}: ${describeLimit(oom, memory)}`
 }
 
-function describeLimit(level: 'container' | 'ancestor' | undefined, memory: string | undefined): string {
-  if (level === 'ancestor')
-    return "memory.max of a cgroup above this container was hit, or the machine's memory is used up"
+function describeLimit(oom: RunResult['oom'], memory: string | undefined): string {
+  if (oom?.level === 'ancestor')
+    return oom.cgroup === undefined
+      ? "the machine's memory was used up, or memory.max of a cgroup above that cannot be seen was hit"
+      : `memory.max of ${oom.cgroup}, a cgroup above this container, was hit`
   const limit = memory === undefined ? '' : ` (${formatBinarySize(parseBytes(memory, '--memory'))})`
   return `memory.max${limit} of this container was hit`
 }

@@ -17,7 +17,7 @@ export function screenOf(stream: NodeJS.WriteStream): Screen {
   const style = (format: 'bold' | 'dim') => (text: string) =>
     isPlain ? text : styleText(format, text, { validateStream: false })
   return {
-    width: Math.max(MIN_WIDTH, Math.min(stream.columns ?? DEFAULT_WIDTH, DEFAULT_WIDTH)),
+    width: Math.max(MIN_WIDTH, Math.min(stream.columns || DEFAULT_WIDTH, DEFAULT_WIDTH)),
     bold: style('bold'),
     dim: style('dim'),
   }

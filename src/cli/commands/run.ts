@@ -3,6 +3,7 @@ import { type Container, isUtsuwaError, type Roots, type RunResult, UtsuwaError 
 import { sigProxyOption } from '../attach-flags.ts'
 import { addCreationFlags, createPulling, creationOptions } from '../creation.ts'
 import { addDetachedFlags, type DetachedFlags, detachedOptions, refuseDetachedFlags } from '../detached-flags.ts'
+import { shortId } from '../format.ts'
 import { describeOom } from '../oom.ts'
 import { rootsOf } from '../roots.ts'
 import { forwardSignals } from '../signals.ts'
@@ -72,13 +73,18 @@ async function runToEnd(
     await watched?.finish(result)
     await console?.drained()
     console?.[Symbol.dispose]()
-    if (result.oom !== undefined) writeAll(2, `utsuwa: ${describeOom(container, result, flags.memory)}\n`)
+    if (result.oom !== undefined) tellOfOom(container, result, flags)
     if (flags.timeline || flags.trace !== undefined) await report(result, flags)
     return result.exitCode
   } catch (error) {
     await container.delete()
     throw error
   }
+}
+
+function tellOfOom(container: Container, result: RunResult, { memory, rm }: RunFlags): void {
+  const more = rm ? '' : `hint: utsuwa why ${container.name ?? shortId(container.id)}\n`
+  writeAll(2, `utsuwa: ${describeOom(container, result, memory)}\n${more}`)
 }
 
 async function runDetached(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
