@@ -1,5 +1,6 @@
 /** Paragraphs and headings for people: wrapped at the width of their terminal, with weight where it can be shown. */
 import { styleText } from 'node:util'
+import { hasColor } from './terminal-style.ts'
 
 const DEFAULT_WIDTH = 100
 const MIN_WIDTH = 40
@@ -13,7 +14,7 @@ export interface Screen {
 
 /** Long lines are hard to read: no more than 100 columns, however wide the terminal is. */
 export function screenOf(stream: NodeJS.WriteStream): Screen {
-  const isPlain = !stream.isTTY || stream.getColorDepth() === 1
+  const isPlain = !stream.isTTY || !hasColor()
   const style = (format: 'bold' | 'dim') => (text: string) =>
     isPlain ? text : styleText(format, text, { validateStream: false })
   return {
