@@ -120,6 +120,7 @@ FUNCTION(mount, struct text source; struct text target; struct text type; struct
 FUNCTION(umount2, struct text target; string(&args, 0, &target); int32_t flags = integer(&args, 1),
          utsuwa_umount2(target.data, flags))
 
+FUNCTION(owner_of_namespace, int32_t fd = integer(&args, 0), utsuwa_owner_of_namespace(fd))
 FUNCTION(pidfd_open, int32_t pid = integer(&args, 0), utsuwa_pidfd_open(pid))
 
 FUNCTION(pidfd_send_signal, int32_t pidfd = integer(&args, 0); int32_t signal = integer(&args, 1),
@@ -356,6 +357,7 @@ NAPI_MODULE_INIT() {
       EXPORT("fsmount", fsmount),
       EXPORT("mount", mount),
       EXPORT("umount2", umount2),
+      EXPORT("ownerOfNamespace", owner_of_namespace),
       EXPORT("pidfdOpen", pidfd_open),
       EXPORT("pidfdSendSignal", pidfd_send_signal),
       EXPORT("pidfdWait", pidfd_wait),

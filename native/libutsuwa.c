@@ -3,6 +3,7 @@
 
 #include <asm/termbits.h>
 #include <linux/memfd.h>
+#include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,8 @@ int64_t utsuwa_mount(const char *source, const char *target, const char *type, u
   return sys5(__NR_mount, SYS_PTR(source), SYS_PTR(target), SYS_PTR(type), flags, SYS_PTR(data));
 }
 int64_t utsuwa_umount2(const char *target, int32_t flags) { return sys_umount2(target, flags); }
+
+int64_t utsuwa_owner_of_namespace(int32_t fd) { return sys3(__NR_ioctl, fd, NS_GET_USERNS, 0); }
 
 int64_t utsuwa_pidfd_open(int32_t pid) { return sys2(__NR_pidfd_open, pid, 0); }
 int64_t utsuwa_pidfd_send_signal(int32_t pidfd, int32_t signal) {

@@ -65,6 +65,8 @@ int64_t utsuwa_fsmount(int32_t fs, uint32_t attributes);
 int64_t utsuwa_mount(const char *source, const char *target, const char *type, uint64_t flags, const char *data);
 int64_t utsuwa_umount2(const char *target, int32_t flags);
 
+/* ioctl_nsfs(2): the user namespace that owns a namespace, or that is the parent of a user namespace. */
+int64_t utsuwa_owner_of_namespace(int32_t fd);
 int64_t utsuwa_pidfd_open(int32_t pid);
 int64_t utsuwa_pidfd_send_signal(int32_t pidfd, int32_t signal);
 /* Reaps the child behind a pidfd. 1 when it had ended, 0 when it still runs. */

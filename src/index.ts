@@ -18,6 +18,7 @@ import type { ExperimentInput } from './lab/experiment.ts'
 import type { LabResults } from './lab/results.ts'
 import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
+import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
 import type { CreateNetworkOptions } from './lifecycle/make-network.ts'
 import type { Network } from './lifecycle/manage-networks.ts'
@@ -81,6 +82,7 @@ export type { DetachedContainerOptions } from './lifecycle/detached.ts'
 export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
+export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { FileData, Files } from './lifecycle/files.ts'
 export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
@@ -442,4 +444,19 @@ export const lab = {
 export async function why(nameOrId: string, options: Pick<Roots, 'runRoot'> = {}): Promise<Why> {
   const { why: ask } = await import('./lifecycle/why.ts')
   return ask(nameOrId, options)
+}
+
+/**
+ * Where a process is: its namespaces, its cgroup with the limits of every level and which of them binds, what it may do,
+ * and who made it, be it utsuwa, docker, containerd, podman, CRI-O, LXC or systemd.
+ *
+ * @param target a running container of utsuwa by name or id, or the number of any process of this machine
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING; INVALID_ARGUMENT when there is no such process
+ */
+export async function explainProcess(
+  target: string | number,
+  options: Pick<Roots, 'runRoot'> = {},
+): Promise<ProcessExplanation> {
+  const { explainProcess: explainIn } = await import('./lifecycle/explain-process.ts')
+  return explainIn(target, options)
 }

@@ -106,6 +106,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'say what a container ended of, and what to change',
     load: () => import('./commands/why.ts'),
   },
+  explain: {
+    group: 'containers',
+    summary: 'show where a container or any process is: namespaces, limits, and which of them bind',
+    load: () => import('./commands/explain.ts'),
+  },
   stats: {
     group: 'containers',
     summary: 'show what containers use, again and again',

@@ -65,7 +65,8 @@ export function pidInNamespace(pid: number): number {
   return Number(/^NSpid:.*?(\d+)$/m.exec(text)?.[1] ?? 0)
 }
 
-function readIfAny(path: string): string | undefined {
+/** The text of a file of /proc or of a cgroup; undefined when what it is about has gone. */
+export function readIfAny(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

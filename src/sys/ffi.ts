@@ -25,6 +25,7 @@ interface LibUtsuwa {
   fsmount(fs: number, attributes: number): number
   mount(source: string, target: string, type: string, flags: number, data: string): number
   umount2(target: string, flags: number): number
+  ownerOfNamespace(fd: number): number
   pidfdOpen(pid: number): number
   pidfdSendSignal(pidfd: number, signal: number): number
   pidfdWait(pidfd: number, exit: Uint8Array): number
@@ -130,6 +131,7 @@ export function createForeignSys(): Sys {
     umount(target, flags) {
       check(`unmount ${target}`, lib().umount2(target, flags), target)
     },
+    ownerOfNamespace: fd => check('find the owner of a namespace', lib().ownerOfNamespace(fd)),
     pidfdOpen: pid => check(`open pidfd of ${pid}`, lib().pidfdOpen(pid)),
     pidfdSendSignal(pidfd, signal) {
       const result = lib().pidfdSendSignal(pidfd, signal)

@@ -72,6 +72,8 @@ export interface Sys {
   mountDetached(type: string, options: readonly (readonly [string, string])[], attributes: number): number
   mount(source: string, target: string, type: string, flags: number, data: string): void
   umount(target: string, flags: number): void
+  /** ioctl_nsfs(2), NS_GET_USERNS: a descriptor of the user namespace that owns one, or that is the parent of a user namespace. */
+  ownerOfNamespace(fd: number): number
   pidfdOpen(pid: number): number
   /** False when the process has ended. */
   pidfdSendSignal(pidfd: number, signal: number): boolean
