@@ -1,23 +1,45 @@
 /** Limits of cgroups that killed, or refused. */
 import { formatBinarySize } from '../util/sizes.ts'
 import { type Cause, type DeathFacts, type Evidence, type Rule, runWith } from './cause.ts'
+import { nameOf } from './cause-signals.ts'
 
 const KILLED = 137
+const SIGNAL_BASE = 128
 
-/** memory.events of the container counts its victims; `oom` at a level says whose limit it was (cgroup-v2, "Memory"). */
+/**
+ * memory.events of the container counts its victims; `oom` at a level says whose limit it was (cgroup-v2, "Memory"). The
+ * counters are of its whole life: what it survived, and what utsuwa did to it afterwards, is another matter.
+ */
 export const outOfMemory: Rule = facts => {
   const { oom, exitCode } = facts
-  if (oom === undefined || exitCode === 0) return undefined
+  if (oom === undefined || exitCode === 0 || wasAsked(facts)) return undefined
   if (oom.level === 'container') return atOwnLimit(facts)
   return oom.cgroup === undefined ? onTheMachine(facts) : atLimitAbove(facts, oom.cgroup)
 }
 
+/** Whether it ended by a signal that utsuwa sent it, or by itself when it was to stop. */
+function wasAsked({ sent, signal, exitCode }: DeathFacts): boolean {
+  const isBySignal = sent.some(each => nameOf(each.signal) === signal || exitCode === SIGNAL_BASE + each.signal)
+  return isBySignal || (signal !== 'SIGKILL' && sent.some(({ by }) => by === 'stop'))
+}
+
+/** That the first process was a victim the log alone says; of others the status does, as a shell passes it on. */
+function confidenceOf({ signal, exitCode, pid, kernelLog }: DeathFacts): Cause['confidence'] {
+  const isNamed = kernelLog.some(line => new RegExp(`Killed process ${pid}\\b`).test(line))
+  return (signal === 'SIGKILL' ? isNamed : exitCode === KILLED) ? 'certain' : 'likely'
+}
+
 /** `x was killed`, or that a process of it was, and the first went on to end with a status of its own. */
-function whoDied({ name, signal, exitCode, oom }: DeathFacts): string {
-  if (signal === 'SIGKILL') return `${name} was killed by the kernel`
+function whoDied(facts: DeathFacts): string {
+  const { name, signal, exitCode, oom } = facts
+  if (signal === 'SIGKILL')
+    return `${name} was ${confidenceOf(facts) === 'certain' ? '' : 'most likely '}killed by the kernel`
   const processes = oom!.kills === 1 ? 'a process' : `${oom!.kills} processes`
-  const ending = exitCode === KILLED ? 'and its first process passed that on' : `and it ended with status ${exitCode}`
-  return `The kernel killed ${processes} of ${name}, ${ending}`
+  const ending =
+    exitCode === KILLED
+      ? 'its first process passed that on'
+      : `it ended with status ${exitCode}, most likely because of that`
+  return `The kernel killed ${processes} of ${name}, and ${ending}`
 }
 
 function atOwnLimit(facts: DeathFacts): Cause {
@@ -27,8 +49,7 @@ function atOwnLimit(facts: DeathFacts): Cause {
   const double = max === undefined ? 'SIZE' : shortSize(max * 2)
   return {
     code: 'oom-own-limit',
-    // When the kernel kills the first process of a container it is certain; so it is that others were killed.
-    confidence: 'certain',
+    confidence: confidenceOf(facts),
     summary: `${whoDied(facts)}: it was out of memory. It needed more than ${limit}, which is its own, and nothing of what it held could be reclaimed.`,
     evidence: [
       ...counter(facts, `in its own cgroup (memory.max ${limits['memory.max'] ?? 'unknown'})`),
@@ -47,7 +68,7 @@ function atLimitAbove(facts: DeathFacts, cgroup: string): Cause {
   const { name, limits } = facts
   return {
     code: 'oom-ancestor-limit',
-    confidence: 'certain',
+    confidence: confidenceOf(facts),
     summary: `${whoDied(facts)}: there was no memory left in ${cgroup}, a cgroup above its own, whose limit all below it share. ${name} had not reached its own limit${describeOwn(limits['memory.max'])}; it was chosen as the victim.`,
     evidence: counter(
       facts,

@@ -88,6 +88,8 @@ export interface SentSignal {
 export interface DeathFacts {
   /** What people call it: its name, or the beginning of its id. */
   readonly name: string
+  /** Of its first process. */
+  readonly pid: number
   readonly exitCode: number
   /** Undefined when the first process exited by itself. */
   readonly signal: string | undefined

@@ -95,6 +95,7 @@ async function gather(runRoot: string, record: ContainerRecord, isOver: boolean)
   const number = readExit(stateRoot, id)?.signal ?? 0
   return {
     name: managed?.name ?? id.slice(0, SHORT_ID),
+    pid: record.pid,
     exitCode: exitOf(stateRoot, record)?.exitCode ?? 0,
     signal: seen?.signal ?? (isOver && number !== 0 ? signalName(number) : undefined),
     startFailure: managed?.startFailure,

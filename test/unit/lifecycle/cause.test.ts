@@ -19,6 +19,7 @@ const noCpu = {
 function facts(parts: Partial<DeathFacts>): DeathFacts {
   return {
     name: 'box',
+    pid: 70,
     exitCode: 1,
     signal: undefined,
     startFailure: undefined,
@@ -36,6 +37,7 @@ function facts(parts: Partial<DeathFacts>): DeathFacts {
 
 const time = '2026-01-02T03:04:05.000Z'
 const killed = { exitCode: 137, signal: 'SIGKILL' }
+const victim = 'Memory cgroup out of memory: Killed process 70 (dd) total-vm:1kB'
 const ancestor = { level: 'ancestor', kills: 1 } as const
 
 const table: readonly (readonly [string, Partial<DeathFacts>, CauseCode, Cause['confidence'], RegExp])[] = [
@@ -50,7 +52,7 @@ const table: readonly (readonly [string, Partial<DeathFacts>, CauseCode, Cause['
   ],
   [
     'the limit above',
-    { ...killed, oom: { ...ancestor, cgroup: '/batch' } },
+    { ...killed, oom: { ...ancestor, cgroup: '/batch' }, kernelLog: [victim] },
     'oom-ancestor-limit',
     'certain',
     /\/batch, a cgroup above its own/,
@@ -73,8 +75,15 @@ const table: readonly (readonly [string, Partial<DeathFacts>, CauseCode, Cause['
     'lack of memory comes before the stop that came too late',
     { ...killed, oom: { level: 'container', kills: 1 }, sent: [{ time, signal: 15, by: 'stop' }] },
     'oom-own-limit',
+    'likely',
+    /most likely killed by the kernel: it was out of memory/,
+  ],
+  [
+    'what it survived is not what it was stopped of',
+    { exitCode: 143, oom: { level: 'container', kills: 1 }, sent: [{ time, signal: 15, by: 'stop' }] },
+    'stopped',
     'certain',
-    /its memory limit/,
+    /asked to stop/,
   ],
   [
     'SIGTERM by utsuwa kill, and a status that says so',
