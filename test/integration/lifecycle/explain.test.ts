@@ -46,6 +46,7 @@ test('a container: limits of each level, which binds, and its namespaces', async
     answer.cgroup.bindings.map(({ resource, path, limit }) => [resource, path, limit]),
     [
       ['memory', '/explain-test', 32 * MIB],
+      ['swap', `/explain-test/${box.id}`, 64 * MIB],
       ['cpu', `/explain-test/${box.id}`, 0.5],
       ['pids', `/explain-test/${box.id}`, 20],
     ],

@@ -25,18 +25,21 @@ after(() => sandbox[Symbol.dispose]())
 
 let count = 0
 
-/** A detached container, whose log is kept, runs to its end. @param end what is done to it once it runs */
+/** A container runs to its end and is kept. @param end what is done to it once it runs */
 async function die(options: CreateOptions, end?: (name: string, pid: number) => unknown): Promise<Why> {
   const name = options.name ?? `death-${++count}`
-  const container = await create({ ...roots, rootfs, name, detached: true, ...options })
+  const container = await create({ ...roots, rootfs, name, stdio: 'ignore', ...options })
   await container.start()
+  // Of one in the foreground it is this process that notes the end.
+  const ended = container.wait()
   await end?.(name, container.pid)
-  await waitForContainer(name, { runRoot })
+  await ended
   return why(name, { runRoot })
 }
 
-function shell(script: string, options: CreateOptions = {}): Promise<Why> {
-  return die({ args: ['sh', '-c', script], ...options })
+/** A detached one, whose log is kept. */
+function speak(script: string, options: CreateOptions = {}): Promise<Why> {
+  return die({ args: ['sh', '-c', script], detached: true, ...options })
 }
 
 function assertCause(answer: Why, code: CauseCode, words: RegExp, confidence?: Why['confidence']): void {
@@ -57,14 +60,14 @@ function compile(name: string, code: string, ...flags: string[]): void {
 }
 
 test('oom-own-limit: the limit and its size', async () => {
-  const answer = await die({ args: TOO_MUCH, memory: '32MiB' })
+  const answer = await die({ args: TOO_MUCH, memory: '32MiB', detached: true })
   assertCause(answer, 'oom-own-limit', /its memory limit of 32 MiB[\s\S]*oom_kill 1[\s\S]*--memory 64m/, 'certain')
   assert.deepEqual([answer.exitCode, answer.signal], [137, 'SIGKILL'])
 })
 
 test('oom-own-limit: a child was killed, and the shell passed that on', async () => {
   assertCause(
-    await shell(`${TOO_MUCH.join(' ')}; exit $?`, { memory: '32MiB' }),
+    await speak(`${TOO_MUCH.join(' ')}; exit $?`, { memory: '32MiB' }),
     'oom-own-limit',
     /killed a process of/,
   )
@@ -92,7 +95,7 @@ test('killed-by-utsuwa: utsuwa kill', async () => {
 })
 
 test('killed-inside: a child of its shell', async () => {
-  assertCause(await shell('sleep 1000 & kill -9 $!; wait $!'), 'killed-inside', /128 \+ 9/, 'likely')
+  assertCause(await speak('sleep 1000 & kill -9 $!; wait $!'), 'killed-inside', /128 \+ 9/, 'likely')
 })
 
 test('stop-grace-exceeded', async () => {
@@ -127,12 +130,12 @@ test('seccomp: a profile that kills', async () => {
 })
 
 test('pids-limit: refused forks, and what it said of them', async () => {
-  const answer = await shell('i=0; while [ $i -lt 9 ]; do sleep 1 & i=$((i+1)); done', { pids: 4 })
+  const answer = await speak('i=0; while [ $i -lt 9 ]; do sleep 1 & i=$((i+1)); done', { pids: 4 })
   assertCause(answer, 'pids-limit', /pids\.max 4[\s\S]*--pids-limit 8/, 'certain')
 })
 
 test('no-space: the file system that was full, by the path in the log', async () => {
-  const answer = await shell('dd if=/dev/zero of=/x/file bs=64k count=9', { tmpfs: ['/x:size=64k'] })
+  const answer = await speak('dd if=/dev/zero of=/x/file bs=64k count=9', { tmpfs: ['/x:size=64k'] })
   assertCause(
     answer,
     'no-space',
@@ -142,21 +145,21 @@ test('no-space: the file system that was full, by the path in the log', async ()
 })
 
 test('read-only-file-system', async () => {
-  const answer = await die({ args: ['touch', '/file'], readonlyRootfs: true })
+  const answer = await speak('touch /file', { readonlyRootfs: true })
   assertCause(answer, 'read-only-file-system', /its root file system, which is read-only[\s\S]*--read-only/, 'certain')
 })
 
 test('not-permitted: a device that the rules do not allow', async () => {
-  const answer = await shell('mknod /tmp/disk b 8 0; cat /tmp/disk')
+  const answer = await speak('mknod /tmp/disk b 8 0; cat /tmp/disk')
   assertCause(answer, 'not-permitted', /Operation not permitted/, 'likely')
 })
 
 test('completed, failed, command-not-found by its shell', async () => {
   assertCause(await die({ args: ['true'] }), 'completed', /status 0/)
-  const failed = await shell('echo no luck >&2; exit 7')
+  const failed = await speak('echo no luck >&2; exit 7')
   assertCause(failed, 'failed', /with status 7/)
   assert.deepEqual(failed.output, ['no luck'])
-  assertCause(await shell('nonesuch'), 'command-not-found', /did not find a command/)
+  assertCause(await speak('nonesuch'), 'command-not-found', /did not find a command/)
 })
 
 test('running and not-started', async () => {
@@ -181,7 +184,7 @@ test('what keeps a command from being executed', async t => {
   const job = join(rootfs, 'bin/job')
   const write = (): void => writeFileSync(job, '#!/bin/sh\nexit 3\n', { mode: 0o755 })
   write()
-  assertCause(await die({ name: 'job', args: ['/bin/job'] }), 'failed', /status 3/)
+  assertCause(await die({ name: 'job', args: ['/bin/job'], detached: true }), 'failed', /status 3/)
   for (const [code, words, breakIt] of failures)
     await t.test(code, async () => {
       rmSync(job, { force: true })
