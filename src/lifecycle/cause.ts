@@ -1,10 +1,6 @@
-/** Why a container ended, found from what is known of its end: the rules, in the order in which they are asked. */
+/** Causes of ends: their names, what they are told by, and what the rules know. */
 import type { CgroupStats } from '../cgroup/stats.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { completed, failed, fromLog } from './cause-exit.ts'
-import { outOfMemory, refusedForks } from './cause-limits.ts'
-import { cpuTimeLimit, crash, killed, seccompKill, stoppedOrKilled, timedOut } from './cause-signals.ts'
-import { failedStart } from './cause-start.ts'
 import type { OomKill } from './outcome.ts'
 import type { CgroupLimits } from './post-mortem.ts'
 import type { StartFailure } from './record.ts'
@@ -107,29 +103,6 @@ export interface DeathFacts {
 }
 
 export type Rule = (facts: DeathFacts) => Cause | undefined
-
-/** What is certain comes before what is likely; what somebody did on purpose before what followed from it. */
-const rules: readonly Rule[] = [
-  failedStart,
-  timedOut,
-  outOfMemory,
-  stoppedOrKilled,
-  seccompKill,
-  crash,
-  cpuTimeLimit,
-  killed,
-  completed,
-  refusedForks,
-  fromLog,
-]
-
-export function findCause(facts: DeathFacts): Cause {
-  for (const rule of rules) {
-    const cause = rule(facts)
-    if (cause !== undefined) return cause
-  }
-  return failed(facts)
-}
 
 /** The command line with one flag more, for the advice: limits of a container that has ended are those of a new one. */
 export function runWith(flag: string): string {
