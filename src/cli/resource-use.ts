@@ -78,21 +78,40 @@ function withoutUndefined(use: { [K in keyof ResourceUse]: ResourceUse[K] | unde
 
 const HEADER = ['CONTAINER ID', 'NAME', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'NET I/O', 'BLOCK I/O', 'PIDS']
 
-export function formatUse(list: readonly ResourceUse[], { trunc }: { readonly trunc: boolean }): string {
+/** What is left out of a table that is too wide, in this order. */
+const DISPENSABLE = ['NET I/O', 'BLOCK I/O', 'MEM %']
+
+export interface UseTableOptions {
+  readonly trunc: boolean
+  /** Of the terminal. Default: the table is as wide as it is. */
+  readonly columns?: number
+}
+
+export function formatUse(
+  list: readonly ResourceUse[],
+  { trunc, columns = Number.POSITIVE_INFINITY }: UseTableOptions,
+): string {
   const percent = (value: number | undefined): string => (value === undefined ? '--' : `${value.toFixed(2)}%`)
   const pair = (a: number | undefined, b: number | undefined, format: (bytes: number) => string): string =>
     a === undefined || b === undefined ? '-- / --' : `${format(a)} / ${format(b)}`
-  return formatTable(
-    HEADER,
-    list.map(use => [
-      trunc ? shortId(use.id) : use.id,
-      printable(use.name ?? '--'),
-      percent(use.cpuPercent),
-      pair(use.memoryBytes, use.memoryLimitBytes, formatCompactSize),
-      percent(use.memoryPercent),
-      pair(use.networkReceivedBytes, use.networkSentBytes, formatSize),
-      pair(use.blockReadBytes, use.blockWrittenBytes, formatSize),
-      use.pids === undefined ? '--' : String(use.pids),
-    ]),
-  )
+  const rows = list.map(use => [
+    trunc ? shortId(use.id) : use.id,
+    printable(use.name ?? '--'),
+    percent(use.cpuPercent),
+    pair(use.memoryBytes, use.memoryLimitBytes, formatCompactSize),
+    percent(use.memoryPercent),
+    pair(use.networkReceivedBytes, use.networkSentBytes, formatSize),
+    pair(use.blockReadBytes, use.blockWrittenBytes, formatSize),
+    use.pids === undefined ? '--' : String(use.pids),
+  ])
+  for (let leftOut = 0; ; leftOut++) {
+    const shown = HEADER.map((title, at) => ({ title, at })).filter(
+      ({ title }) => !DISPENSABLE.slice(0, leftOut).includes(title),
+    )
+    const table = formatTable(
+      shown.map(({ title }) => title),
+      rows.map(row => shown.map(({ at }) => row[at]!)),
+    )
+    if (leftOut === DISPENSABLE.length || table.split('\n').every(line => line.length <= columns)) return table
+  }
 }

@@ -82,11 +82,18 @@ async function showStats(names: readonly string[], flags: StatsFlags, roots: Roo
 
 const isRunning = ({ status }: { readonly status: string }): boolean => status === 'running' || status === 'paused'
 
+/** What does not fit would push the first lines out, above which nothing can be drawn again. */
+function redrawn(table: string, rows: number): string {
+  const lines = table.split('\n').slice(0, rows - 1)
+  return `${HOME}${lines.map(line => `${line}${ERASE_REST}`).join('\n')}${ERASE_BELOW}`
+}
+
 /** In one write that leaves nothing blank meanwhile, so that a terminal does not flicker. */
 function print(uses: readonly ResourceUse[], flags: StatsFlags, redraws: boolean): void {
   if (flags.format === 'json' || flags.json) writeAll(1, uses.map(use => `${JSON.stringify(use)}\n`).join(''))
   else {
-    const table = formatUse(uses, flags)
-    writeAll(1, redraws ? `${HOME}${table.replaceAll('\n', `${ERASE_REST}\n`)}${ERASE_BELOW}` : table)
+    const [columns, rows] = redraws ? process.stdout.getWindowSize() : []
+    const table = formatUse(uses, { ...flags, ...(columns && { columns }) })
+    writeAll(1, redraws ? redrawn(table, rows || uses.length + 2) : table)
   }
 }
