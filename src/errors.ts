@@ -71,6 +71,7 @@ export type CommandFailure =
   | 'wrong_architecture'
   | 'not_a_program' // neither an ELF file that the kernel executes nor a text with a #! line
 
+/** What an error says beside its code and message. */
 export interface UtsuwaErrorDetails {
   /** What was being done, lower case, starting with a verb: `mount proc at /proc`. */
   operation?: string
@@ -90,12 +91,19 @@ export interface UtsuwaErrorDetails {
 /** What every function of utsuwa rejects with or throws. */
 export class UtsuwaError extends Error {
   override readonly name = 'UtsuwaError'
+  /** Stable: what to tell errors apart by. */
   readonly code: UtsuwaErrorCode
+  /** What was being done: `mount proc at /proc`. */
   readonly operation: string | undefined
+  /** The host or container path, or URL, that it acted on. */
   readonly path: string | undefined
+  /** Positive number of errno(3), where the kernel refused something. */
   readonly errno: number | undefined
+  /** JSON pointer (RFC 6901) into the runtime spec that asked for it. */
   readonly configPointer: string | undefined
+  /** Why a command could not be executed, where that is known. */
   readonly failure: CommandFailure | undefined
+  /** What a person can do about it, in one line. */
   readonly hint: string | undefined
 
   /**

@@ -40,9 +40,17 @@ import type { Descriptor } from './spec/image.ts'
 import type { Volume } from './volume/store.ts'
 
 export { type CgroupLimits, type CgroupSample, type ParsedSample, parseSample } from './cgroup/sample.ts'
-export type { ContainerOptions, UpdateOptions } from './config/options.ts'
-export type { PublishedPort } from './config/ports.ts'
-export { type CommandFailure, isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from './errors.ts'
+export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, PressureLine } from './cgroup/stats.ts'
+export type { CgroupUse } from './cgroup/use.ts'
+export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
+export type { Protocol, PublishedPort } from './config/ports.ts'
+export {
+  type CommandFailure,
+  isUtsuwaError,
+  UtsuwaError,
+  type UtsuwaErrorCode,
+  type UtsuwaErrorDetails,
+} from './errors.ts'
 export type { Image } from './image/image.ts'
 export type { Input } from './image/input.ts'
 export type { HistoryEntry, ImageDetails, ImageLayer } from './image/inspect.ts'
@@ -83,9 +91,16 @@ export type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
+export type { ExportOptions } from './lifecycle/export.ts'
 export type { FileData, Files } from './lifecycle/files.ts'
 export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
-export { followJournal, type JournalEvent, type JournalEventType, readJournal } from './lifecycle/journal.ts'
+export {
+  type FollowOptions,
+  followJournal,
+  type JournalEvent,
+  type JournalEventType,
+  readJournal,
+} from './lifecycle/journal.ts'
 export { type ContainerSummary, containers } from './lifecycle/list.ts'
 export type { LogEntry } from './lifecycle/log-lines.ts'
 export { type LogBlock, type LogsOptions, logBlocks, logs } from './lifecycle/logs.ts'
@@ -98,6 +113,7 @@ export type {
   RemoveVolumeOptions,
 } from './lifecycle/manage-volumes.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
+export type { NetworkUse } from './lifecycle/network-use.ts'
 export type { OomKill, RunResult, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
@@ -108,21 +124,28 @@ export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
 export type { SamplesOptions } from './lifecycle/samples.ts'
 export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
+export type { ContainerStatus } from './lifecycle/status.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
+export type { TimedOut } from './lifecycle/timeouts.ts'
 export type { VolumeUse } from './lifecycle/volumes.ts'
 export { waitForContainer } from './lifecycle/wait.ts'
 export type { Why } from './lifecycle/why.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
+export type { Operation } from './plan/ops.ts'
+export type { FindCredentials } from './registry/auth.ts'
 export type { RegistryOptions } from './registry/client.ts'
 export type { Credentials } from './registry/credentials.ts'
 export type { ReferrersOptions } from './registry/lists.ts'
 export type { Login, LoginOptions } from './registry/login.ts'
 export type { RegistryManifest } from './registry/manifest.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
-export type { Descriptor } from './spec/image.ts'
+export type { RetryPolicy } from './registry/retry.ts'
+export type { BlobPush } from './registry/upload.ts'
+export type { DiffId, Digest } from './spec/digest.ts'
+export type { Descriptor, ImageConfig, Platform } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'
 export type { Volume } from './volume/store.ts'
 

@@ -27,6 +27,7 @@ export interface CpuStats {
   burstUsec: number
 }
 
+/** What went to and came from a block device (cgroup-v2, "IO Interface Files"). */
 export interface IoDeviceStats {
   major: number
   minor: number
@@ -44,6 +45,7 @@ export interface PressureLine {
   totalUsec: number
 }
 
+/** Time lost to waiting for a resource (Documentation/accounting/psi.rst). */
 export interface Pressure {
   /** At least one task waited. */
   some: PressureLine

@@ -10,6 +10,7 @@ export interface HugepageUse {
   readonly failures: number
 }
 
+/** Memory by kind, and the limits beside what is used. */
 export interface CgroupUse {
   /** undefined: no limit, or no such controller. */
   readonly memoryMaxBytes: bigint | undefined

@@ -17,6 +17,7 @@ export interface ContainerOptions {
   user?: string
   /** Further groups of the user, by name or number. */
   groupAdd?: readonly string[]
+  /** Give the command a terminal of its own; stdout and stderr are then one stream. Default: false. */
   terminal?: boolean
   /** A small first process that runs the command, passes signals on to it and takes note of the end of orphans. */
   init?: boolean
@@ -38,12 +39,15 @@ export interface ContainerOptions {
   ports?: readonly string[]
   /** Its IPv4 address in the network; one that is free when absent. */
   ip?: string
+  /** Its hardware address, such as `02:42:ac:11:00:02`; one that the kernel makes up when absent. */
   macAddress?: string
   /** Further names that containers of the same network know it by. */
   networkAliases?: readonly string[]
   /** Addresses of name servers; the host's when absent. */
   dns?: readonly string[]
+  /** Domains to look for names in; the host's when absent. */
   dnsSearch?: readonly string[]
+  /** Options of resolv.conf(5), such as `ndots:2`; the host's when absent. */
   dnsOptions?: readonly string[]
   /** Lines of /etc/hosts, as `name:address`; the address `host-gateway` is the host's. */
   extraHosts?: readonly string[]
@@ -85,9 +89,11 @@ export interface ContainerOptions {
   blkioWeightDevice?: readonly string[]
   /** Bytes a second: `/dev/sda:1mb`. */
   deviceReadBps?: readonly string[]
+  /** Bytes a second: `/dev/sda:1mb`. */
   deviceWriteBps?: readonly string[]
   /** Operations a second: `/dev/sda:100`. */
   deviceReadIops?: readonly string[]
+  /** Operations a second: `/dev/sda:100`. */
   deviceWriteIops?: readonly string[]
   /** cgroup v2 files by name: `{ 'memory.high': '48M' }`. */
   unified?: Readonly<Record<string, string>>
@@ -104,10 +110,12 @@ export interface ContainerOptions {
   tmpfs?: readonly string[]
   /** Size of /dev/shm in bytes or text; 64 MiB when absent. */
   shmSize?: number | string
+  /** Refuse writes to the root file system; mounts stay as they are. Default: false. */
   readonlyRootfs?: boolean
 
   /** Names with or without `CAP_`, or `ALL`. */
   capAdd?: readonly string[]
+  /** Taken away from those that a container has by default; names as for `capAdd`. */
   capDrop?: readonly string[]
   /** Devices of the host: `/dev/fuse`, `/dev/sda:/dev/disk:r`; of a directory all that are below. */
   devices?: readonly string[]
@@ -121,6 +129,7 @@ export interface ContainerOptions {
   ulimits?: readonly string[]
   /** −1000 to 1000. */
   oomScoreAdj?: number
+  /** Kernel parameters of its own namespaces, by name: `{ 'net.core.somaxconn': '1024' }`. */
   sysctls?: Readonly<Record<string, string>>
 
   /** For people and `ps`; kept beside its state, not in the runtime spec. */
@@ -151,6 +160,7 @@ export type UpdateOptions = Pick<
   | 'unified'
 >
 
+/** A mount of the runtime specification, by the names it has there (config.md, "Mounts"). */
 export interface MountOption {
   /** Absolute container path. */
   destination: string

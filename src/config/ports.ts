@@ -2,6 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { invalidOption } from './invalid-option.ts'
 
+/** What a port is of. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** A port as it was asked for. */
@@ -18,6 +19,7 @@ export interface PortRequest {
 export interface PublishedPort {
   /** IPv4 address of the host; '' is all. */
   readonly hostIp: string
+  /** 1 to 65535. */
   readonly hostPort: number
   readonly containerPort: number
   readonly protocol: Protocol

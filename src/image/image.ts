@@ -21,9 +21,11 @@ import {
 export interface Image {
   /** The full name: `docker.io/library/alpine:latest`; `@sha256:…` of the manifest for an image without a name. */
   reference: string
+  /** Digest of its manifest, as the registry has it. */
   manifestDigest: Digest
   /** Image id: the digest of the image config. */
   id: Digest
+  /** The image config: what to run, as whom, on which platform. */
   config: ImageConfig
   /** Lowest layer first. */
   diffIds: DiffId[]

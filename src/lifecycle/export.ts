@@ -13,6 +13,7 @@ import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { isAlive } from './status.ts'
 
+/** Options of `exportContainer`. */
 export interface ExportOptions extends Roots {
   readonly signal?: AbortSignal
 }

@@ -118,6 +118,7 @@ function parseLines(text = ''): JournalEvent[] {
     .map(line => JSON.parse(line) as JournalEvent)
 }
 
+/** Options of `followJournal`. */
 export interface FollowOptions {
   /** Begin with what is remembered; otherwise with what happens from this call on. Default: false. */
   readonly past?: boolean

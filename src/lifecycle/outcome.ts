@@ -22,17 +22,21 @@ export interface OomKill {
 
 /** What a container used in its whole life. */
 export interface Usage {
-  /** CPU time of all processes. */
+  /** CPU time of all processes, outside of the kernel. */
   readonly cpuUserMicroseconds: number
+  /** The same within the kernel. */
   readonly cpuSystemMicroseconds: number
   /** Highest use of memory, kernel memory included; undefined without the controller or before Linux 5.19. */
   readonly memoryPeakBytes: number | undefined
+  /** Most processes and threads at once; undefined without the controller or before Linux 6.1. */
   readonly pidsPeak: number | undefined
-  /** Bytes of block devices, of all of them together; undefined without the controller. */
+  /** From all block devices together; undefined without the controller. */
   readonly ioReadBytes: number | undefined
+  /** The same for what was written. */
   readonly ioWrittenBytes: number | undefined
-  /** Periods in which cpu.max held the container back, and for how long. */
+  /** Periods in which cpu.max held the container back; undefined without the controller. */
   readonly cpuThrottledPeriods: number | undefined
+  /** For how long it did. */
   readonly cpuThrottledMicroseconds: number | undefined
 }
 
@@ -51,6 +55,7 @@ export interface Outcome {
 export interface RunResult extends Outcome, CapturedText {
   /** Undefined when it ended before its timeouts. */
   readonly timedOut: TimedOut | undefined
+  /** How long each step took, in microseconds. */
   readonly phases: Phases
   /** The phases with their times, in the order in which they began; see `chromeTrace`. */
   readonly timeline: readonly Span[]

@@ -1,6 +1,7 @@
 /** When to ask a registry again, and how long to wait before. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** How often a request is made again that failed for a while, and how long to wait. */
 export interface RetryPolicy {
   /** Attempts after the first one. Default 4. */
   retries: number

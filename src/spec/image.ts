@@ -50,6 +50,7 @@ export const MAX_CONFIG_SIZE = 8 * 1024 * 1024
 /** Overlayfs stacks no more than 500 lower layers. */
 export const MAX_LAYERS = 500
 
+/** What a machine must be to run an image (image-spec, "Image Index", `platform`). */
 export interface Platform {
   os: string
   architecture: string
@@ -108,6 +109,7 @@ export interface ImageHistory {
   empty_layer?: boolean
 }
 
+/** An image config (image-spec, "Image Configuration"). */
 export interface ImageConfig extends Platform {
   created?: string
   author?: string
