@@ -1,6 +1,6 @@
 /** `why` for people. */
 import type { Why } from '../index.ts'
-import { printable } from './format.ts'
+import { printable, shortId } from './format.ts'
 import { hang, type Screen, wrap } from './text-screen.ts'
 
 export function describeWhy(answer: Why, screen: Screen): string {
@@ -8,7 +8,10 @@ export function describeWhy(answer: Why, screen: Screen): string {
   const { width, bold, dim } = screen
   const column = Math.max(...evidence.map(({ subject }) => subject.length), 0) + 2
   const sections: readonly (readonly [string, readonly string[]])[] = [
-    ['EVIDENCE', evidence.flatMap(({ subject, text }) => hang(`  ${subject.padEnd(column)}`, printable(text), width))],
+    [
+      'EVIDENCE',
+      evidence.flatMap(({ subject, text }) => hang(`  ${subject.padEnd(column)}`, readable(printable(text)), width)),
+    ],
     ['IT PRINTED LAST', output.map(line => dim(`  | ${printable(line).slice(0, width - 4)}`))],
     ['WHAT TO CHANGE', advice.flatMap(text => hang('  • ', printable(text), width))],
   ]
@@ -19,6 +22,11 @@ export function describeWhy(answer: Why, screen: Screen): string {
     ...sections.flatMap(([title, body]) => (body.length === 0 ? [] : ['', dim(title), ...body])),
   ]
   return lines.map(line => `${line}\n`).join('')
+}
+
+/** Ids as short as everywhere, and places to break the lines of the kernel, which has commas alone. */
+function readable(text: string): string {
+  return text.replace(/\b[0-9a-f]{64}\b/g, shortId).replace(/,(?=\w+=)/g, ', ')
 }
 
 function describeConfidence(confidence: Why['confidence']): string {
