@@ -27,6 +27,7 @@ export async function runKernelTests(files: readonly string[], { here = false } 
     emulated = [],
     fresh = [],
     bench = [],
+    browser = [],
   } = Object.groupBy(files, machineFor)
   return [
     ...(await runWhereTheyCan(plain, false)),
@@ -35,6 +36,7 @@ export async function runKernelTests(files: readonly string[], { here = false } 
     ...(await runWithDebianKernel([...emulated, ...(canConnect() ? [] : network)])),
     ...(canConnect() ? await runConnected(network) : []),
     ...(await runBenchmarks(bench)),
+    ...(await runInBrowser(browser)),
   ]
 }
 
@@ -42,14 +44,15 @@ export async function runKernelTests(files: readonly string[], { here = false } 
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
  * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network` asks
  * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do. What is in
- * `bench` mounts a hierarchy of its own. What is in `examples` and `package` needs more of a machine than all others, and
+ * `bench` mounts a hierarchy of its own. What is in `browser` starts one, and no container. What is in `examples` and `package` needs more of a machine than all others, and
  * gets a VM in which nothing has run before.
  */
-function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' {
+function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' | 'browser' {
   const [folder] =
-    /(?<=^test\/integration\/)(systemd|network|criu|controllers|examples|package|bench)(?=\/)/.exec(fromRoot(file)) ??
-    []
-  if (folder === 'systemd' || folder === 'network' || folder === 'bench') return folder
+    /(?<=^test\/integration\/)(systemd|network|criu|controllers|examples|package|bench|browser)(?=\/)/.exec(
+      fromRoot(file),
+    ) ?? []
+  if (folder === 'systemd' || folder === 'network' || folder === 'bench' || folder === 'browser') return folder
   if (folder === 'examples' || folder === 'package') return 'fresh'
   return folder === undefined ? 'plain' : 'emulated'
 }
@@ -70,6 +73,12 @@ async function runConnected(files: readonly string[]): Promise<Result[]> {
 async function runBenchmarks(files: readonly string[]): Promise<Result[]> {
   if (files.length === 0) return []
   console.log('\nThe benchmarks, in a cgroup hierarchy of their own:')
+  return runNodeTests(files, oneByOne)
+}
+
+async function runInBrowser(files: readonly string[]): Promise<Result[]> {
+  if (files.length === 0) return []
+  console.log('\nPages in a browser, here:')
   return runNodeTests(files, oneByOne)
 }
 

@@ -5,7 +5,7 @@ import { toCsv } from '../../../src/lab/csv.ts'
 import { withoutSeries } from '../../../src/lab/files.ts'
 import { exitReason } from '../../../src/lab/measure.ts'
 import { pageData } from '../../../src/lab/page.ts'
-import { exampleResults } from './example-results.ts'
+import { exampleResults } from '../../support/lab-results.ts'
 
 test('the table has a row for each run, and quotes what needs it', () => {
   assert.equal(

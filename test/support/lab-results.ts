@@ -1,7 +1,7 @@
-/** Results of two runs of two containers. */
-import { describeMachine } from '../../../src/lab/machine.ts'
-import type { ContainerResult, LabResults, RunRecord } from '../../../src/lab/results.ts'
-import { SeriesBuilder } from '../../../src/lab/series.ts'
+/** Results of an experiment with two containers, without having run it. */
+import { describeMachine } from '../../src/lab/machine.ts'
+import type { ContainerResult, LabResults, RunRecord } from '../../src/lab/results.ts'
+import { SeriesBuilder } from '../../src/lab/series.ts'
 
 const ended = (exit: string, wall: number | null): ContainerResult => ({
   exit,
@@ -45,7 +45,7 @@ function run(index: number, memoryMax: string): RunRecord {
   }
 }
 
-export function exampleResults(): LabResults {
+export function exampleResults(count = 2): LabResults {
   return {
     name: 'An experiment <b>with</b> </script>',
     description: 'One paragraph.\n\nAnd another.',
@@ -61,8 +61,8 @@ export function exampleResults(): LabResults {
     hasParent: false,
     intervalMs: 10,
     machine: describeMachine(),
-    runs: [run(0, '32M'), run(1, 'max')],
-    planned: 2,
+    runs: Array.from({ length: count }, (_, index) => run(index, index % 2 === 0 ? '32M' : 'max')),
+    planned: count,
     interrupted: false,
     text: 'image: busybox\n',
     directory: undefined,
