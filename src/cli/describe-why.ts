@@ -26,7 +26,7 @@ export function describeWhy(answer: Why, screen: Screen): string {
 
 /** Ids as short as everywhere, and places to break the lines of the kernel, which has commas alone. */
 function readable(text: string): string {
-  return text.replace(/\b[0-9a-f]{64}\b/g, shortId).replace(/,(?=\w+=)/g, ', ')
+  return text.replace(/\b[0-9a-f]{64}\b/g, shortId).replace(/,(?=[a-z])/g, ', ')
 }
 
 function describeConfidence(confidence: Why['confidence']): string {

@@ -75,9 +75,13 @@ function atLimitAbove(facts: DeathFacts, cgroup: string): Cause {
       `while no limit of its own was hit; memory.events.local of ${cgroup} has counted the limit since`,
     ),
     advice: [
-      `see who uses it: utsuwa explain ${name}`,
+      `see who uses it: grep . /sys/fs/cgroup${cgroup}/*/memory.current, and utsuwa stats`,
       `raise the limit there: echo SIZE > /sys/fs/cgroup${cgroup}/memory.max (or in the unit of systemd that owns it)`,
-      'or give this container a limit of its own, so that it cannot take from the others: utsuwa run --memory SIZE …',
+      ...(bytesOf(limits['memory.max']) === undefined
+        ? [
+            'or give each container there a limit of its own, so that it cannot take from the others: utsuwa run --memory SIZE …',
+          ]
+        : []),
     ],
   }
 }
