@@ -15,7 +15,7 @@
 
 #include "libutsuwa.h"
 
-#define ARGS_MAX 6
+#define ARGS_MAX 7
 
 struct args {
   napi_env env;
@@ -254,6 +254,7 @@ struct work {
   napi_async_work handle;
   napi_ref kept[KEPT_MAX]; /* the buffers that `launch` points into */
   int32_t fd;
+  struct utsuwa_sampling sampling;
   struct {
     const uint8_t *stage;
     const int32_t *fds;
@@ -320,6 +321,46 @@ static napi_value call_launch(napi_env env, napi_callback_info info) {
   return work_begin(env, "UTSUWA_LAUNCH", work);
 }
 
+static int64_t perform_sampling(const struct work *work) { return utsuwa_sample_files(&work->sampling); }
+
+/*
+ * sampleFiles(control, atNs, buffer, count, startNs, intervalNs, room): a promise of the number. `control` has the word
+ * that stops it, then the descriptors, then room for their results; how many times there is room for in `atNs` is how often.
+ */
+static napi_value call_sample_files(napi_env env, napi_callback_info info) {
+  static const size_t buffers[KEPT_MAX] = {0, 1, 2};
+  struct args args = read_args(env, info);
+  struct work *work = calloc(1, sizeof *work);
+  if (work == NULL) return give(env, -ENOMEM);
+  size_t control_size, at_size, size;
+  int32_t *control = bytes(&args, 0, &control_size);
+  uint64_t *at_ns = bytes(&args, 1, &at_size);
+  uint8_t *buffer = bytes(&args, 2, &size);
+  const uint32_t count = (uint32_t)integer(&args, 3);
+  const uint32_t times = (uint32_t)(at_size / sizeof *at_ns);
+  work->perform = perform_sampling;
+  work->sampling = (struct utsuwa_sampling){
+      .fds = control + 1,
+      .results = control + 1 + count,
+      .at_ns = at_ns,
+      .count = count,
+      .times = times,
+      .start_ns = (uint64_t)number(&args, 4),
+      .interval_ns = (uint64_t)number(&args, 5),
+      .size = size,
+      .room = (uint64_t)number(&args, 6),
+      .buffer = buffer,
+      .stop = control,
+  };
+  if (args.wrong || control == NULL || at_ns == NULL || buffer == NULL ||
+      control_size / sizeof *control < 1 + (size_t)count * (1 + (size_t)times)) {
+    free(work);
+    return give(env, -EINVAL);
+  }
+  for (size_t i = 0; i < KEPT_MAX; i++) napi_create_reference(env, args.values[buffers[i]], 1, &work->kept[i]);
+  return work_begin(env, "UTSUWA_SAMPLE", work);
+}
+
 static int64_t perform_syncfs(const struct work *work) { return utsuwa_syncfs(work->fd); }
 
 /* syncfs(fd): a promise of the number. */
@@ -372,6 +413,7 @@ NAPI_MODULE_INIT() {
       EXPORT("syncfs", syncfs),
       EXPORT("keepLineFeeds", keep_line_feeds),
       EXPORT("readFiles", read_files),
+      EXPORT("sampleFiles", sample_files),
       EXPORT("watch", watch),
       EXPORT("unwatch", unwatch),
       EXPORT("ref", ref),

@@ -182,6 +182,31 @@ int64_t utsuwa_read_files(const int32_t *fds, int32_t *results, uint32_t count, 
   return (int64_t)used;
 }
 
+static uint64_t monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int64_t utsuwa_sample_files(const struct utsuwa_sampling *sampling) {
+  uint64_t due = sampling->start_ns;
+  uint64_t used = 0;
+  uint32_t done = 0;
+  while (done < sampling->times && sampling->size - used >= sampling->room) {
+    const struct timespec until = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    if (__atomic_load_n(sampling->stop, __ATOMIC_ACQUIRE) != 0) break;
+    const uint64_t now = monotonic_ns();
+    sampling->at_ns[done] = now;
+    used += (uint64_t)utsuwa_read_files(sampling->fds, sampling->results + (size_t)done * sampling->count,
+                                        sampling->count, sampling->buffer + used, sampling->size - used);
+    done++;
+    due += sampling->interval_ns;
+    if (due < now) due = now;
+  }
+  return done;
+}
+
 int64_t utsuwa_set_terminal_size(int32_t fd, uint32_t columns, uint32_t rows) {
   const struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
   return sys3(__NR_ioctl, fd, TIOCSWINSZ, SYS_PTR(&size));

@@ -98,6 +98,23 @@ int64_t utsuwa_keep_line_feeds(int32_t fd);
  */
 int64_t utsuwa_read_files(const int32_t *fds, int32_t *results, uint32_t count, uint8_t *buffer, uint64_t size);
 
+/*
+ * The same several times, one interval after the other: results of the n-th time are at results[n × count], what was read
+ * follows what the time before had read, and at_ns[n] is CLOCK_MONOTONIC. Returns how many times it was, `times` at most:
+ * fewer when *stop has become other than 0, or `room` bytes are no longer left. Blocks meanwhile.
+ * The first time is at `start_ns`; what is late is not made up for.
+ */
+struct utsuwa_sampling {
+  const int32_t *fds;
+  int32_t *results;
+  uint64_t *at_ns;
+  uint32_t count, times;
+  uint64_t start_ns, interval_ns, size, room;
+  uint8_t *buffer;
+  const int32_t *stop;
+};
+int64_t utsuwa_sample_files(const struct utsuwa_sampling *sampling);
+
 /* Hash of the plan vocabulary this build speaks. */
 uint64_t utsuwa_plan_hash(void);
 

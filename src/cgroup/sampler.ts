@@ -103,14 +103,18 @@ class OpenGroup {
   /** @returns false when the cgroup is gone */
   read(buffer: Buffer): boolean {
     sys.readFiles(this.fds, this.results, buffer)
-    let offset = 0
-    for (let index = 0; index < this.results.length; index++) {
-      const size = this.results[index]!
-      if (size < 0) {
-        if (size === -errnos.ENODEV) return false
-        this.#drop(index, -size)
-        return this.read(buffer)
-      }
+    const unreadable = this.results.findIndex(size => size < 0 && size !== -errnos.ENODEV)
+    if (unreadable < 0) return this.accept(this.results, buffer, 0)
+    this.#drop(unreadable, -this.results[unreadable]!)
+    return this.read(buffer)
+  }
+
+  /** @returns false when the cgroup is gone */
+  accept(sizes: Int32Array, buffer: Buffer, start: number): boolean {
+    let offset = start
+    for (let index = 0; index < sizes.length; index++) {
+      const size = sizes[index]!
+      if (size < 0) return false
       const text = buffer.toString('latin1', offset, offset + size)
       // The same string as before where nothing has changed: who keeps many samples keeps it once.
       if (text !== this.texts[index]) this.texts[index] = text
@@ -158,17 +162,42 @@ export class CgroupSampler implements Disposable {
    */
   read({ all = false } = {}): CgroupSample | undefined {
     const now = performance.now()
-    if (this.#closed || this.#groups.every(({ names }) => names.length === 0)) return undefined
-    const files: Record<string, string> = {}
+    if (!this.#refresh(now, all ? 'all' : 'due')) return undefined
+    return this.#sample(Math.round((performance.timeOrigin + now) * 1000))
+  }
+
+  /** Descriptors of the files that every sample reads, for whoever reads them elsewhere and gives them to `accept`. */
+  get frequentFds(): Int32Array {
+    return this.#groups[0]?.fds ?? new Int32Array()
+  }
+
+  /**
+   * A sample of what was read elsewhere, with the other files as they are here.
+   * @param sizes of the texts from `offset` on, one for each of `frequentFds`, or −errno
+   * @returns undefined when the cgroup has been removed
+   */
+  accept(atUsec: number, sizes: Int32Array, buffer: Buffer, offset: number): CgroupSample | undefined {
+    if (this.#closed || !this.#groups[0]!.accept(sizes, buffer, offset)) return undefined
+    return this.#refresh(performance.now(), 'slow') ? this.#sample(atUsec) : undefined
+  }
+
+  /** Reads what is due, or due among the slow, or all. @returns false when there is nothing left to read */
+  #refresh(now: number, which: 'due' | 'slow' | 'all'): boolean {
+    if (this.#closed || this.#groups.every(({ names }) => names.length === 0)) return false
     for (const group of this.#groups) {
-      if (all || now - group.readAt >= group.maxAgeMs - EARLY_MS) {
-        if (!group.read(sharedBuffer())) return undefined
-        group.readAt = now
-      }
-      const { names, texts } = group
-      for (let index = 0; index < names.length; index++) files[names[index]!] = texts[index]!
+      if (which !== 'all' && now - group.readAt < group.maxAgeMs - EARLY_MS) continue
+      if (which === 'slow' && group.maxAgeMs === 0) continue
+      if (!group.read(sharedBuffer())) return false
+      group.readAt = now
     }
-    return { atUsec: Math.round((performance.timeOrigin + now) * 1000), files }
+    return true
+  }
+
+  #sample(atUsec: number): CgroupSample {
+    const files: Record<string, string> = {}
+    for (const { names, texts } of this.#groups)
+      for (let index = 0; index < names.length; index++) files[names[index]!] = texts[index]!
+    return { atUsec, files }
   }
 
   [Symbol.dispose](): void {

@@ -78,13 +78,14 @@ async function withParent<T>(
   if (parent === undefined) return work(undefined)
   const name = `lab-${randomBytes(6).toString('hex')}`
   await using cgroup = await makeParent(name, limitsIn(knobs, PARENT, parent.limits))
+  const { promise: sampled, resolve: onEnd } = Promise.withResolvers<void>()
   using sampling = sampleCgroup(cgroup.directory, intervalMs, {
     onSample: sample => collect(PARENT, sample),
-    onEnd: () => undefined,
+    onEnd,
   })
-  sampling.sampleNow()
   const result = await work(cgroup)
-  sampling.sampleNow()
+  sampling.end()
+  await sampled
   return result
 }
 

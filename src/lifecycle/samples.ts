@@ -48,9 +48,7 @@ export class SampleFeed {
 
   /** Takes a last sample, if the cgroup is still there, and ends. */
   end(): void {
-    if (this.#ended) return
-    this.#sampling.sampleNow()
-    this.#finish()
+    this.#sampling.end()
   }
 
   async *iterate(): AsyncGenerator<CgroupSample, void, undefined> {

@@ -40,6 +40,15 @@ interface LibUtsuwa {
   syncfs(fd: number): Promise<number> | number
   keepLineFeeds(fd: number): number
   readFiles(fds: Int32Array, results: Int32Array, buffer: Uint8Array): number
+  sampleFiles(
+    control: Int32Array,
+    atNs: BigUint64Array,
+    buffer: Uint8Array,
+    count: number,
+    startNs: number,
+    intervalNs: number,
+    room: number,
+  ): Promise<number> | number
   watch(fd: number, callback: () => void): object | number
   unwatch(watch: object): number
   ref(watch: object, keep: number): number
@@ -183,6 +192,9 @@ export function createForeignSys(): Sys {
     },
     readFiles(fds, results, buffer) {
       check('read files', lib().readFiles(fds, results, buffer))
+    },
+    async sampleFiles(control, atNs, buffer, { count, startNs, intervalNs, room }) {
+      return check('sample files', await lib().sampleFiles(control, atNs, buffer, count, startNs, intervalNs, room))
     },
     watch(fd, callback): Watch {
       const handle = lib().watch(fd, callback)

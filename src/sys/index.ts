@@ -39,6 +39,16 @@ export interface Message {
   readonly fd: number | undefined
 }
 
+/** When `sampleFiles` reads how many descriptors. */
+export interface SampleSeries {
+  readonly count: number
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  readonly startNs: number
+  readonly intervalNs: number
+  /** Bytes of the buffer that the files of one time may take. */
+  readonly room: number
+}
+
 /** A descriptor under observation by the event loop. */
 export interface Watch {
   /** Stops observing; the descriptor may be closed right after. */
@@ -100,6 +110,14 @@ export interface Sys {
    * @param results gets for each descriptor the size of what was read, or −errno
    */
   readFiles(fds: Int32Array, results: Int32Array, buffer: Uint8Array): void
+  /**
+   * The same several times, at an interval, in another thread: so often as there is room in `atNs`, or until `control[0]` is
+   * not 0, or less than `room` bytes are left in the buffer. The descriptors must stay open until then.
+   * @param control the word that stops it, the descriptors, and room for as many results for each time
+   * @param atNs gets CLOCK_MONOTONIC of each time
+   * @returns how often it was
+   */
+  sampleFiles(control: Int32Array, atNs: BigUint64Array, buffer: Uint8Array, series: SampleSeries): Promise<number>
   /** Calls back each time `fd` is readable or hung up. */
   watch(fd: number, callback: () => void): Watch
 }

@@ -58,32 +58,42 @@ test('of a cgroup that is not there the end is told, once', async () => {
   }
   const sampling = sampleCgroup('/nowhere', 1, { onSample: () => assert.fail(), onEnd: end })
   await promise
-  sampling.sampleNow()
+  sampling.end()
   sampling[Symbol.dispose]()
   assert.equal(ends, 1)
 })
 
-test('several cgroups are sampled at the same interval, until each is let go of', async () => {
-  using directory = directoryOf({ 'pids.current': '1\n' })
-  using other = directoryOf({ 'pids.current': '2\n' })
-  const seen: string[] = []
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const listen = (path: string) =>
-    sampleCgroup(path, 5, {
-      onSample: ({ files }) => {
-        seen.push(files['pids.current']!)
-        if (seen.filter(text => text === '1\n').length >= 3 && seen.includes('2\n')) resolve()
-      },
-      onEnd: assert.fail,
-    })
-  const [first, second] = [listen(directory.path), listen(other.path)]
-  await promise
-  first[Symbol.dispose]()
-  const count = seen.length
-  second.sampleNow()
-  assert.deepEqual(seen.slice(count), ['2\n'])
-  second[Symbol.dispose]()
-})
+for (const intervalMs of [5, 60])
+  test(`several cgroups are sampled every ${intervalMs} ms, until each is let go of`, async () => {
+    using directory = directoryOf({ 'pids.current': '1\n' })
+    using other = directoryOf({ 'pids.current': '2\n' })
+    const seen: string[] = []
+    const times: number[] = []
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<void>()
+    const listen = (path: string) =>
+      sampleCgroup(path, intervalMs, {
+        onSample: ({ files, atUsec }) => {
+          seen.push(files['pids.current']!)
+          if (files['pids.current'] === '2\n') times.push(atUsec)
+          if (seen.filter(text => text === '1\n').length >= 3 && times.length >= 3) resolve()
+        },
+        onEnd: ended.resolve,
+      })
+    const [first, second] = [listen(directory.path), listen(other.path)]
+    await promise
+    first[Symbol.dispose]()
+    other.write({ 'pids.current': '3\n' })
+    const count = seen.length
+    second.end()
+    await ended.promise
+    assert.ok(!seen.slice(count).includes('1\n'), 'nothing comes of the first one')
+    assert.equal(seen.at(-1), '3\n', 'the last sample is taken at the end')
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    )
+  })
 
 test('a sample as figures', () => {
   const parsed = parseSample({
