@@ -162,7 +162,7 @@ function drawMarks(plot: uPlot, marks: readonly EventMark[]): void {
     labelled = left
     const fits = left + ctx.measureText(label).width + 6 < bbox.left + bbox.width
     ctx.textAlign = fits ? 'left' : 'right'
-    ctx.fillText(label, left + (fits ? 4 : -4) * devicePixelRatio, bbox.top + 12 * devicePixelRatio)
+    ctx.fillText(label, left + (fits ? 4 : -4) * devicePixelRatio, bbox.top + 26 * devicePixelRatio)
   }
   ctx.restore()
 }
