@@ -126,6 +126,8 @@ test('a dumb terminal, and what is none, gets lines', async () => {
   using terminal = new Terminal(['stats', '--watch', '--interval', '0.1', 'idle'], { TERM: 'dumb' })
   await until('lines', () => /memory \S+ of 32MiB [^\n]*\n[^\n]*cpu \d/.test(terminal.output))
   assert.ok(!terminal.output.includes('\u001B'))
+  terminal.type('\u0003')
+  await terminal.ended
   const child = spawn(utsuwaPath, workplace.argv('stats', '--watch', '--interval', '0.1', 'idle'))
   const [chunk] = (await once(child.stdout, 'data')) as [Buffer]
   assert.match(chunk.toString(), /^\d\d:\d\d:\d\d memory \S+ of 32MiB/)
