@@ -1,10 +1,11 @@
-/** Resources of controllers that the usual VM has not: hugetlb, rdma, cpuset; in the emulated one. */
+/** What the usual VM has not, in the emulated one: the controllers hugetlb, rdma and cpuset, and pressure. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { LinuxResources } from '../../../src/spec/runtime.ts'
+import { makeBusyboxRoot, openWorkplace } from '../../support/command-line.ts'
 import { isOurs, type Outcome, Playground } from '../oci/runtime.ts'
 
 const missing = ['hugetlb', 'rdma', 'cpuset'].filter(name => !readControllers().includes(name))
@@ -74,4 +75,30 @@ test('cpuset: the processors and memory nodes are those of the spec', { skip }, 
   const script = 'cd /sys/fs/cgroup; cat cpuset.cpus.effective cpuset.mems.effective; busybox nproc'
   const { stdout, stderr } = await run(t, script, { cpu: { cpus: '0', mems: '0' } })
   assert.equal(stdout, '0\n0\n1\n', stderr)
+})
+
+interface Run {
+  readonly exit: string
+  readonly output: string
+  readonly metrics: Readonly<Record<'memory-pressure' | 'peak', number>>
+}
+
+/** The example of the cgroup lab; test/integration/lab has the others. */
+test('pressure: it tells of too little memory when nobody is killed', { skip: skip || !isOurs }, async () => {
+  using workplace = openWorkplace()
+  const { directory } = workplace
+  const example = readFileSync(join(import.meta.dirname, '../../../examples/lab/pressure.yaml'), 'utf8')
+  const here = example
+    .replace('image: busybox', `rootfs: ${makeBusyboxRoot(directory)}`)
+    .replace(/ROUNDS: \d+/, 'ROUNDS: 1')
+  writeFileSync(join(directory, 'pressure.yaml'), here)
+  const words = ['lab', 'run', '--json', '--out', join(directory, 'out'), join(directory, 'pressure.yaml')]
+  const { stdout, stderr } = await workplace.utsuwa(...words)
+  assert.match(stdout, /^\{/, stderr)
+  const { runs } = JSON.parse(stdout) as { runs: { containers: { main: Run } }[] }
+  const [wide, narrow] = runs.map(({ containers }) => containers.main)
+  assert.deepEqual([wide!.exit, narrow!.exit], ['exit 0', 'exit 0'], narrow!.output)
+  assert.ok(narrow!.metrics['memory-pressure'] > wide!.metrics['memory-pressure'], stdout)
+  // Neither was near its memory.max.
+  for (const { metrics } of [wide!, narrow!]) assert.ok(metrics.peak < 80 * 2 ** 20, stdout)
 })

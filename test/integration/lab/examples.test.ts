@@ -149,7 +149,7 @@ example('nested', async () => {
   })
 })
 
-test('every example is tested, here or in test/integration/controllers', () => {
+test('every example is tested, here or in test/integration/controllers/resources.test.ts', () => {
   const files = readdirSync(directory).map(name => name.replace(/\.yaml$/, ''))
   assert.deepEqual(files.sort(), [...tested, 'pressure'].sort())
 })
