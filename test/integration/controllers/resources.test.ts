@@ -90,7 +90,7 @@ test('pressure: it tells of too little memory when nobody is killed', { skip: sk
   const example = readFileSync(join(import.meta.dirname, '../../../examples/lab/pressure.yaml'), 'utf8')
   const here = example
     .replace('image: busybox', `rootfs: ${makeBusyboxRoot(directory)}`)
-    .replace(/ROUNDS: \d+/, 'ROUNDS: 1')
+    .replace(/ROUNDS: \d+/, 'ROUNDS: 3')
   writeFileSync(join(directory, 'pressure.yaml'), here)
   const words = ['lab', 'run', '--json', '--out', join(directory, 'out'), join(directory, 'pressure.yaml')]
   const { stdout, stderr } = await workplace.utsuwa(...words)
