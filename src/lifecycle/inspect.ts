@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { LOG_NAME, logDirectory } from './detached.ts'
+import { startOf } from './journal.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { type ContainerSummary, summarize } from './list.ts'
 import { containersDirectory, readByName } from './names.ts'
@@ -57,6 +58,7 @@ export async function inspectContainer(
   const { managed, rootfs } = record
   return {
     ...summarize(stateRoot, record, containerStatus(stateRoot, record)),
+    started: startOf(runRoot, record),
     oom: managed?.exit?.oom,
     restart: managed?.detached?.restart ?? { name: 'no' },
     restarts: managed?.detached?.restarts ?? 0,

@@ -111,6 +111,16 @@ export function readJournal(runRoot: string): JournalEvent[] {
   return [earlierPath(runRoot), journalPath(runRoot)].flatMap(path => parseLines(readIfThere(path)))
 }
 
+/** What happened to a container last of all that is of this type, as far back as is remembered. */
+export function lastEvent(runRoot: string, id: string, type: JournalEventType): JournalEvent | undefined {
+  return readJournal(runRoot).findLast(event => event.id === id && event.type === type)
+}
+
+/** When a container was started last; of one in the foreground only the journal knows. */
+export function startOf(runRoot: string, { id, started }: ContainerRecord): string | undefined {
+  return started ?? lastEvent(runRoot, id, 'start')?.time
+}
+
 function parseLines(text = ''): JournalEvent[] {
   return text
     .split('\n')

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sleep } from '../util/sleep.ts'
-import { readJournal } from './journal.ts'
+import { lastEvent } from './journal.ts'
 import { openInit } from './kill.ts'
 import { hasMonitor, readExit } from './monitored.ts'
 import { containersDirectory, readByName } from './names.ts'
@@ -49,7 +49,7 @@ export async function waitForContainer(
 function noted(runRoot: string, stateRoot: string, id: string): number | undefined {
   const record = findRecord(stateRoot, id)
   if (record !== undefined) return record.managed?.exit?.exitCode ?? readExit(stateRoot, id)?.exitCode
-  const death = readJournal(runRoot).findLast(event => event.id === id && event.type === 'die')
+  const death = lastEvent(runRoot, id, 'die')
   const exitCode = death?.attributes?.exitCode
   return exitCode === undefined ? undefined : Number(exitCode)
 }

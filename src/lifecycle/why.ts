@@ -8,7 +8,7 @@ import { findCgroupDirectory } from './cgroup-directory.ts'
 import { figuresOf } from './figures.ts'
 import { findCause } from './find-cause.ts'
 import { fullPlaces } from './full-places.ts'
-import { readJournal } from './journal.ts'
+import { readJournal, startOf } from './journal.ts'
 import { parseLogLines } from './log-lines.ts'
 import { logBlocks } from './logs.ts'
 import { hasMonitor, isRestarting, readExit } from './monitored.ts'
@@ -65,7 +65,7 @@ export async function why(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: Pick
     status,
     exitCode: isOver ? exitOf(stateRoot, record)?.exitCode : undefined,
     signal: facts.signal,
-    started: record.started,
+    started: startOf(runRoot, record),
     finished: isOver ? managed?.exit?.finished : undefined,
     output: facts.output,
   }

@@ -75,6 +75,11 @@ test('one that ran in the foreground can be started in the background', async ()
   const rootfs = makeBusyboxRoot(workplace.directory)
   await workplace.utsuwa('run', '--name', 'first', '--rootfs', rootfs, 'sh', '-c', 'echo hello; exit 1')
   assert.match((await workplace.utsuwa('logs', 'first')).stderr, /it was run in the foreground/)
+  const [{ Created, State }] = JSON.parse(await succeed(workplace, 'inspect', 'first')) as [
+    { Created: string; State: { StartedAt: string; FinishedAt: string } },
+  ]
+  const times = [Created, State.StartedAt, State.FinishedAt]
+  assert.deepEqual(times.toSorted(), times)
   await succeed(workplace, 'start', 'first')
   assert.equal((await succeed(workplace, 'wait', 'first')).trim(), '1')
   assert.equal(await succeed(workplace, 'logs', 'first'), 'hello\n')
