@@ -176,6 +176,7 @@ test('who is killed while it starts one leaves what ps, logs and rm can deal wit
   // What was killed before it was a container goes when the next one is made.
   await succeed(workplace, 'run', '--rm', '--rootfs', rootfs, 'true')
   await removeAll(workplace)
+  await until('the end of all cgroups', () => readdirSync('/sys/fs/cgroup/utsuwa').every(name => name.includes('.')))
 })
 
 test('ps says when a monitor was killed, and rm cleans up', async () => {

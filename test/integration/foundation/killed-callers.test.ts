@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,10 +17,14 @@ const KILL_EVERY = 10
 /** Longer than a run takes here, so that the kill may come before, during and after it. */
 const KILL_WITHIN_MS = 3000
 
+const CGROUPS = '/sys/fs/cgroup/utsuwa'
+
 const containerCgroups = (): string[] =>
-  readdirSync('/sys/fs/cgroup/utsuwa', { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .map(entry => entry.name)
+  existsSync(CGROUPS)
+    ? readdirSync(CGROUPS, { withFileTypes: true })
+        .filter(entry => entry.isDirectory())
+        .map(entry => entry.name)
+    : []
 
 /** Inodes of the network namespaces that processes are in. */
 function networkNamespaces(): Set<string> {
@@ -56,6 +60,7 @@ test(`${RUNS} runs of an image and a directory, every tenth killed, leave nothin
   assert.equal((await workplace.utsuwa('pull', image)).exitCode, 0)
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
   const namespaces = networkNamespaces()
+  assert.deepEqual(containerCgroups(), [], 'others have left them')
 
   for (let run = 1; run <= RUNS; run++) {
     const source = run % 2 === 0 ? [image] : ['--rootfs', rootfs]

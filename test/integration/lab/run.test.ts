@@ -83,7 +83,8 @@ test('cpu.max throttles', async () => {
     metric: ['wall', 'throttled', 'cpus'],
   })
   const [slow, free] = runs.map(({ containers: { main } }) => main!.metrics)
-  assert.ok((slow!.throttled as number) > 50, `${slow!.throttled} %`)
+  // All but those in which it begins and ends; User Mode Linux counts time in large steps.
+  assert.ok((slow!.throttled as number) > 20, `${slow!.throttled} %`)
   assert.equal(free!.throttled, 0)
   assert.ok((slow!.cpus as number) < 0.5, `${slow!.cpus} CPUs`)
 })
