@@ -2,21 +2,17 @@
  * What sampling costs: CPU time of this process, timers and garbage collection included, as a share of one CPU, while it
  * samples containers that work: `node bench/sample/main.ts [--seconds N]` prints a table.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Container, create } from '../../src/index.ts'
+import { sleep } from '../../src/util/sleep.ts'
+import { makeSandbox } from '../../test/support/busybox-root.ts'
 import { formatNumber } from '../lib/chart.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' } } })
 const seconds = Number(values.seconds)
 
-const directory = mkdtempSync(join(tmpdir(), 'utsuwa-bench-sample-'))
-const rootfs = join(directory, 'rootfs')
-for (const name of ['bin', 'proc', 'sys', 'dev', 'etc', 'tmp']) mkdirSync(join(rootfs, name), { recursive: true })
-copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'))
-for (const name of ['sh', 'usleep', 'dd']) symlinkSync('busybox', join(rootfs, 'bin', name))
+using sandbox = makeSandbox()
+const { rootfs, runRoot } = sandbox
 
 const idle = 'while :; do usleep 200000; done'
 const busy = 'while :; do dd if=/dev/zero of=/dev/null bs=4M count=20 2>/dev/null; usleep 20000; done'
@@ -29,7 +25,6 @@ for (const [title, count, intervalMs, command] of [
   ['50 containers each 100 ms', 50, 100, idle],
 ] as const)
   rows.push([title, ...(await measure(count, intervalMs, command))])
-rmSync(directory, { recursive: true })
 console.log(
   `| sampled | share of a CPU | samples a second | each |\n|---|--:|--:|--:|\n${rows.map(row => `| ${row.join(' | ')} |`).join('\n')}`,
 )
@@ -37,7 +32,7 @@ console.log(
 async function measure(count: number, intervalMs: number, command: string): Promise<string[]> {
   const boxes: Container[] = []
   for (let index = 0; index < count; index++) {
-    const box = await create({ rootfs, runRoot: join(directory, 'run'), args: ['sh', '-c', command], stdio: 'ignore' })
+    const box = await create({ rootfs, runRoot, args: ['sh', '-c', command], stdio: 'ignore' })
     boxes.push(box)
     await box.start()
   }
@@ -47,9 +42,9 @@ async function measure(count: number, intervalMs: number, command: string): Prom
     for await (const _ of box.samples({ intervalMs, signal: abort.signal })) samples++
   })
   const timer = count === 0 && intervalMs > 0 ? setInterval(() => samples++, intervalMs) : undefined
-  await pause(1000)
+  await sleep(1000)
   const [before, first, since] = [process.cpuUsage(), samples, performance.now()]
-  await pause(seconds * 1000)
+  await sleep(seconds * 1000)
   const { user, system } = process.cpuUsage(before)
   const [taken, milliseconds] = [samples - first, performance.now() - since]
   clearInterval(timer)
@@ -61,8 +56,4 @@ async function measure(count: number, intervalMs: number, command: string): Prom
     formatNumber((taken * 1000) / milliseconds),
     taken === 0 ? '' : `${formatNumber((user + system) / taken)} µs`,
   ]
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, milliseconds))
 }

@@ -2,7 +2,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
-import { levelsTo, readCgroupFile } from './levels.ts'
+import { parseCpuMax } from './cpu-max.ts'
+import { levelsTo } from './levels.ts'
+import { readCgroupFile } from './read-file.ts'
 import { parseFlatKeyed } from './stats.ts'
 
 /** A limit that the kernel applies at every level: the smallest holds. */
@@ -119,12 +121,6 @@ function hugetlbFiles(directory: string): string[] {
 
 function parseLimit(text: string): number {
   return text === 'max' ? Number.POSITIVE_INFINITY : Number(text)
-}
-
-/** `50000 100000` → 0.5 */
-function parseCpuMax(text: string): number {
-  const [quota = 'max', period] = text.split(' ')
-  return quota === 'max' ? Number.POSITIVE_INFINITY : Number(quota) / Number(period)
 }
 
 /** For each resource that is limited somewhere; of equal limits that of the lowest level. */

@@ -1,7 +1,6 @@
 /** The levels of the hierarchy, from its root to a cgroup. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isErrno } from '../util/errno.ts'
+import { readCgroupFile } from './read-file.ts'
 import { parseMemoryEvents } from './stats.ts'
 
 /** `/a/b` → `/`, `/a`, `/a/b`: the root first. */
@@ -26,17 +25,4 @@ export function outOfMemoryAbove(mount: string, path: string): Record<string, nu
       return text === undefined ? [] : [[level, parseMemoryEvents(text).oom] as const]
     }),
   )
-}
-
-/**
- * The text of a file of a cgroup without its line end.
- * @returns undefined where there is no such controller, kernel feature or cgroup
- */
-export function readCgroupFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trimEnd()
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV') || isErrno(error, 'EOPNOTSUPP')) return undefined
-    throw error
-  }
 }

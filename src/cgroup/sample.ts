@@ -1,4 +1,5 @@
 /** What the files of a cgroup said at one moment: as the kernel wrote it, and as figures. */
+import { withoutUndefined } from '../util/without-undefined.ts'
 import { type CgroupStats, parseCgroupStats, parseFlatKeyed } from './stats.ts'
 
 /** The files of a cgroup at one moment. */
@@ -62,7 +63,7 @@ function parseSwapEvents(text: string): { max: number; fail: number } {
 /** @param files texts by name */
 export function parseLimits(files: Readonly<Record<string, string>>): CgroupLimits {
   const [quota, period] = files['cpu.max']?.trim().split(' ') ?? []
-  const limits: { [K in keyof CgroupLimits]: CgroupLimits[K] | undefined } = {
+  return withoutUndefined<CgroupLimits>({
     memoryMinBytes: limitOf(files['memory.min']) || undefined,
     memoryLowBytes: limitOf(files['memory.low']) || undefined,
     memoryHighBytes: limitOf(files['memory.high']),
@@ -75,8 +76,7 @@ export function parseLimits(files: Readonly<Record<string, string>>): CgroupLimi
     cpuWeight: limitOf(files['cpu.weight']),
     pidsMax: limitOf(files['pids.max']),
     io: files['io.max']?.split('\n').filter(Boolean),
-  }
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
+  })
 }
 
 function limitOf(text: string | undefined): number | undefined {

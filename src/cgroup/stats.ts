@@ -1,6 +1,7 @@
 /** What a cgroup v2 tells of its use: parsers of the text, and a reader of a cgroup's directory. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withoutUndefined } from '../util/without-undefined.ts'
+import { readCgroupFile } from './read-file.ts'
 
 /** Counters of memory.events: how often each bound was hit. */
 export interface MemoryEvents {
@@ -158,7 +159,7 @@ export function parsePressure(text: string): Pressure | undefined {
  * @param directoryHostPath of the cgroup
  */
 export function readCgroupStats(directoryHostPath: string): CgroupStats {
-  return parseCgroupStats(file => readIfThere(join(directoryHostPath, file)))
+  return parseCgroupStats(file => readCgroupFile(join(directoryHostPath, file)))
 }
 
 /** @param read gives the text of a file of a cgroup, undefined where there is none */
@@ -196,20 +197,4 @@ export function parseCgroupStats(read: (file: string) => string | undefined): Cg
       io: parsed('io.pressure', parsePressure),
     }),
   })
-}
-
-/** ENOENT: no such controller or kernel feature. ENODEV: the cgroup was removed. EOPNOTSUPP: pressure is switched off. */
-const ABSENT = new Set(['ENOENT', 'ENODEV', 'EOPNOTSUPP'])
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
-}
-
-function withoutUndefined<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T
 }

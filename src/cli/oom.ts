@@ -1,9 +1,8 @@
 /** What to say when the kernel killed for lack of memory: which limit was hit, and whose. */
 import { parseBytes } from '../config/bytes.ts'
 import type { Container, RunResult } from '../index.ts'
+import { KILLED } from '../lifecycle/exit-status.ts'
 import { formatBinarySize, shortId } from './format.ts'
-
-const KILLED = 137
 
 /** @param memory what `--memory` says */
 export function describeOom(

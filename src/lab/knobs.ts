@@ -1,6 +1,7 @@
 /** Values of cgroup files as people write them, as the kernel takes them, and as numbers to sort and plot by. */
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseCpuMax } from '../cgroup/cpu-max.ts'
 
 const UNITS: Readonly<Record<string, number>> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
 
@@ -34,8 +35,7 @@ export function sizeOf(text: string): number | undefined {
  * @returns undefined for text; infinity for `max`
  */
 export function knobNumber(file: string, text: string): number | undefined {
-  const [first = '', second = '100000'] = text.split(' ')
-  if (file === 'cpu.max') return first === 'max' ? Number.POSITIVE_INFINITY : Number(first) / Number(second)
+  if (file === 'cpu.max') return parseCpuMax(text)
   if (text === 'max') return Number.POSITIVE_INFINITY
   const limit = /=(\d+)/.exec(text)?.[1]
   return limit === undefined ? sizeOf(text) : Number(limit)

@@ -1,4 +1,5 @@
 /** Figures of a run: from how its containers ended, from their samples, and from what they printed. */
+import { KILLED } from '../lifecycle/exit-status.ts'
 import type { RunResult } from '../lifecycle/outcome.ts'
 import type { BuiltInMetric, Metric } from './experiment.ts'
 import type { Ends, KillingLevel } from './results.ts'
@@ -29,7 +30,7 @@ export function measure(metric: Metric, ended: Ended): number | string | null {
 export function exitReason({ result, level, cut }: Pick<Ended, 'result' | 'level' | 'cut'>): string {
   const end = result.signal ?? `exit ${result.exitCode}`
   if (level === undefined) return cut ?? end
-  return result.signal === 'SIGKILL' || result.exitCode === 137
+  return result.signal === 'SIGKILL' || result.exitCode === KILLED
     ? `out of memory (${level})`
     : `${end}, after an OOM kill`
 }

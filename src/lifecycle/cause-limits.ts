@@ -2,9 +2,7 @@
 import { formatBinarySize } from '../util/sizes.ts'
 import { type Cause, type DeathFacts, type Evidence, type Rule, runWith } from './cause.ts'
 import { nameOf } from './cause-signals.ts'
-
-const KILLED = 137
-const SIGNAL_BASE = 128
+import { KILLED, SIGNAL_BASE } from './exit-status.ts'
 
 /**
  * memory.events of the container counts its victims; `oom` at a level says whose limit it was (cgroup-v2, "Memory"). The

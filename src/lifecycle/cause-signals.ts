@@ -2,9 +2,8 @@
 import { constants } from 'node:os'
 import { nativeSeccompArch, syscallNumbers } from '../seccomp/syscalls.ts'
 import type { DeathFacts, Evidence, Rule, SentSignal } from './cause.ts'
+import { KILLED, SIGNAL_BASE } from './exit-status.ts'
 
-const SIGKILL = 9
-const SIGNAL_BASE = 128
 const LAST_SIGNAL = 64
 
 export const timedOut: Rule = ({ name, sent }) => {
@@ -27,7 +26,7 @@ export const timedOut: Rule = ({ name, sent }) => {
 export const stoppedOrKilled: Rule = ({ name, sent, signal, exitCode, spec }) => {
   const evidence = sent.map(describeSent)
   const grace = sent.find(({ grace }) => grace !== undefined)
-  if (grace !== undefined && (signal === 'SIGKILL' || exitCode === SIGNAL_BASE + SIGKILL))
+  if (grace !== undefined && (signal === 'SIGKILL' || exitCode === KILLED))
     return {
       code: 'stop-grace-exceeded',
       confidence: 'certain',

@@ -1,5 +1,6 @@
 /** What a process of `exec` takes from its container where it says nothing itself. */
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
+import { withoutUndefined } from '../util/without-undefined.ts'
 
 /**
  * Labels, priorities and capabilities of the container hold for every process in it, unless the process has its own.
@@ -11,14 +12,8 @@ export function completeProcess(process: Process, { process: container }: Runtim
   const inherited = { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj, scheduler, ioPriority }
   const umask = process.user.umask ?? container.user.umask
   return {
-    ...withoutUndefined(inherited),
+    ...withoutUndefined<Partial<Process>>(inherited),
     ...process,
     user: { ...process.user, ...(umask === undefined ? {} : { umask }) },
-  }
-}
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
   }
 }

@@ -9,7 +9,7 @@ import { type NamespaceUse, readNamespaces } from './namespaces-of.ts'
 import { type Privileges, readPrivileges } from './privileges.ts'
 import { type ContainerRecord, listRecords } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { isAlive, readIfAny } from './status.ts'
+import { isAlive, readIfAny, readProcessStat } from './status.ts'
 
 /** A process, and where it is. */
 export interface ProcessExplanation {
@@ -115,8 +115,7 @@ function ancestorsOf(pid: number): ProcessExplanation['ancestors'] {
 }
 
 function parentOf(pid: number): number {
-  const stat = readIfAny(`/proc/${pid}/stat`)
-  return Number(stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0)
+  return readProcessStat(pid)?.parent ?? 0
 }
 
 function explainCgroup(pid: number): CgroupExplanation {

@@ -1,4 +1,5 @@
 /** What a container used last, as evidence for people. */
+import { parseCpuMax } from '../cgroup/cpu-max.ts'
 import type { CgroupStats } from '../cgroup/stats.ts'
 import { formatBinarySize } from '../util/sizes.ts'
 import type { CauseCode, DeathFacts, Evidence } from './cause.ts'
@@ -49,8 +50,8 @@ function pids(use: CgroupStats['pids'], max = 'max'): string | undefined {
 
 function cpu(use: CgroupStats['cpu'], max = 'max'): string | undefined {
   if (use === undefined) return undefined
-  const [quota, period] = max.split(' ').map(Number)
-  const limit = quota! > 0 ? `${Number((quota! / period!).toPrecision(3))} CPUs` : 'none'
+  const cpus = parseCpuMax(max)
+  const limit = cpus === Number.POSITIVE_INFINITY ? 'none' : `${Number(cpus.toPrecision(3))} CPUs`
   const held = use.throttledPeriods > 0 ? `, held back by it for ${seconds(use.throttledUsec)}` : ''
   return `${seconds(use.usageUsec)} used (${seconds(use.systemUsec)} of it in the kernel), limit ${limit}${held}`
 }

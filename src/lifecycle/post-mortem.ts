@@ -1,7 +1,7 @@
 /** What is known of a death only while the container's cgroup is still there, kept for `why`: `post-mortem.json`. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCgroupFile } from '../cgroup/levels.ts'
+import { readCgroupFile } from '../cgroup/read-file.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import { errnoOf } from '../util/errno.ts'
 import { readIfThere } from '../util/read-if-there.ts'

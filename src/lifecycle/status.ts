@@ -26,6 +26,8 @@ export function isAlive({ pid, pidStartTime }: Pick<ContainerRecord, 'pid' | 'pi
 export interface ProcessStat {
   /** `R`, `S`, `D`, `Z`, … as in proc_pid_stat(5). */
   readonly state: string
+  /** 0 for what the kernel has started. */
+  readonly parent: number
   /** Clock ticks since boot. */
   readonly startTime: number
 }
@@ -37,7 +39,7 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   // The command's name may hold anything, parentheses too; the last one ends it.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
   if (fields === undefined) return undefined
-  return { state: fields[0]!, startTime: Number(fields[19]) }
+  return { state: fields[0]!, parent: Number(fields[1]), startTime: Number(fields[19]) }
 }
 
 function hasExecuted(pid: number): boolean {

@@ -5,6 +5,7 @@ import { updateContainer } from '../../lifecycle/update.ts'
 import { parseJson } from '../../spec/json.ts'
 import { type LinuxResources, parseLinuxResources } from '../../spec/runtime.ts'
 import { errnoOf } from '../../util/errno.ts'
+import { withoutUndefined } from '../../util/without-undefined.ts'
 import { defineCommand } from './command.ts'
 import { type FlagValues, usageError } from './flags.ts'
 
@@ -95,8 +96,4 @@ function integer(name: string, text: string | undefined): bigint | undefined {
 function size(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   return text === '-1' ? -1 : parseBytes(text, `--${name}`)
-}
-
-function withoutUndefined(value: Readonly<Record<string, unknown>>): object {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined))
 }

@@ -1,4 +1,5 @@
 /** The last line: how the container ended, and what it had of its limits. */
+import { SIGNAL_BASE } from '../../lifecycle/exit-status.ts'
 import { count, formatCompactSize, formatDuration } from '../format.ts'
 import { nameOf, type Watched } from './frame.ts'
 
@@ -10,8 +11,6 @@ export interface Ending {
   readonly memoryPeakBytes?: number | undefined
 }
 
-const SIGNALLED = 128
-
 /** @param ending undefined: it goes on */
 export function describeEnding(watched: Watched, ending: Ending | undefined, now: number): string {
   const facts = factsOf(watched, ending)
@@ -22,7 +21,7 @@ function describeStatus(ending: Ending | undefined): string {
   if (ending === undefined) return 'goes on'
   const { exitCode } = ending
   if (exitCode === undefined) return 'ended, and nobody knows how'
-  const signal = exitCode > SIGNALLED ? ` (signal ${exitCode - SIGNALLED})` : ''
+  const signal = exitCode > SIGNAL_BASE ? ` (signal ${exitCode - SIGNAL_BASE})` : ''
   return `ended with exit status ${exitCode}${signal}`
 }
 
