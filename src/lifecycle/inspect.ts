@@ -5,11 +5,10 @@ import { findCgroupDirectory } from './cgroup-directory.ts'
 import { LOG_NAME, logDirectory } from './detached.ts'
 import { startOf } from './journal.ts'
 import { readAttachment } from './kept-attachment.ts'
-import { type ContainerSummary, summarize } from './list.ts'
+import { type ContainerSummary, settle, summarize } from './list.ts'
 import { containersDirectory, readByName } from './names.ts'
 import { type ContainerRecord, containerDirectory, type RestartPolicy, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { containerStatus } from './status.ts'
 import type { VolumeUse } from './volumes.ts'
 
 /** All that is known of a container. */
@@ -54,10 +53,13 @@ export async function inspectContainer(
   { runRoot = DEFAULT_RUN_ROOT }: Roots = {},
 ): Promise<ContainerDetails> {
   const stateRoot = containersDirectory(runRoot)
-  const record = readByName(runRoot, nameOrId)
+  const found = readByName(runRoot, nameOrId)
+  const settled = await settle(stateRoot, found)
+  if (settled === undefined) return inspectContainer(nameOrId, { runRoot }) // removed meanwhile, which this says
+  const { record, status } = settled
   const { managed, rootfs } = record
   return {
-    ...summarize(stateRoot, record, containerStatus(stateRoot, record)),
+    ...summarize(stateRoot, record, status),
     started: startOf(runRoot, record),
     oom: managed?.exit?.oom,
     restart: managed?.detached?.restart ?? { name: 'no' },

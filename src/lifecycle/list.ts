@@ -1,12 +1,17 @@
 /** `ps`: containers by what is known of them. */
 import type { PublishedPort } from '../config/ports.ts'
+import { sleep } from '../util/sleep.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { hasLostMonitor, hasMonitor, isRestarting, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
-import { type ContainerRecord, listRecords } from './record.ts'
+import { type ContainerRecord, findRecord, listRecords } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { type ContainerStatus, containerStatus } from './status.ts'
+
+/** How long a monitor may take to write down an end. */
+const SETTLE_TIMEOUT_MS = 2000
+const POLL_MS = 2
 
 /** A container, as `ps` shows it. */
 export interface ContainerSummary {
@@ -41,8 +46,10 @@ export interface ContainerSummary {
 export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Promise<ContainerSummary[]> {
   const stateRoot = containersDirectory(runRoot)
   const summaries: ContainerSummary[] = []
-  for (const record of listRecords(stateRoot)) {
-    const status = containerStatus(stateRoot, record)
+  for (const listed of listRecords(stateRoot)) {
+    const settled = await settle(stateRoot, listed)
+    if (settled === undefined) continue
+    const { record, status } = settled
     if (status === 'stopped' && record.managed?.removeOnExit && !hasMonitor(record))
       await removeManaged(runRoot, record.id, record.managed.name, { force: true })
     else {
@@ -52,6 +59,32 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
 }
+
+/**
+ * A container and its status, as they belong together. One whose first process has just ended gets an exit status from
+ * its monitor, and perhaps a next run, within milliseconds: this waits for it. Undefined when it is removed meanwhile.
+ */
+export async function settle(
+  stateRoot: string,
+  record: ContainerRecord,
+): Promise<{ readonly record: ContainerRecord; readonly status: ContainerStatus } | undefined> {
+  const status = containerStatus(stateRoot, record)
+  if (status !== 'stopped' || isEndKnown(stateRoot, record)) return { record, status }
+  for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    // Asked first: a monitor that is gone by then has written all that it ever will.
+    const isOver = !hasMonitor(record)
+    const now = findRecord(stateRoot, record.id)
+    if (now === undefined) return undefined
+    const isSame = now.monitor?.pid === record.monitor?.pid
+    record = now
+    if (isSame && isOver) break
+    if (containerStatus(stateRoot, now) !== 'stopped' || isEndKnown(stateRoot, now)) break
+  }
+  return { record, status: containerStatus(stateRoot, record) }
+}
+
+const isEndKnown = (stateRoot: string, { id, managed, monitor }: ContainerRecord): boolean =>
+  monitor === undefined || managed?.exit !== undefined || readExit(stateRoot, id) !== undefined
 
 /** Loaded when needed. */
 async function takeBackNetwork(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {

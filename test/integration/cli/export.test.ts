@@ -122,7 +122,7 @@ test('saved images go through a pipe into another store', async () => {
 interface Inspected {
   Name: string
   Image: string
-  State: { FinishedAt: string }
+  State: { StartedAt: string; FinishedAt: string }
 }
 
 test('inspect tells of images and containers, as one array, and goes on after a name that is unknown', async () => {
@@ -137,9 +137,10 @@ test('inspect tells of images and containers, as one array, and goes on after a 
     OOMKilled: false,
     Pid: 0,
     ExitCode: 0,
-    StartedAt: null,
+    StartedAt: container.State.StartedAt,
     FinishedAt: container.State.FinishedAt,
   })
+  assert.ok(Date.parse(container.State.StartedAt) <= Date.parse(container.State.FinishedAt))
   assert.deepEqual([container.Name, container.Image], ['ended', 'docker.io/library/busybox:1'])
   assert.deepEqual(image.RepoTags, ['docker.io/library/busybox:1'])
   assert.equal((await workplace.utsuwa('inspect', '--type', 'image', 'ended')).exitCode, 125)

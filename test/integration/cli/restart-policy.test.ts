@@ -1,6 +1,6 @@
 /** Restart policies: when the monitor starts a container again, and when it does not. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
@@ -27,6 +27,7 @@ async function run(workplace: Workplace, name: string, policy: string, script: s
 }
 
 interface Listed {
+  readonly id: string
   readonly name: string
   readonly status: string
   readonly pid: number
@@ -118,12 +119,14 @@ test('after a boot those are started that want to be, under their names, and oth
   ] as const)
     await run(workplace, name, policy, script.replaceAll('$0', name))
   await succeed(workplace, 'stop', '-t', '0', 'stopped')
-  // What a boot leaves: no process, and nothing below /run.
-  const pids = (await list(workplace)).map(({ pid }) => pid).filter(Boolean)
+  // What a boot leaves: no process, no cgroup, and nothing below /run.
+  const running = (await list(workplace)).filter(({ pid }) => pid !== 0)
+  const pids = running.map(({ pid }) => pid)
   for (const directory of readdirSync(join(workplace.runRoot, 'containers')))
     killIfThere(monitorOf(workplace, directory))
   for (const pid of pids) process.kill(pid, 'SIGKILL')
   await until('the end of all', () => pids.every(pid => !existsSync(`/proc/${pid}`)))
+  for (const { id } of running) rmdirSync(join('/sys/fs/cgroup/utsuwa', id))
   rmSync(workplace.runRoot, { recursive: true })
   await succeed(workplace, 'prune', '-f')
 
