@@ -191,7 +191,8 @@ export class LockedContainer implements Disposable {
       if (isErrno(error, 'ENOENT')) return
       throw error
     }
-    rmSync(temporary, { recursive: true, force: true })
+    // Its monitor, on its way out, may put one more file into it.
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 10 })
   }
 
   /** Descriptor of the directory. */

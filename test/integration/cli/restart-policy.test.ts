@@ -54,7 +54,7 @@ const lines = async (workplace: Workplace, name: string): Promise<number> =>
   (await succeed(workplace, 'logs', name)).split('\n').length - 1
 
 async function removeAll(workplace: Workplace): Promise<void> {
-  await workplace.utsuwa('rm', '-f', '--all')
+  await succeed(workplace, 'rm', '-f', '--all')
   const left = readdirSync(join(workplace.runRoot, 'containers'))
   assert.deepEqual(left, [])
 }
