@@ -63,7 +63,16 @@ function extracted(
 
 const removal = (paths: readonly string[]): string => `rm -rf ${paths.map(path => `"$1"${path}`).join(' ')}`
 
-async function archive(name: string, options: readonly string[]): Promise<string> {
+const archives = new Map<string, Promise<string>>()
+
+/** Two calls of this process share one. */
+function archive(name: string, options: readonly string[]): Promise<string> {
+  const made = archives.get(name) ?? makeArchive(name, options)
+  archives.set(name, made)
+  return made
+}
+
+async function makeArchive(name: string, options: readonly string[]): Promise<string> {
   const path = join(testCache, `${name}.tar`)
   const exists = await access(path).then(
     () => true,
