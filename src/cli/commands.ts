@@ -28,6 +28,7 @@ export const internalCommands: Readonly<Record<string, () => Promise<Pick<Comman
   __complete: () => import('./complete-words.ts'),
   'container-ended': () => import('./container-ended.ts'),
   'start-at-boot': () => import('./start-at-boot.ts'),
+  'stop-at-shutdown': () => import('./stop-at-shutdown.ts'),
 }
 
 export const commands: Readonly<Record<string, CommandEntry>> = {

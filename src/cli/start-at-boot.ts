@@ -1,16 +1,18 @@
 import type { Command } from 'commander'
 import { startAtBoot } from '../lifecycle/boot.ts'
-import { reportError } from './report.ts'
+import { tellJournal } from './journal-error.ts'
 import { rootsOf } from './roots.ts'
 import { writeAll } from './write.ts'
 
-/** What utsuwa.service executes when the machine has started. */
+/**
+ * What utsuwa.service executes when the machine has started. It succeeds even where a container does not start: a unit
+ * that has failed is not stopped with the machine, which would then kill all other containers.
+ */
 export function define(command: Command): void {
   command.action(async () => {
-    const started = await startAtBoot(rootsOf(command), (id, error) => {
-      writeAll(2, `utsuwa: container ${id} does not start\n`)
-      process.exitCode = reportError(error)
+    const started = await startAtBoot(rootsOf(command), (nameOrId, error) => {
+      tellJournal(`container ${nameOrId} does not start`, error)
     })
-    writeAll(1, started.map(id => `${id}\n`).join(''))
+    writeAll(1, started.map(nameOrId => `${nameOrId}\n`).join(''))
   })
 }

@@ -5,38 +5,51 @@ import { parseJson } from '../spec/json.ts'
 import { isErrno } from '../util/errno.ts'
 import { stopFileName } from './detached.ts'
 import { KEPT_FILE, type KeptContainer } from './keep-for-boot.ts'
+import { isRestarting } from './monitored.ts'
 import { containersDirectory, takeName } from './names.ts'
-import { addRecord, findRecord, ROOTFS_MOUNT_POINT } from './record.ts'
+import { addRecord, type ContainerRecord, findRecord, ROOTFS_MOUNT_POINT } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startAgain } from './start-again.ts'
+import { containerStatus } from './status.ts'
 
 /**
- * After a boot: makes the containers known again that were kept for it, and starts those that want to run. Others, such
- * as those that are known already, it leaves alone.
+ * Makes the containers known again that were kept for a boot, and starts those that want to run, in the order in which
+ * they were created: one may share the namespaces of an earlier one. Where there was no boot it starts those again that
+ * `stopAtShutdown` has stopped. Others, such as those that run, it leaves alone.
  *
  * @param onFailure is told of each that does not start
- * @returns the ids of those that were started
+ * @returns the names of those that were started, and the ids of those that have none
  */
 export async function startAtBoot(
   { root = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT }: Roots,
-  onFailure: (id: string, error: unknown) => void,
+  onFailure: (nameOrId: string, error: unknown) => void,
 ): Promise<string[]> {
   const started: string[] = []
-  for (const id of keptIds(root)) {
+  for (const kept of readKept(root, onFailure)) {
+    const name = nameOrIdOf(kept.record)
     try {
-      const kept = readKept(root, id)
-      const { record } = kept
-      if (findRecord(containersDirectory(runRoot), id) !== undefined) continue
-      restore(kept, runRoot)
-      const wasStopped = existsSync(join(root, 'containers', id, stopFileName))
-      if (wasStopped && record.managed?.detached?.restart.name !== 'always') continue
-      await startAgain(id, { root, runRoot })
-      started.push(id)
+      if (await startIfWanted(kept, { root, runRoot })) started.push(name)
+    } catch (error) {
+      onFailure(name, error)
+    }
+  }
+  return started
+}
+
+/** What a person calls it. */
+export const nameOrIdOf = ({ id, managed }: ContainerRecord): string => managed?.name ?? id
+
+function readKept(root: string, onFailure: (id: string, error: unknown) => void): KeptContainer[] {
+  const all: KeptContainer[] = []
+  for (const id of keptIds(root)) {
+    const path = join(root, 'containers', id, KEPT_FILE)
+    try {
+      all.push(parseJson(readFileSync(path, 'utf8'), path) as unknown as KeptContainer)
     } catch (error) {
       onFailure(id, error)
     }
   }
-  return started
+  return all.sort((a, b) => a.record.created.localeCompare(b.record.created))
 }
 
 function keptIds(root: string): string[] {
@@ -48,9 +61,17 @@ function keptIds(root: string): string[] {
   }
 }
 
-function readKept(root: string, id: string): KeptContainer {
-  const path = join(root, 'containers', id, KEPT_FILE)
-  return parseJson(readFileSync(path, 'utf8'), path) as unknown as KeptContainer
+async function startIfWanted(kept: KeptContainer, roots: Required<Roots>): Promise<boolean> {
+  const { root, runRoot } = roots
+  const { id, managed } = kept.record
+  const stateRoot = containersDirectory(runRoot)
+  const known = findRecord(stateRoot, id)
+  if (known === undefined) restore(kept, runRoot)
+  else if (containerStatus(stateRoot, known) !== 'stopped' || isRestarting(stateRoot, known)) return false
+  const wasStopped = existsSync(join(root, 'containers', id, stopFileName))
+  if (wasStopped && managed?.detached?.restart.name !== 'always') return false
+  await startAgain(id, roots)
+  return true
 }
 
 /** As one that has ended: of its processes there are none. */

@@ -5,12 +5,13 @@ import { resources } from '../config/resources.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerStats, containerStats as statsById } from './events.ts'
 import { tell } from './journal.ts'
+import { keepForBoot } from './keep-for-boot.ts'
 import { killContainer as killById, parseSignal } from './kill.ts'
 import { forbidRestart } from './monitored.ts'
 import { containersDirectory, freeName, readByName, takeName } from './names.ts'
 import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
 import { containerProcesses as processesById } from './processes.ts'
-import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
+import { type ContainerRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { SampleFeed, type SamplesOptions } from './samples.ts'
 
@@ -78,6 +79,7 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
   takeName(runRoot, name, record.id)
   const renamed = { ...record, managed: { ...record.managed!, name } }
   container.write(renamed)
+  keepForBoot(stateRoot, renamed, readSpec(stateRoot, record.id))
   if (oldName !== undefined) freeName(runRoot, oldName, record.id)
   tell(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
 }

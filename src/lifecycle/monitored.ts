@@ -56,10 +56,15 @@ export function isRestarting(stateRoot: string, record: ContainerRecord): boolea
 }
 
 /** Keeps a container from being restarted by its policy. To be called before it gets the signal that stops it. */
-export function forbidRestart(stateRoot: string, record: ContainerRecord): void {
+export function forbidRestart(
+  stateRoot: string,
+  record: ContainerRecord,
+  { untilBoot = false }: { readonly untilBoot?: boolean } = {},
+): void {
   // Not by its monitor: it has none at the moment while it is being restarted.
   if (record.managed?.detached === undefined) return
-  for (const directory of placesOf(stateRoot, record)) writeFileSync(join(directory, stopFileName), '')
+  const places = untilBoot ? [containerDirectory(stateRoot, record.id)] : placesOf(stateRoot, record)
+  for (const directory of places) writeFileSync(join(directory, stopFileName), '')
   // One that waits to restart it stops waiting.
   if (isRestarting(stateRoot, record)) signalMonitor(record)
 }

@@ -40,12 +40,21 @@ export interface StopOptions extends Pick<Roots, 'runRoot'> {
  * @returns its id, when it has ended
  * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT for the signal; TIMEOUT when it does not end though killed
  */
-export async function stopContainer(
+export function stopContainer(nameOrId: string, options: StopOptions = {}): Promise<string> {
+  return stop(nameOrId, options)
+}
+
+/** The same for a machine that goes down: the restart policy of the container holds again after the boot. */
+export function stopUntilBoot(id: string, options: Pick<Roots, 'runRoot'>): Promise<string> {
+  return stop(id, { ...options, untilBoot: true })
+}
+
+async function stop(
   nameOrId: string,
-  { runRoot = DEFAULT_RUN_ROOT, timeout, signal }: StopOptions = {},
+  { runRoot = DEFAULT_RUN_ROOT, timeout, signal, untilBoot = false }: StopOptions & { readonly untilBoot?: boolean },
 ): Promise<string> {
   const stateRoot = containersDirectory(runRoot)
-  const record = await withoutRestart(stateRoot, readByName(runRoot, nameOrId))
+  const record = await withoutRestart(stateRoot, readByName(runRoot, nameOrId), untilBoot)
   const number = parseSignal(String(signal ?? record.annotations[STOP_SIGNAL_ANNOTATION] ?? 'SIGTERM'))
   const status = containerStatus(stateRoot, record)
   // Its restart policy has come as far as that: nobody has asked for it.
@@ -70,9 +79,13 @@ export async function stopContainer(
 }
 
 /** A restart by its policy that is under way comes to its end first; none follows. @returns the record as it is then */
-async function withoutRestart(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
+async function withoutRestart(
+  stateRoot: string,
+  record: ContainerRecord,
+  untilBoot: boolean,
+): Promise<ContainerRecord> {
   if (record.managed?.detached === undefined) return record
-  forbidRestart(stateRoot, record)
+  forbidRestart(stateRoot, record, { untilBoot })
   using _container = await lockContainer(stateRoot, record.id)
   return readRecord(stateRoot, record.id)
 }

@@ -7,6 +7,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { LinuxMemory, LinuxResources } from '../spec/runtime.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
+import { keepForBoot } from './keep-for-boot.ts'
 import { lockContainer, readRecord, readSpec } from './record.ts'
 import { containerStatus } from './status.ts'
 
@@ -29,10 +30,9 @@ export async function updateContainer(stateRoot: string, id: string, resources: 
   const writes = compileResources(completed)
   if (record.cgroup?.unit !== undefined) await tellSystemd(record.cgroup.unit, writes)
   applyLimits(directory, writes)
-  container.writeSpec({
-    ...spec,
-    linux: { ...spec.linux, resources: merge(spec.linux?.resources ?? {}, completed) },
-  })
+  const updated = { ...spec, linux: { ...spec.linux, resources: merge(spec.linux?.resources ?? {}, completed) } }
+  container.writeSpec(updated)
+  keepForBoot(stateRoot, record, updated)
 }
 
 /** Engines written in Go send 0 and '' for what shall stay as it is; for these 0 is a value. */

@@ -1,14 +1,16 @@
 /** Restart policies: when the monitor starts a container again, and when it does not. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { loseAtBoot } from '../../support/boot.ts'
 import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
 import { until } from '../../support/until.ts'
 
 interface Inspected {
   readonly State: { readonly Status: string; readonly ExitCode: number | null }
   readonly RestartCount: number
+  readonly HostConfig: { readonly Memory: number }
 }
 
 async function succeed(workplace: Workplace, ...args: string[]): Promise<string> {
@@ -35,19 +37,6 @@ interface Listed {
 
 async function list(workplace: Workplace): Promise<Listed[]> {
   return JSON.parse(await succeed(workplace, 'ps', '-a', '--json')) as Listed[]
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended with its container.
-  }
-}
-
-function monitorOf(workplace: Workplace, id: string): number {
-  const path = join(workplace.runRoot, 'containers', id, 'state.json')
-  return (JSON.parse(readFileSync(path, 'utf8')) as { monitor: { pid: number } }).monitor.pid
 }
 
 const lines = async (workplace: Workplace, name: string): Promise<number> =>
@@ -119,23 +108,17 @@ test('after a boot those are started that want to be, under their names, and oth
   ] as const)
     await run(workplace, name, policy, script.replaceAll('$0', name))
   await succeed(workplace, 'stop', '-t', '0', 'stopped')
-  // What a boot leaves: no process, no cgroup, and nothing below /run.
-  const running = (await list(workplace)).filter(({ pid }) => pid !== 0)
-  const pids = running.map(({ pid }) => pid)
-  for (const directory of readdirSync(join(workplace.runRoot, 'containers')))
-    killIfThere(monitorOf(workplace, directory))
-  for (const pid of pids) process.kill(pid, 'SIGKILL')
-  await until('the end of all', () => pids.every(pid => !existsSync(`/proc/${pid}`)))
-  for (const { id } of running) rmdirSync(join('/sys/fs/cgroup/utsuwa', id))
-  rmSync(workplace.runRoot, { recursive: true })
+  await succeed(workplace, 'update', '--memory', '64m', 'unless')
+  await succeed(workplace, 'rename', 'unless', 'renamed')
+  await loseAtBoot(workplace.runRoot)
   await succeed(workplace, 'prune', '-f')
 
-  const started = (await succeed(workplace, 'start-at-boot')).trim().split('\n')
-  assert.equal(started.length, 2)
+  assert.equal(await succeed(workplace, 'start-at-boot'), 'always\nrenamed\n')
   const status = Object.fromEntries((await list(workplace)).map(container => [container.name, container.status]))
-  assert.deepEqual(status, { always: 'running', unless: 'running', stopped: 'stopped' })
-  for (const name of ['always', 'unless'])
+  assert.deepEqual(status, { always: 'running', renamed: 'running', stopped: 'stopped' })
+  for (const name of ['always', 'renamed'])
     await until('its second line', async () => (await succeed(workplace, 'logs', name)) === '1\n2\n')
+  assert.equal((await inspect(workplace, 'renamed')).HostConfig.Memory, 64 * 1024 ** 2)
   assert.equal(await succeed(workplace, 'start-at-boot'), '')
   await succeed(workplace, 'start', 'stopped')
   await until('its second line', async () => (await succeed(workplace, 'logs', 'stopped')) === '1\n2\n')

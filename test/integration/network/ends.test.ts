@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { loseAtBoot } from '../../support/boot.ts'
 import { killOutright, SERVE, TestHost } from './host.ts'
 
 let host: TestHost
@@ -81,6 +82,20 @@ test('a container that is started again is connected anew, and its ports lead to
   assert.equal(host.addresses('bridge').length, 1)
   await host.succeed('rm', '-f', 'again')
   assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+})
+
+test('after a boot ports lead to what starts then, and what shares its network starts after it', async () => {
+  const run = (name: string, flags: readonly string[], script: string): Promise<string> =>
+    host.succeed(
+      ...['run', '-d', '--restart', 'always', '--name', name, ...flags, '--rootfs', host.rootfs, 'sh', '-c', script],
+    )
+  await run('server', ['-p', '6004:80', '-h', 'server'], SERVE)
+  await run('beside', ['--network', 'container:server'], 'exec httpd -f -p 81 -h /tmp')
+  await loseAtBoot(host.workplace.runRoot)
+  host.execute('sh', '-c', 'ip link del utsuwa0; iptables -F; iptables -t nat -F; iptables -X; iptables -t nat -X')
+  assert.equal(await host.succeed('start-at-boot'), 'server\nbeside\n')
+  assert.equal(host.fetch('http://127.0.0.1:6004/index.html'), 'from server\n')
+  assert.equal(host.fetch(`http://${await host.addressOf('server')}:81/index.html`), 'from server\n')
 })
 
 test('without plugins an error names the package, and nothing is left; none and host work', async () => {

@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+import { stopAtShutdown } from '../lifecycle/shutdown.ts'
+import { tellJournal } from './journal-error.ts'
+import { exitStatusOf } from './report.ts'
+import { rootsOf } from './roots.ts'
+import { writeAll } from './write.ts'
+
+/** What utsuwa.service executes before the machine goes down. */
+export function define(command: Command): void {
+  command.action(async () => {
+    const stopped = await stopAtShutdown(rootsOf(command), (nameOrId, error) => {
+      process.exitCode = exitStatusOf(error)
+      tellJournal(`container ${nameOrId} does not stop`, error)
+    })
+    writeAll(1, stopped.map(nameOrId => `${nameOrId}\n`).join(''))
+  })
+}
