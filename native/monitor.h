@@ -27,6 +27,7 @@ struct monitor {
   bool is_created; /* the creator has written down that the container is there */
   bool has_ended;
   bool is_stopping; /* somebody wants it to end: no restart */
+  bool is_input_over; /* an attached client has said so */
   int32_t exit_code, exit_signal;
   int64_t launched_ms, ended_ms;
 };

@@ -68,7 +68,9 @@ static void send_input(struct monitor *monitor) {
   attach->input_size -= (size_t)written;
 }
 
+/* When what came before the end has been passed on. */
 static void end_input(struct monitor *monitor) {
+  if (!monitor->is_input_over || monitor->attach.input_size > 0) return;
   if (monitor->request->stdin_once == MONITOR_STDIN_ONCE_NO || monitor->stdin_fd < 0 || monitor->master_fd >= 0) return;
   sys_close(sys_release(&monitor->stdin_fd));
 }
@@ -125,7 +127,7 @@ static void hear_client(struct monitor *monitor, struct client *client) {
   struct attach_event event = attach_receive(&monitor->attach, client);
   switch (event.kind) {
   case ATTACH_NOTHING: break;
-  case ATTACH_INPUT_END: end_input(monitor); break;
+  case ATTACH_INPUT_END: monitor->is_input_over = true; break;
   case ATTACH_RESIZE:
     if (monitor->master_fd >= 0) utsuwa_set_terminal_size(monitor->master_fd, event.columns, event.rows);
     break;
@@ -177,6 +179,7 @@ static void handle(struct monitor *monitor, const struct pollfd *polled) {
   for (size_t i = 0; i < CLIENTS_MAX; i++)
     if ((polled[SLOT_CLIENTS + i].revents & ~POLLOUT) != 0 && monitor->attach.clients[i].fd == polled[SLOT_CLIENTS + i].fd)
       hear_client(monitor, &monitor->attach.clients[i]);
+  end_input(monitor);
   if (polled[SLOT_LISTEN].revents != 0) attach_accept(&monitor->attach);
   for (size_t i = 0; i < 2 && !attach_is_busy(&monitor->attach); i++) {
     struct source *source = &monitor->sources[i];

@@ -118,7 +118,11 @@ export class Attachment implements Disposable {
 
   /** For the container's standard input. Resolves when there is room for more. */
   async write(data: Uint8Array): Promise<void> {
-    for (let at = 0; at < data.length; at += MAX_PAYLOAD) await this.#send('input', data.subarray(at, at + MAX_PAYLOAD))
+    // All at once, so that nothing that is sent meanwhile comes between them, the end of the input least of all.
+    const pieces: Promise<void>[] = []
+    for (let at = 0; at < data.length; at += MAX_PAYLOAD)
+      pieces.push(this.#send('input', data.subarray(at, at + MAX_PAYLOAD)))
+    await Promise.all(pieces)
   }
 
   /** There is no more input. Where the container was made for one such end, its standard input ends. */

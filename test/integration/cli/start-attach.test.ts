@@ -139,14 +139,19 @@ test('who attaches sees what is printed from then on, types, and learns how it e
   await removeAll(workplace)
 })
 
-test('start -i passes input on up to its end', async () => {
+test('start -i passes input on up to its end, also where it is read late', async () => {
   using workplace = openWorkplace()
   makeBusyboxRoot(workplace.directory)
-  await make(workplace, ['create', '-i'], 'count', 'wc -c; exit 2')
-  const { child, output, ended } = begin(workplace, 'start', '-ai', 'count')
-  child.stdin.end(Buffer.alloc(1_000_000, 'x'))
-  assert.deepEqual(await ended, [2, null], output.errors)
-  assert.equal(output.text.trim(), '1000000')
+  for (const [name, script] of [
+    ['count', 'wc -c; exit 2'],
+    ['late', 'sleep 1; wc -c; exit 2'],
+  ] as const) {
+    await make(workplace, ['create', '-i'], name, script)
+    const { child, output, ended } = begin(workplace, 'start', '-ai', name)
+    child.stdin.end(Buffer.alloc(1_000_000, 'x'))
+    assert.deepEqual(await ended, [2, null], output.errors)
+    assert.equal(output.text.trim(), '1000000')
+  }
   await removeAll(workplace)
 })
 
