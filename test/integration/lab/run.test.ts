@@ -78,9 +78,10 @@ test('the directory has samples, results, a table, a page and the output', () =>
 test('cpu.max throttles', async () => {
   const { runs } = await run({
     rootfs,
-    command: 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done',
+    command: 'while :; do :; done',
     sweep: { 'cpu.max': ['20000 100000', 'max 100000'] },
-    metric: ['wall', 'throttled', 'cpus'],
+    duration: '2s',
+    metric: ['throttled', 'cpus'],
   })
   const [slow, free] = runs.map(({ containers: { main } }) => main!.metrics)
   // All but those in which it begins and ends; User Mode Linux counts time in large steps.
