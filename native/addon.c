@@ -94,6 +94,9 @@ FUNCTION(flock, int32_t fd = integer(&args, 0); int32_t operation = integer(&arg
 FUNCTION(open_tree, struct text path; int32_t dir = integer(&args, 0); string(&args, 1, &path);
          uint32_t flags = (uint32_t)number(&args, 2), utsuwa_open_tree(dir, path.data, flags))
 
+FUNCTION(move_mount, struct text path; int32_t mount = integer(&args, 0); string(&args, 1, &path),
+         utsuwa_move_mount(mount, path.data))
+
 FUNCTION(mount_setattr, int32_t mount = integer(&args, 0); uint32_t flags = (uint32_t)number(&args, 1);
          uint64_t set = (uint64_t)number(&args, 2); uint64_t clear = (uint64_t)number(&args, 3);
          uint64_t propagation = (uint64_t)number(&args, 4); int32_t userns = integer(&args, 5),
@@ -391,6 +394,7 @@ NAPI_MODULE_INIT() {
       EXPORT("openat2", openat2),
       EXPORT("flock", flock),
       EXPORT("openTree", open_tree),
+      EXPORT("moveMount", move_mount),
       EXPORT("mountSetattr", mount_setattr),
       EXPORT("userNamespace", user_namespace),
       EXPORT("fsopen", fsopen),

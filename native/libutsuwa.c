@@ -67,6 +67,9 @@ int64_t utsuwa_flock(int32_t fd, int32_t operation) {
 }
 
 int64_t utsuwa_open_tree(int32_t dir, const char *path, uint32_t flags) { return sys_open_tree(dir, path, flags); }
+int64_t utsuwa_move_mount(int32_t mount, const char *path) {
+  return sys_move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+}
 int64_t utsuwa_mount_setattr(int32_t mount, uint32_t flags, uint64_t set, uint64_t clear, uint64_t propagation,
                              int32_t userns_fd) {
   const struct mount_attr attr = {

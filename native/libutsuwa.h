@@ -53,6 +53,8 @@ int64_t utsuwa_openat2(int32_t dir, const char *path, uint64_t flags, uint64_t m
 int64_t utsuwa_flock(int32_t fd, int32_t operation);
 
 int64_t utsuwa_open_tree(int32_t dir, const char *path, uint32_t flags);
+/* Attaches the mount behind a descriptor at a path of this mount namespace. */
+int64_t utsuwa_move_mount(int32_t mount, const char *path);
 /* mount_setattr(2) on the mount behind a descriptor; `userns_fd` counts with MOUNT_ATTR_IDMAP. */
 int64_t utsuwa_mount_setattr(int32_t mount, uint32_t flags, uint64_t set, uint64_t clear, uint64_t propagation,
                              int32_t userns_fd);

@@ -50,7 +50,7 @@ export interface ContainerFlags extends LimitFlags {
   readonly tty?: boolean
   readonly ulimit?: string[]
   readonly user?: string
-  readonly userns?: 'host'
+  readonly userns?: 'host' | 'auto'
   readonly uts?: string
   readonly volume?: string[]
   readonly workdir?: string
@@ -85,7 +85,9 @@ export function addContainerFlags(command: Command): Command {
     .option('--pid <MODE>', 'process ids: private (default), host, or container:NAME to share')
     .option('--ipc <MODE>', 'System V IPC and message queues: private (default), host, none, or container:NAME')
     .option('--uts <MODE>', 'host name: private (default), host, or container:NAME to share')
-    .addOption(new Option('--userns <MODE>', 'user ids: host, which is so anyway').choices(['host']))
+    .addOption(
+      new Option('--userns <MODE>', 'user ids: host (default), or auto: some of its own').choices(['host', 'auto']),
+    )
     .addOption(new Option('--cgroupns <MODE>', 'private (default) or host').choices(['private', 'host']))
     .option('--cgroup-parent <PATH>', 'cgroup to make its own in (default: /utsuwa)')
     .option('--shm-size <SIZE>', 'size of /dev/shm (default: 64m)')
@@ -161,6 +163,7 @@ const same: readonly (keyof ContainerFlags & keyof ContainerOptions)[] = [
   'stopTimeout',
   'tmpfs',
   'user',
+  'userns',
   'uts',
 ]
 

@@ -19,7 +19,7 @@ const flag =
 const readonly = { readonly: flag('ro'), ro: flag('ro') }
 
 const keysOf: Readonly<Record<string, Keys>> = {
-  bind: { ...readonly, 'bind-propagation': value => [value], 'bind-nonrecursive': flag('bind') },
+  bind: { ...readonly, 'bind-propagation': value => [value], 'bind-nonrecursive': flag('bind'), idmap: flag('idmap') },
   volume: { ...readonly, 'volume-nocopy': flag('nocopy') },
   tmpfs: { ...readonly, 'tmpfs-size': value => [`size=${value}`], 'tmpfs-mode': value => [`mode=${value}`] },
 }

@@ -45,6 +45,7 @@ export function chooseNamespaces(options: ContainerOptions, joined: JoinedNamesp
   }
   const network: LinuxNamespace = { type: 'network', ...(joined.network !== undefined && { path: joined.network }) }
   return [
+    ...(options.userns === 'auto' ? [{ type: 'user' } as const] : []),
     ...one('pid'),
     ...(options.network === 'host' ? [] : [network]),
     ...one('ipc'),

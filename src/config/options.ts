@@ -60,6 +60,11 @@ export interface ContainerOptions {
   uts?: string
   /** `private` (the default): it sees its own cgroup as the root of all; or `host`. */
   cgroupns?: 'private' | 'host'
+  /**
+   * `host` (the default): its user ids are the host's; or `auto`: a user namespace with 65536 ids that no other container
+   * has, in which its root is nobody on the host. For images.
+   */
+  userns?: 'host' | 'auto'
   /** cgroup that its own is made in. Default: `/utsuwa`. */
   cgroupParent?: string
 

@@ -4,6 +4,7 @@ import { posix } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import {
   type Capabilities,
+  type IdMapping,
   type Linux,
   type LinuxDevice,
   type LinuxSeccomp,
@@ -51,6 +52,8 @@ export interface RuntimeSpecInput {
   hostDevices?: () => LinuxDevice[]
   /** Host path of each file that tells of names and addresses, by its container path. */
   networkFiles?: ReadonlyMap<string, string>
+  /** Of both kinds, for `userns: 'auto'`. */
+  idMappings?: readonly IdMapping[]
   /** Host path of each of `volumeMounts`, by its destination. */
   volumePaths: ReadonlyMap<string, string>
 }
@@ -88,7 +91,7 @@ export function createRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
 
 function chooseMounts({ options, imageConfig = {}, networkFiles = new Map(), volumePaths }: RuntimeSpecInput): Mount[] {
   const chosen = mounts(options, imageConfig).map(mount =>
-    mount.type === VOLUME ? bindVolume(mount, volumePaths.get(mount.destination)!) : mount,
+    mount.type === VOLUME ? bindVolume(mount, volumePaths.get(mount.destination)!, options.userns === 'auto') : mount,
   )
   const access = options.readonlyRootfs ? 'ro' : 'rw'
   const files = [...networkFiles].filter(([path]) => !chosen.some(({ destination }) => destination === path))
@@ -188,7 +191,7 @@ export function capabilitySets(capabilities: string[], uid: number): Capabilitie
 }
 
 function createLinux(
-  { id, options, hostDevices, defaultSeccomp, joinedNamespaces = {} }: RuntimeSpecInput,
+  { id, options, hostDevices, defaultSeccomp, joinedNamespaces = {}, idMappings }: RuntimeSpecInput,
   { capabilities, security }: Pick<Choices, 'capabilities' | 'security'>,
 ): Linux {
   const seccomp = chooseSeccomp(security, capabilities, defaultSeccomp)
@@ -196,6 +199,7 @@ function createLinux(
   const devices = [...(all ?? []), ...chooseDevices(options).devices]
   return {
     namespaces: chooseNamespaces(options, joinedNamespaces),
+    ...(idMappings && { uidMappings: [...idMappings], gidMappings: [...idMappings] }),
     cgroupsPath: cgroupsPath(options.cgroupParent, id),
     resources: resources(options),
     ...(devices.length > 0 && { devices }),

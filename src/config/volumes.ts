@@ -17,7 +17,7 @@ const NO_COPY = 'nocopy'
 const PROPAGATION = new Set(['shared', 'slave', 'private', 'rshared', 'rslave', 'rprivate'])
 
 /** Flags that users may want for a mount beside access and propagation. */
-const FLAGS = new Set(['nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec'])
+const FLAGS = new Set(['nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'idmap'])
 
 /** Of what an image can make us do, each costs a directory and a mount. */
 const IMAGE_VOLUMES_MAX = 256
@@ -95,14 +95,17 @@ export function copiesImage({ options = [] }: Mount): boolean {
   return !options.includes(NO_COPY)
 }
 
-/** What a runtime spec has for a volume that lies at a host path. */
-export function bindVolume({ destination, options = [] }: Mount, source: string): Mount {
+/**
+ * What a runtime spec has for a volume that lies at a host path.
+ * @param idMapped its files keep the ids that containers see, whatever they are on the host
+ */
+export function bindVolume({ destination, options = [] }: Mount, source: string, idMapped = false): Mount {
   const propagation = options.some(word => PROPAGATION.has(word)) ? [] : ['rprivate']
   return {
     destination,
     type: 'bind',
     source,
-    options: ['rbind', ...propagation, ...options.filter(word => word !== NO_COPY)],
+    options: ['rbind', ...propagation, ...options.filter(word => word !== NO_COPY), ...(idMapped ? ['idmap'] : [])],
   }
 }
 

@@ -46,6 +46,8 @@ function hintFor(operation: Operation, errno: number): string | undefined {
   const denied = errno === errnos.EPERM || errno === errnos.EACCES
   if (operation.op === 'join_namespace' && operation.kind !== 'mount' && denied)
     return 'from a new user namespace none can be joined that belongs to the host: give the path of a user namespace that owns it'
+  if (operation.op === 'attach_rootfs' && denied)
+    return 'the ids of a user namespace must get there: no directory above it may be closed to others (chmod o+x)'
   return denied && process.geteuid!() !== 0 ? userNamespaceFix(errno) : undefined
 }
 

@@ -8,6 +8,7 @@ import { closeSync, mkdtempSync, openSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isUtsuwaError } from '../errors.ts'
+import type { Linux } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 
@@ -17,6 +18,13 @@ export interface OverlayDirectories {
   /** Without these two it is only read, and there are two lower directories or more. */
   readonly upperDir?: string
   readonly workDir?: string
+}
+
+/** Whether a container has a new user namespace, whose ids are others than the host's. */
+export function hasOwnIds({ namespaces = [], uidMappings = [], gidMappings = [] }: Linux = {}): boolean {
+  return (
+    uidMappings.length > 0 && gidMappings.length > 0 && namespaces.some(({ type, path }) => type === 'user' && !path)
+  )
 }
 
 /** @returns descriptor of the detached mount; @throws UtsuwaError KERNEL_OPERATION_FAILED, NO_SPACE */

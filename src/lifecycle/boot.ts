@@ -11,6 +11,7 @@ import { addRecord, type ContainerRecord, findRecord, ROOTFS_MOUNT_POINT } from 
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startAgain } from './start-again.ts'
 import { containerStatus } from './status.ts'
+import { takeUserIdsAgain } from './user-ids.ts'
 
 /**
  * Makes the containers known again that were kept for a boot, and starts those that want to run, in the order in which
@@ -79,10 +80,11 @@ function restore({ record: kept, spec, etc }: KeptContainer, runRoot: string): v
   const { monitor: _, started: __, ...record } = kept
   using container = addRecord(containersDirectory(runRoot), { ...record, phase: 'created', pid: 0, pidStartTime: 0 })
   container.writeSpec(spec)
-  mkdirSync(join(container.directory, ROOTFS_MOUNT_POINT), { mode: 0o700 })
+  mkdirSync(join(container.directory, ROOTFS_MOUNT_POINT), { mode: 0o711 })
   mkdirSync(join(container.directory, 'etc'), { mode: 0o755 })
   for (const [name, content] of Object.entries(etc))
     writeFileSync(join(container.directory, 'etc', name), content, { mode: 0o644 })
-  const name = record.managed?.name
+  const { name, firstUserId } = record.managed ?? {}
   if (name !== undefined) takeName(runRoot, name, record.id)
+  if (firstUserId !== undefined) takeUserIdsAgain(runRoot, firstUserId, record.id)
 }

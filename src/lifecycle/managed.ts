@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import { chooseNetwork, hasNetworkFiles } from '../config/network.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { hostnameOf } from '../config/runtime-spec.ts'
+import { checkUserNamespace } from '../config/user-namespace.ts'
+import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
@@ -73,14 +75,16 @@ export async function create(options: CreateOptions): Promise<Container> {
   const marks: Marks = { ...noMarks, begin: performance.now() }
   const id = randomBytes(32).toString('hex')
   const stateRoot = containersDirectory(runRoot)
-  const managed = describe(options, storeRoot)
-  const reserved = addRecord(stateRoot, emptyRecord(id, managed))
+  checkUserIds(options)
+  const described = describe(options, storeRoot)
+  const reserved = addRecord(stateRoot, emptyRecord(id, described))
   try {
     if (options.name !== undefined) takeName(runRoot, options.name, id)
+    const managed = options.userns === 'auto' ? await withUserIds(runRoot, id, described, reserved) : described
     return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
   } catch (error) {
     reserved[Symbol.dispose]()
-    await removeManaged(runRoot, id, managed.name, { force: true, volumes: true })
+    await removeManaged(runRoot, id, described.name, { force: true, volumes: true })
     // It is what being killed looks like.
     throwIfAborted(signal)
     throw error
@@ -99,6 +103,28 @@ function describe(options: CreateOptions, storeRoot: string): ManagedRecord {
   }
 }
 
+function checkUserIds(options: CreateOptions): void {
+  checkUserNamespace(options)
+  if (options.userns === 'auto' && options.image === undefined)
+    throw new UtsuwaError('UNSUPPORTED', 'files that are not an image belong to the ids of the host', {
+      operation: 'set --userns',
+      hint: 'import the directory as an image: tar -c . | utsuwa import - NAME',
+    })
+}
+
+/** Loaded when needed. */
+async function withUserIds(
+  runRoot: string,
+  id: string,
+  described: ManagedRecord,
+  reserved: LockedContainer,
+): Promise<ManagedRecord> {
+  const { takeUserIds } = await import('./user-ids.ts')
+  const managed = { ...described, firstUserId: takeUserIds(runRoot, id) }
+  reserved.write(emptyRecord(id, managed))
+  return managed
+}
+
 interface Build {
   readonly id: string
   readonly stateRoot: string
@@ -112,7 +138,8 @@ interface Build {
 async function build(options: CreateOptions, build: Build): Promise<Container> {
   const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
-  mkdirSync(mountPoint, { mode: 0o700 })
+  // Searchable, as what is above it, for who attaches to it has the ids of the container.
+  mkdirSync(mountPoint, { mode: 0o711 })
   using joined = openNamespaces(options, { runRoot })
   const network = await networkOf(options, {
     root: storeRoot,
@@ -132,6 +159,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     storeRoot,
     joinedNamespaces: joined.paths,
     mountPoint,
+    firstUserId: managed.firstUserId,
     ...(network && { network }),
     attachVolumes: async (mounts, imageRootFd) => {
       const { attachVolumes } = await import('./volumes.ts')
@@ -236,6 +264,7 @@ async function makePlace(storeRoot: string, id: string, owner: string): Promise<
 /** The kernel operations of a container, without making it. Needs no privileges for a directory or a bundle. */
 export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
   const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT } = options
+  checkUserIds(options)
   const id = options.name ?? 'ID'
   const mountPoint = join(containersDirectory(runRoot), id, ROOTFS_MOUNT_POINT)
   using joined = openNamespaces(options, options)
@@ -251,6 +280,7 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
     storeRoot,
     joinedNamespaces: joined.paths,
     mountPoint,
+    firstUserId: options.userns === 'auto' ? (await import('./user-ids.ts')).PLANNED_USER_IDS : undefined,
     ...(network && { network }),
     attachVolumes: mounts => plannedPaths(storeRoot, mounts),
   })

@@ -1,6 +1,6 @@
 /** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
 import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
 import { type ContainerRecord, findRecord, listRecords, readRecord } from './record.ts'
@@ -20,18 +20,29 @@ export function takeName(runRoot: string, name: string, id: string): void {
       operation: 'set name',
       hint: 'a name starts with a letter or digit and goes on with letters, digits, _ . or -',
     })
-  const path = join(namesDirectory(runRoot), name)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o711 })
+  const holder = take(runRoot, namesDirectory(runRoot), name, id)
+  if (holder !== undefined)
+    throw new UtsuwaError('CONTAINER_EXISTS', `the name is used by container ${holder.slice(0, 12)}`, {
+      operation: `set name ${name}`,
+      hint: `utsuwa rm ${name}, or take another name`,
+    })
+}
+
+/**
+ * Makes something a container's, by a symbolic link in a directory of the run root, as names are made theirs.
+ * @returns the id of the container that has it, when that is another one
+ */
+export function take(runRoot: string, directory: string, name: string, id: string): string | undefined {
+  const path = join(directory, name)
+  mkdirSync(directory, { recursive: true, mode: 0o711 })
   while (!tryTake(path, id)) {
     const holder = holderOf(path)
-    if (holder !== undefined && findRecord(containersDirectory(runRoot), holder) !== undefined)
-      throw new UtsuwaError('CONTAINER_EXISTS', `the name is used by container ${holder.slice(0, 12)}`, {
-        operation: `set name ${name}`,
-        hint: `utsuwa rm ${name}, or take another name`,
-      })
+    if (holder === id) return undefined
+    if (holder !== undefined && findRecord(containersDirectory(runRoot), holder) !== undefined) return holder
     // Its container is gone, and whoever removed it was killed before it came to the name, or frees it just now.
-    if (holder !== undefined) freeName(runRoot, name, holder)
+    if (holder !== undefined) free(directory, name, holder)
   }
+  return undefined
 }
 
 /** False when somebody has the name. */
@@ -57,7 +68,12 @@ function holderOf(path: string): string | undefined {
 
 /** Nothing happens when the name is not that of container `id`. */
 export function freeName(runRoot: string, name: string, id: string): void {
-  const path = join(namesDirectory(runRoot), name)
+  free(namesDirectory(runRoot), name, id)
+}
+
+/** The same for what was made a container's by `take`. */
+export function free(directory: string, name: string, id: string): void {
+  const path = join(directory, name)
   try {
     if (readlinkSync(path) === id) unlinkSync(path)
   } catch (error) {

@@ -8,9 +8,10 @@ import type { JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
 import { createRuntimeSpec } from '../config/runtime-spec.ts'
 import type { ReadContainerFile } from '../config/user.ts'
+import { idMappings } from '../config/user-namespace.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { Image } from '../image/image.ts'
-import { mountOverlay } from '../launch/overlay.ts'
+import { hasOwnIds, mountOverlay, type OverlayDirectories } from '../launch/overlay.ts'
 import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
@@ -60,6 +61,8 @@ export interface PrepareInput {
   readonly joinedNamespaces: JoinedNamespaces
   /** Where the root file system of an image is attached, inside the container's mount namespace. */
   readonly mountPoint: string
+  /** The first of the ids of the host that a user namespace of its own has. */
+  readonly firstUserId: number | undefined
   /** What the container is connected to; nothing when absent. */
   readonly network?: PreparedNetwork
   /** Makes volumes that are mounted. @returns host path of each, by its destination */
@@ -115,24 +118,42 @@ async function prepareImage(input: PrepareInput, asked: string | Image): Promise
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   if (input.source.platform !== undefined) await checkPlatform(image, input.source.platform)
   const owner = dirname(resolve(input.mountPoint))
-  const rootfsMountFd = mountOverlay(await prepareSnapshot(input.storeRoot, input.id, image.diffIds, owner))
+  const snapshot = await prepareSnapshot(input.storeRoot, input.id, image.diffIds, owner)
+  const rootFd = mountOverlay(snapshot)
+  const spec = await fill(input, image, rootFd)
+  const rootfsMountFd = hasOwnIds(spec.linux) ? await mountAgain(rootFd, snapshot, input.storeRoot, spec) : rootFd
+  return {
+    spec,
+    bundlePath: input.mountPoint,
+    image: image.reference,
+    imageLabels: image.config.config?.Labels ?? {},
+    rootfsMountFd,
+    [Symbol.dispose]: () => closeSync(rootfsMountFd),
+  }
+}
+
+/** Puts files into a new root file system, and makes the spec. The descriptor is closed when that fails. */
+async function fill(input: PrepareInput, { config }: Image, rootFd: number): Promise<RuntimeSpec> {
   try {
     // First, since the user may be in a passwd that is one of them.
-    if (input.options.files !== undefined) await writeFiles(new RootWriter(rootfsMountFd), input.options.files)
-    const imageConfig = image.config.config ?? {}
-    const spec = await specFor(input, imageConfig, input.mountPoint, containerFileReader(rootfsMountFd), rootfsMountFd)
-    return {
-      spec,
-      bundlePath: input.mountPoint,
-      image: image.reference,
-      imageLabels: image.config.config?.Labels ?? {},
-      rootfsMountFd,
-      [Symbol.dispose]: () => closeSync(rootfsMountFd),
-    }
+    if (input.options.files !== undefined) await writeFiles(new RootWriter(rootFd), input.options.files)
+    return await specFor(input, config.config ?? {}, input.mountPoint, containerFileReader(rootFd), rootFd)
   } catch (error) {
-    closeSync(rootfsMountFd)
+    closeSync(rootFd)
     throw error
   }
+}
+
+/** With the ids of a user namespace, when all has been done that is done with those of the disk. */
+async function mountAgain(
+  rootFd: number,
+  snapshot: OverlayDirectories,
+  storeRoot: string,
+  { linux }: RuntimeSpec,
+): Promise<number> {
+  closeSync(rootFd) // an overlay's upper directory is for one mount at a time
+  const { mountIdMappedOverlay } = await import('../launch/idmapped-overlay.ts')
+  return mountIdMappedOverlay(linux, snapshot, storeRoot)
 }
 
 /** @throws UtsuwaError IMAGE_NOT_FOUND for another one, as if there were none */
@@ -193,7 +214,7 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
 }
 
 async function specFor(
-  { id, options, joinedNamespaces, network, attachVolumes }: PrepareInput,
+  { id, options, joinedNamespaces, firstUserId, network, attachVolumes }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
   readContainerFile: ReadContainerFile,
@@ -210,6 +231,7 @@ async function specFor(
     reaperHostPath: nativePath('reaper'),
     defaultSeccomp: defaultSeccompProfile,
     hostDevices: listHostDevices,
+    ...(firstUserId !== undefined && { idMappings: idMappings(firstUserId) }),
     ...(network && { networkFiles: network.files }),
     volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),
   })

@@ -76,6 +76,8 @@ export interface ManagedRecord {
   /** Store that holds its snapshot; undefined when it has none. */
   readonly storeRoot: string | undefined
   readonly removeOnExit: boolean
+  /** The first of the ids of the host that its user namespace has for itself; absent where its ids are the host's. */
+  readonly firstUserId?: number
   readonly volumes?: VolumesOfContainer
   /** Absent where it has nothing but loopback, and the image's own files of names. */
   readonly network?: NetworkRecord

@@ -52,4 +52,6 @@ export async function removeManaged(
   // It may have been given another name meanwhile.
   const current = record?.managed?.name ?? name
   if (current !== undefined) freeName(runRoot, current, id)
+  const first = record?.managed?.firstUserId
+  if (first !== undefined) (await import('./user-ids.ts')).freeUserIds(runRoot, first, id)
 }

@@ -1,6 +1,7 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
 import { createContainer } from './create.ts'
 import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
@@ -49,7 +50,7 @@ export async function createAgain(
   const managed = withDetached(record, spec.process?.terminal ?? false, root, restart ?? FIRST)
   if (record.rootfs !== '' && record.managed?.detached === undefined)
     await makePlace(managed.detached.storeRoot, id, container.directory)
-  const rootfsMountFd = record.rootfs === '' ? await mountSnapshot(managed.storeRoot!, id) : undefined
+  const rootfsMountFd = record.rootfs === '' ? await mountSnapshot(managed.storeRoot!, id, spec) : undefined
   try {
     using monitored = openMonitorStreams(id, container.directory, runRoot, managed.detached)
     const { consoleSocketFd } = monitored
@@ -99,12 +100,15 @@ function withDetached(
 }
 
 /** Loaded when needed, as it loads the reader of layers. */
-async function mountSnapshot(storeRoot: string, id: string): Promise<number> {
-  const [{ openSnapshot }, { mountOverlay }] = await Promise.all([
+async function mountSnapshot(storeRoot: string, id: string, { linux }: RuntimeSpec): Promise<number> {
+  const [{ openSnapshot }, { hasOwnIds, mountOverlay }] = await Promise.all([
     import('../snapshot/active.ts'),
     import('../launch/overlay.ts'),
   ])
-  return mountOverlay(await openSnapshot(storeRoot, id))
+  const snapshot = await openSnapshot(storeRoot, id)
+  if (!hasOwnIds(linux)) return mountOverlay(snapshot)
+  const { mountIdMappedOverlay } = await import('../launch/idmapped-overlay.ts')
+  return mountIdMappedOverlay(linux, snapshot, storeRoot)
 }
 
 async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {

@@ -18,6 +18,7 @@ interface LibUtsuwa {
   openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number
   flock(fd: number, operation: number): number
   openTree(dirFd: number, path: string, flags: number): number
+  moveMount(mount: number, path: string): number
   mountSetattr(mount: number, flags: number, set: number, clear: number, propagation: number, userns: number): number
   userNamespace(uidMap: string, gidMap: string): number
   fsopen(type: string): number
@@ -116,6 +117,9 @@ export function createForeignSys(): Sys {
       return true
     },
     openTree: (dirFd, path, flags) => check(`open tree ${path}`, lib().openTree(dirFd, path, flags), path),
+    moveMount(fd, path) {
+      check(`attach mount at ${path}`, lib().moveMount(fd, path), path)
+    },
     idmapMount(fd, userNamespaceFd, recursive) {
       const flags = recursive ? AT_RECURSIVE : 0
       check('id-map mount', lib().mountSetattr(fd, flags, MOUNT_ATTR_IDMAP, 0, 0, userNamespaceFd))

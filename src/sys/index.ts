@@ -74,6 +74,8 @@ export interface Sys {
   /** flock(2): LOCK_*; false when LOCK_NB found it taken. */
   flock(fd: number, operation: number): boolean
   openTree(dirFd: number, path: string, flags: number): number
+  /** Attaches the detached mount behind `fd` at a path. */
+  moveMount(fd: number, path: string): void
   /** Gives the tree of mounts behind `fd` the ids of a user namespace; all of it, or its top alone. */
   idmapMount(fd: number, userNamespaceFd: number, recursive: boolean): void
   /** A user namespace with these maps (lines of `inside outside length`) and nobody in it. */

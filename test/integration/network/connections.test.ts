@@ -1,8 +1,9 @@
 /** What containers are connected to, and whom they reach. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
+import { buildBusyboxImage } from '../../support/image-builder.ts'
 import { killOutright, SERVE, TestHost } from './host.ts'
 
 let host: TestHost
@@ -55,6 +56,20 @@ test('two containers reach each other, and share what one has with container:NAM
   await host.succeed('rm', '-f', 'server')
   const gone = await host.utsuwa(['run', '--rm', '--network', 'container:server', '--rootfs', host.rootfs, 'true'])
   assert.match(gone.stderr, /no container has the name or id "server"/)
+})
+
+test('in a user namespace of its own it is connected all the same', async () => {
+  const layout = join(host.workplace.directory, 'layout')
+  await buildBusyboxImage({ dir: layout, tag: 'localhost/box:1' })
+  await host.succeed('load', '-i', layout)
+  chmodSync(host.workplace.directory, 0o711) // the container's root is not the host's
+  const script =
+    'ping -c 1 -w 5 192.0.2.1 >/dev/null && echo reached; grep -c localhost /etc/hosts; ip link set eth0 down 2>&1'
+  const run = (...flags: string[]): Promise<string> =>
+    host.succeed('run', '--rm', '--userns', 'auto', ...flags, 'localhost/box:1', 'sh', '-c', `${script} || true`)
+  assert.equal(await run(), 'reached\n2\nip: SIOCSIFFLAGS: Operation not permitted\n')
+  // Its network is its own, to do with as it likes.
+  assert.equal(await run('--cap-add', 'NET_ADMIN'), 'reached\n2\n')
 })
 
 test('in a network that somebody made they know each other by name; it leads nowhere else', async () => {
