@@ -75,7 +75,7 @@ export async function settle(
     const isOver = !hasMonitor(record)
     const now = findRecord(stateRoot, record.id)
     if (now === undefined) return undefined
-    const isSame = now.monitor?.pid === record.monitor?.pid
+    const isSame = now.monitor?.pid === record.monitor?.pid && now.phase === record.phase
     record = now
     if (isSame && isOver) break
     if (containerStatus(stateRoot, now) !== 'stopped' || isEndKnown(stateRoot, now)) break
@@ -83,8 +83,9 @@ export async function settle(
   return { record, status: containerStatus(stateRoot, record) }
 }
 
-const isEndKnown = (stateRoot: string, { id, managed, monitor }: ContainerRecord): boolean =>
-  monitor === undefined || managed?.exit !== undefined || readExit(stateRoot, id) !== undefined
+/** A record that says `creating` may have been read before it was complete: nobody holds its lock any more. */
+const isEndKnown = (stateRoot: string, { id, phase, managed, monitor }: ContainerRecord): boolean =>
+  phase === 'created' && (monitor === undefined || managed?.exit !== undefined || readExit(stateRoot, id) !== undefined)
 
 /** Loaded when needed. */
 async function takeBackNetwork(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
