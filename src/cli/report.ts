@@ -1,27 +1,17 @@
 /** Errors for people: one line on standard error and, where there is something to type, a second. */
 import { CommanderError } from 'commander'
 import { isUtsuwaError } from '../errors.ts'
+import { failureStatus } from '../lifecycle/exit-status.ts'
 import { isErrno } from '../util/errno.ts'
 import { printable } from './format.ts'
 import { writeAll } from './write.ts'
-
-/** Exit statuses of docker and podman. */
-const OWN_FAILURE = 125
-const NOT_EXECUTABLE = 126
-const NOT_FOUND = 127
 
 /** Prints it. @returns the exit status that says the same */
 export function reportError(error: unknown): number {
   const { message, hint } = describe(error)
   // What registries and archives say is in it.
   writeAll(2, `utsuwa: ${printable(message)}\n${hint === undefined ? '' : `hint: ${printable(hint)}\n`}`)
-  return exitStatusOf(error)
-}
-
-export function exitStatusOf(error: unknown): number {
-  if (isUtsuwaError(error, 'COMMAND_NOT_EXECUTABLE')) return NOT_EXECUTABLE
-  if (isUtsuwaError(error, 'COMMAND_NOT_FOUND')) return NOT_FOUND
-  return OWN_FAILURE
+  return failureStatus(error)
 }
 
 interface Description {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { failureStatus } from '../lifecycle/exit-status.ts'
 import { stopAtShutdown } from '../lifecycle/shutdown.ts'
 import { tellJournal } from './journal-error.ts'
-import { exitStatusOf } from './report.ts'
 import { rootsOf } from './roots.ts'
 import { writeAll } from './write.ts'
 
@@ -9,7 +9,7 @@ import { writeAll } from './write.ts'
 export function define(command: Command): void {
   command.action(async () => {
     const stopped = await stopAtShutdown(rootsOf(command), (nameOrId, error) => {
-      process.exitCode = exitStatusOf(error)
+      process.exitCode = failureStatus(error)
       tellJournal(`container ${nameOrId} does not stop`, error)
     })
     writeAll(1, stopped.map(nameOrId => `${nameOrId}\n`).join(''))

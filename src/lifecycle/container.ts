@@ -2,7 +2,6 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
-import { isUtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { throwIfAborted } from './aborted.ts'
@@ -11,15 +10,15 @@ import { cgroupDirectory, findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerEvent, EventFeed } from './container-events.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './copy.ts'
-import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { type ContainerStats, containerStats } from './events.ts'
 import type { Files } from './files.ts'
 import { tell } from './journal.ts'
+import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from './keep-ended.ts'
 import { killContainer, parseSignal } from './kill.ts'
 import { type Outcome, outcomeOf, type RunResult } from './outcome.ts'
 import { pauseContainer, resumeContainer } from './pause.ts'
 import { ProcessStreams } from './process-streams.ts'
-import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
+import type { ContainerRecord } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { SampleFeed, type SamplesOptions } from './samples.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
@@ -33,7 +32,7 @@ export interface ContainerContext {
   readonly stateRoot: string
   readonly runRoot: string
   readonly marks: Marks
-  readonly options: CpuTimeoutOptions & { readonly signal?: AbortSignal }
+  readonly options: CpuTimeoutOptions & KeepOptions
 }
 
 /**
@@ -58,7 +57,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   #outcome: Promise<Outcome> | undefined
   #timeouts: Timeouts | undefined
   #result: Promise<RunResult> | undefined
-  #deleted = false
+  /** Nothing is left to be kept of it, or all is: it is deleted, or did not start. */
+  #isSettled = false
 
   /** Use `create`. */
   constructor(record: ContainerRecord, init: InitConversation, streams: Streams, context: ContainerContext) {
@@ -76,11 +76,21 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the command runs. Its timeouts run from here on.
+   * Resolves when the command runs. Its timeouts run from here on. A container with `keepUnstarted` that does not start
+   * counts as ended afterwards.
    * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or what else keeps it from running; UNSUPPORTED for a
    *   `cpuTimeout` without a cgroup, which alone knows the CPU time
    */
   async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      if (keepsUnstarted(this.#context.options)) await this.#keepUnstarted(error)
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
     const { marks, options, spec } = this.#context
     throwIfAborted(options.signal)
     refuseWithoutProcess(this.#record)
@@ -233,7 +243,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   /** Kills it if it runs, and removes all of it, volumes without a name too. A container that is gone is fine. */
   async delete(): Promise<void> {
     this.#stopWatching()
-    this.#deleted = true
+    this.#isSettled = true
     // The monitor of a detached one has to know first that it is to be removed.
     if (!this.#isDetached) await this.#init.abort()
     this.stdin?.destroy()
@@ -285,7 +295,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#stopWatching()
     // After a detached one its monitor cleans up.
     if (this.#record.managed?.removeOnExit && !this.#isDetached) await this.delete()
-    else if (!this.#deleted && !this.#isDetached) await this.#keep(outcome)
+    else if (!this.#isSettled && !this.#isDetached) await keepEnded(this.#context.stateRoot, this.#record, outcome)
     marks.removed = performance.now()
     const captured = await this.#streams.captured()
     throwIfAborted(options.signal)
@@ -293,30 +303,16 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     return { ...outcome, timedOut: this.#timeouts?.expired, ...captured, phases: phasesOf(timeline), timeline }
   }
 
-  /** The cgroup goes, the record learns how it ended, the root file system stays until the container is removed. */
-  async #keep({ exitCode, oom, signal }: Pick<RunResult, 'exitCode' | 'oom' | 'signal'>): Promise<void> {
-    const { stateRoot } = this.#context
-    using container = await lockUnlessRemoved(stateRoot, this.id)
-    if (container === undefined) return
-    // Loaded when needed: most containers of programs are removed with their end.
-    const { examine, keepPostMortem } = await import('./post-mortem.ts')
-    const finished = new Date().toISOString()
-    keepPostMortem(container.directory, examine(this.#record, signal, finished))
-    await removeCgroupOf(this.#record)
-    await releaseNetworkOf(this.#context.stateRoot, this.#record)
-    const exit = { exitCode, oom: oom !== undefined, finished }
-    // As it is now: it may have been given another name.
-    const record = readRecord(stateRoot, this.id)
-    container.write({ ...record, managed: { ...record.managed!, exit } })
-  }
-}
-
-/** Somebody may have removed it by force. */
-async function lockUnlessRemoved(stateRoot: string, id: string): Promise<LockedContainer | undefined> {
-  try {
-    return await lockContainer(stateRoot, id)
-  } catch (error) {
-    if (isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) return undefined
-    throw error
+  async #keepUnstarted(error: unknown): Promise<void> {
+    this.#stopWatching()
+    this.#isSettled = true
+    if (this.#isDetached) {
+      // Its monitor takes note. Loaded when needed.
+      const { untilEndIsNoted } = await import('./stop.ts')
+      return untilEndIsNoted(this.#context.stateRoot, this.id)
+    }
+    await this.#init.abort()
+    this.stdin?.destroy()
+    await keepUnstarted(this.#context, this.#record, error)
   }
 }

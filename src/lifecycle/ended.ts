@@ -21,7 +21,8 @@ export async function cleanUpAfter(
   const record = await finish(runRoot, id)
   if (record?.managed === undefined) return
   const { managed } = record
-  if (restart) {
+  // As with docker, one that cannot be executed is not tried again.
+  if (restart && managed.startFailure === undefined) {
     const { startAgain } = await import('./start-again.ts')
     await startAgain(id, { root, runRoot }, nextRestart(managed.detached!, readExit(stateRoot, id)))
   } else if (managed.removeOnExit) await removeManaged(runRoot, id, managed.name, { force: true })

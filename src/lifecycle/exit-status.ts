@@ -6,6 +6,18 @@ export const SIGNAL_BASE = 128
 /** That of a command that SIGKILL has ended. */
 export const KILLED = SIGNAL_BASE + 9
 
+/** Those of docker and podman for a command that was not executed. */
+const NOT_FOUND = 127
+const NOT_EXECUTABLE = 126
+const OTHER_FAILURE = 125
+
 export function exitStatus({ exitCode, signal }: Pick<ProcessExit, 'exitCode' | 'signal'>): number {
   return exitCode ?? SIGNAL_BASE + (signal ?? 0)
+}
+
+/** @param error why the command was not executed: an UtsuwaError, or the part of one that is kept */
+export function failureStatus(error: unknown): number {
+  const code = error instanceof Object && 'code' in error ? error.code : undefined
+  if (code === 'COMMAND_NOT_FOUND') return NOT_FOUND
+  return code === 'COMMAND_NOT_EXECUTABLE' ? NOT_EXECUTABLE : OTHER_FAILURE
 }

@@ -1,5 +1,6 @@
 /** What is left of a run when the container has ended, and is not removed. */
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
+import { failureStatus } from './exit-status.ts'
 import { tell } from './journal.ts'
 import { type MonitoredExit, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
@@ -23,7 +24,8 @@ export async function finishRun(
   await removeCgroupOf(record)
   await releaseNetworkOf(containersDirectory(runRoot), record)
   if (postMortem === undefined) return record
-  const { exitCode } = exit!
+  const { startFailure } = record.managed!
+  const exitCode = startFailure === undefined ? exit!.exitCode : failureStatus(startFailure)
   const { finished } = postMortem
   const oom = postMortem.oom !== undefined
   const ended = { ...record, managed: { ...record.managed!, exit: { exitCode, oom, finished } } }

@@ -17,6 +17,7 @@ import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } fro
 import type { Files } from './files.ts'
 import { openNamespaces } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
+import { type KeepOptions, keepsUnstarted, keepUnlaunched } from './keep-ended.ts'
 import { containersDirectory, takeName } from './names.ts'
 import type { NetworkInput, PreparedNetwork } from './network.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
@@ -24,6 +25,7 @@ import {
   addRecord,
   type ContainerRecord,
   emptyRecord,
+  findRecord,
   type LockedContainer,
   type ManagedRecord,
   ROOTFS_MOUNT_POINT,
@@ -41,9 +43,8 @@ export interface CreateOptions
     Roots,
     StdioOptions,
     CpuTimeoutOptions,
-    DetachedContainerOptions {
-  /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
-  readonly removeOnExit?: boolean
+    DetachedContainerOptions,
+    KeepOptions {
   /** With `terminal`: a connected Unix socket that gets the terminal's master, with its name as the message. */
   readonly consoleSocketFd?: number
   /** How many of this process's descriptors from 3 on the command inherits. Default: 0. */
@@ -58,15 +59,13 @@ export interface CreateOptions
    * @example editSpec: spec => ({ ...spec, hostname: 'vessel' })
    */
   readonly editSpec?: (spec: RuntimeSpec) => RuntimeSpec
-  /** Ends whatever is under way and kills the container; the promise in flight rejects with ABORTED. */
-  readonly signal?: AbortSignal
 }
 
 /**
  * Makes a container from an image, a directory, a bundle or a runtime spec, up to the moment before its command runs.
  * It ends with this process, unless it is `detached`.
  *
- * @throws UtsuwaError; nothing of the container is left then
+ * @throws UtsuwaError; nothing of the container is left then, unless it is kept by `keepUnstarted`
  */
 export async function create(options: CreateOptions): Promise<Container> {
   const { root: storeRoot = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT, signal } = options
@@ -84,6 +83,7 @@ export async function create(options: CreateOptions): Promise<Container> {
     return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
   } catch (error) {
     reserved[Symbol.dispose]()
+    if (findRecord(stateRoot, id)?.managed?.startFailure !== undefined) throw error
     await removeManaged(runRoot, id, described.name, { force: true, volumes: true })
     // It is what being killed looks like.
     throwIfAborted(signal)
@@ -205,6 +205,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error: unknown) => {
     streams.abandon()
+    if (keepsUnstarted(options)) keepUnlaunched(build, error)
     throw error
   })
   // Its start goes by a socket that everybody can find.

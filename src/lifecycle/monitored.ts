@@ -50,9 +50,10 @@ export function hasLostMonitor(stateRoot: string, record: ContainerRecord): bool
   )
 }
 
-/** Whether its monitor waits to start it again. */
+/** Whether its monitor waits to start it again. One whose command could not be executed it leaves alone (ended.ts). */
 export function isRestarting(stateRoot: string, record: ContainerRecord): boolean {
-  return hasMonitor(record) && !isAlive(record) && (readExit(stateRoot, record.id)?.restarts ?? false)
+  if (!hasMonitor(record) || isAlive(record) || record.managed?.startFailure !== undefined) return false
+  return readExit(stateRoot, record.id)?.restarts ?? false
 }
 
 /** Keeps a container from being restarted by its policy. To be called before it gets the signal that stops it. */

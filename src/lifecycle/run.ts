@@ -1,5 +1,6 @@
 /** `run`: create, start, wait. */
 import type { Container } from './container.ts'
+import { keepsUnstarted } from './keep-ended.ts'
 import { type CreateOptions, create } from './managed.ts'
 import type { RunResult } from './outcome.ts'
 
@@ -15,12 +16,15 @@ export interface RunOptions extends CreateOptions {
  * @throws UtsuwaError when it could not be run; a command that fails is a result, not an error
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const container = await create({ removeOnExit: true, ...options })
+  const asked = { removeOnExit: true, ...options }
+  const container = await create(asked)
+  let started = false
   try {
     await container.start()
+    started = true
     options.onStart?.(container)
   } catch (error) {
-    await container.delete()
+    if (started || !keepsUnstarted(asked)) await container.delete()
     throw error
   }
   return container.wait()

@@ -73,7 +73,7 @@ async function stop(
   } finally {
     closeSync(pidfd)
   }
-  await settled(stateRoot, record.id)
+  await untilEndIsNoted(stateRoot, record.id)
   tell(runRoot, 'stop', record)
   return record.id
 }
@@ -98,7 +98,7 @@ async function killNow(runRoot: string, record: ContainerRecord, pidfd: number, 
 }
 
 /** Whoever runs it writes down how it ended, or removes it, a moment after the end. */
-async function settled(stateRoot: string, id: string): Promise<void> {
+export async function untilEndIsNoted(stateRoot: string, id: string): Promise<void> {
   for (const deadline = Date.now() + END_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const record = findRecord(stateRoot, id)
     if (record === undefined || record.managed?.exit !== undefined) return

@@ -47,6 +47,7 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
   const outputs = watching?.watchedStreams() ?? (['inherit', 'inherit'] as const)
   const options = {
     ...creationOptions(source, args, flags, roots),
+    keepUnstarted: true,
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
     // Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input.
     stdio: [flags.interactive ? 'inherit' : 'ignore', ...outputs] as const,
@@ -62,12 +63,14 @@ async function runToEnd(
   flags: RunFlags,
 ): Promise<number> {
   const signals = flags.sigProxy === 'true'
+  let isNew = true
   const send = (signal: NodeJS.Signals): void =>
     signals ? kill(container, signal) : void process.kill(process.pid, signal)
   try {
     await console?.attach()
     using _signals = signals ? forwardSignals(send) : undefined
     using watched = Watching && new Watching(container, { signals, send })
+    isNew = false
     await container.start()
     const result = await container.wait()
     await watched?.finish(result)
@@ -77,7 +80,7 @@ async function runToEnd(
     if (flags.timeline || flags.trace !== undefined) await report(result, flags)
     return result.exitCode
   } catch (error) {
-    await container.delete()
+    if (isNew || flags.rm) await container.delete()
     throw error
   }
 }
@@ -89,11 +92,11 @@ function tellOfOom(container: Container, result: RunResult, { memory, rm }: RunF
 
 async function runDetached(source: string, args: string[], flags: RunFlags, roots: Roots): Promise<number> {
   const options = detachedOptions(creationOptions(source, args, flags, roots), flags, 'open')
-  const container = await createPulling(options, flags)
+  const container = await createPulling({ ...options, keepUnstarted: true }, flags)
   try {
     await container.start()
   } catch (error) {
-    await container.delete()
+    if (flags.rm) await container.delete()
     throw error
   }
   writeAll(1, `${container.id}\n`)

@@ -99,8 +99,9 @@ test('with --rm it goes with its end, and one whose command is missing at once',
   const rootfs = makeBusyboxRoot(workplace.directory)
   await run(workplace, 'short', 'exit 0', '--rm')
   await until('its removal', async () => (await list(workplace)).length === 0)
-  const missing = await workplace.utsuwa('run', '-d', '--rootfs', rootfs, '/missing')
+  const missing = await workplace.utsuwa('run', '-d', '--rm', '--rootfs', rootfs, '/missing')
   assert.equal(missing.exitCode, 127)
+  assert.deepEqual(await list(workplace), [])
   await removeAll(workplace)
 })
 

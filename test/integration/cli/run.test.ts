@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeBusyboxRoot, openWorkplace, utsuwaPath, type Workplace } from '../../support/command-line.ts'
@@ -112,6 +112,45 @@ test('a container stays until it is removed, unless --rm says otherwise', async 
   )
   assert.equal((await workplace.utsuwa('rm', 'kept')).stdout, 'kept\n')
   assert.equal((await workplace.utsuwa('ps', '-aq')).stdout, '')
+})
+
+test('one whose command cannot be executed stays as well, and says why; once it can be it starts', async () => {
+  using workplace = openWorkplace()
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  const write = (interpreter: string): void =>
+    writeFileSync(join(rootfs, 'bin/job'), `#!${interpreter}\necho works\n`, { mode: 0o755 })
+  write('/bin/missing')
+  const run = async (command: string, ...flags: string[]): Promise<number | null> =>
+    (await workplace.utsuwa('run', ...flags, '--rootfs', rootfs, command)).exitCode
+  const restart = ['-d', '--restart', 'always', '--name']
+  assert.equal(await run('missing', '--name', 'missing'), 127)
+  assert.equal(await run('job', '--name', 'script'), 127)
+  assert.equal(await run('/etc', ...restart, 'directory'), 126)
+  assert.equal(await run('job', ...restart, 'again'), 127)
+  for (const flags of [[], ['-d']])
+    for (const command of ['missing', 'job']) assert.equal(await run(command, '--rm', ...flags), 127)
+  const list = JSON.parse((await workplace.utsuwa('ps', '-a', '--json')).stdout)
+  assert.deepEqual(
+    list.map(({ name, status, exitCode }: Record<string, unknown>) => [name, status, exitCode]),
+    [
+      ['again', 'stopped', 127],
+      ['directory', 'stopped', 126],
+      ['script', 'stopped', 127],
+      ['missing', 'stopped', 127],
+    ],
+  )
+  const why = async (name: string): Promise<string> =>
+    JSON.parse((await workplace.utsuwa('why', '--json', name)).stdout).code
+  assert.deepEqual(await Promise.all(['missing', 'script', 'directory', 'again'].map(why)), [
+    'command-not-found',
+    'missing-interpreter',
+    'not-executable',
+    'missing-interpreter',
+  ])
+  write('/bin/sh')
+  assert.deepEqual(await workplace.utsuwa('start', '-a', 'script'), { exitCode: 0, stdout: 'works\n', stderr: '' })
+  assert.equal((await workplace.utsuwa('rm', '-a')).exitCode, 0)
+  assert.deepEqual(readdirSync(join(workplace.runRoot, 'containers')), [])
 })
 
 test('--timeline prints each phase behind what the command prints, --trace writes them for programs', async () => {

@@ -112,9 +112,16 @@ test('volumes of an image have no name, are filled, and go with --rm or rm -v', 
   await succeed('volume', 'rm', 'named')
 })
 
-test('a failed start leaves no volume without a name', async () => {
-  const { exitCode } = await workplace.utsuwa('run', '--network', 'none', '-v', '/x', 'localhost/volumes:1', 'nosuch')
-  assert.equal(exitCode, 127)
+test('a failed start leaves volumes without a name to what is kept of the container, and with --rm none', async () => {
+  const fail = async (...flags: string[]): Promise<void> => {
+    const { exitCode } = await workplace.utsuwa('run', ...flags, '-v', '/x', 'localhost/volumes:1', 'nosuch')
+    assert.equal(exitCode, 127)
+  }
+  await fail('--rm')
+  assert.deepEqual(await names(), [])
+  await fail('--name', 'failed')
+  assert.equal((await names()).length, 2)
+  await succeed('rm', '-v', 'failed')
   assert.deepEqual(await names(), [])
 })
 

@@ -50,7 +50,7 @@ describe('utsuwa run', () => {
     writeFileSync(join(rootfs, 'bin/plain'), 'no program\n')
     writeFileSync(join(rootfs, 'bin/noexec'), '#!/bin/sh\n')
     chmodSync(join(rootfs, 'bin/plain'), 0o755)
-    const run = (command: string) => ['run', '--rootfs', rootfs, command]
+    const run = (command: string) => ['run', '--rm', '--rootfs', rootfs, command]
     await refuses(workplace, run('nosuch'), 127, /"nosuch": executable file not found in \$PATH/)
     await refuses(workplace, run('/bin/nosuch'), 127, /no such file or directory/)
     await refuses(workplace, run('/bin/noexec'), 126, /permission denied/)
@@ -61,7 +61,7 @@ describe('utsuwa run', () => {
   it('with values that make no sense', async () => {
     using workplace = openWorkplace()
     const rootfs = makeBusyboxRoot(workplace.directory)
-    const run = (...flags: string[]) => ['run', ...flags, '--rootfs', rootfs, 'true']
+    const run = (...flags: string[]) => ['run', '--rm', ...flags, '--rootfs', rootfs, 'true']
     await refuses(workplace, run('-m', 'lots'), 125, /--memory/)
     await refuses(workplace, run('--cpus', '0.001'), 125, /--cpus/)
     await refuses(workplace, run('-u', '4294967295'), 125, /4294967295/)

@@ -100,7 +100,7 @@ test('after a boot ports lead to what starts then, and what shares its network s
 
 test('without plugins an error names the package, and nothing is left; none and host work', async () => {
   const env = { CNI_PATH: '/nonexistent' }
-  const { exitCode, stderr } = await host.utsuwa(['run', '--rootfs', host.rootfs, 'true'], env)
+  const { exitCode, stderr } = await host.utsuwa(['run', '--rm', '--rootfs', host.rootfs, 'true'], env)
   assert.equal(exitCode, 125)
   assert.match(
     stderr,

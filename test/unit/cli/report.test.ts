@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommanderError } from 'commander'
-import { describe, exitStatusOf } from '../../../src/cli/report.ts'
+import { describe } from '../../../src/cli/report.ts'
 import { UtsuwaError } from '../../../src/errors.ts'
+import { failureStatus } from '../../../src/lifecycle/exit-status.ts'
 
 test('exit statuses are docker’s', () => {
-  assert.equal(exitStatusOf(new UtsuwaError('COMMAND_NOT_FOUND', 'x')), 127)
-  assert.equal(exitStatusOf(new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'x')), 126)
-  assert.equal(exitStatusOf(new UtsuwaError('IMAGE_NOT_FOUND', 'x')), 125)
-  assert.equal(exitStatusOf(new Error('x')), 125)
+  assert.equal(failureStatus(new UtsuwaError('COMMAND_NOT_FOUND', 'x')), 127)
+  assert.equal(failureStatus(new UtsuwaError('COMMAND_NOT_EXECUTABLE', 'x')), 126)
+  assert.equal(failureStatus(new UtsuwaError('IMAGE_NOT_FOUND', 'x')), 125)
+  assert.equal(failureStatus(new Error('x')), 125)
 })
 
 test('a message is one line, the hint another', () => {

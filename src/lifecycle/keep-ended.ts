@@ -1,0 +1,93 @@
+/** What stays of a container that is not removed at its end: its files, and a record of how it ended or why it did not start. */
+import { isUtsuwaError } from '../errors.ts'
+import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
+import { failureStatus } from './exit-status.ts'
+import { tell } from './journal.ts'
+import type { RunResult } from './outcome.ts'
+import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
+import { withStartFailure } from './start.ts'
+
+/** Options of `create`: what stays of a container. */
+export interface KeepOptions {
+  /** Remove the container when it has ended. Default: false for `create`, true for `run`. */
+  readonly removeOnExit?: boolean
+  /**
+   * Without `removeOnExit`, keep the container also when it cannot be launched or its command cannot be executed: as one
+   * that has ended, for `why`, and to be started again. Default: false; nothing of it is left.
+   */
+  readonly keepUnstarted?: boolean
+  /** Ends whatever is under way and kills the container; the promise in flight rejects with ABORTED. */
+  readonly signal?: AbortSignal
+}
+
+export function keepsUnstarted({ removeOnExit, keepUnstarted, signal }: KeepOptions): boolean {
+  return keepUnstarted === true && !removeOnExit && !signal?.aborted
+}
+
+/** Of one in the foreground. Nothing happens when somebody has removed it by force. */
+export async function keepEnded(
+  stateRoot: string,
+  record: ContainerRecord,
+  { exitCode, oom, signal }: Pick<RunResult, 'exitCode' | 'oom' | 'signal'>,
+): Promise<void> {
+  using container = await lockUnlessRemoved(stateRoot, record.id)
+  if (container === undefined) return
+  // Loaded when needed: most containers of programs are removed with their end.
+  const { examine, keepPostMortem } = await import('./post-mortem.ts')
+  const finished = new Date().toISOString()
+  keepPostMortem(container.directory, examine(record, signal, finished))
+  await giveBack(stateRoot, record)
+  const exit = { exitCode, oom: oom !== undefined, finished }
+  // As it is now: it may have been given another name.
+  const now = readRecord(stateRoot, record.id)
+  container.write({ ...now, managed: { ...now.managed!, exit } })
+}
+
+interface Place {
+  readonly stateRoot: string
+  readonly runRoot: string
+}
+
+/** Of one in the foreground whose first process is gone before it executed the command. */
+export async function keepUnstarted(
+  { stateRoot, runRoot }: Place,
+  record: ContainerRecord,
+  error: unknown,
+): Promise<void> {
+  using container = await lockUnlessRemoved(stateRoot, record.id)
+  if (container === undefined) return
+  await giveBack(stateRoot, record)
+  writeUnstarted(runRoot, container, readRecord(stateRoot, record.id), error)
+}
+
+/** Of one that could not be launched. What was refused before anything of it existed is not worth keeping. */
+export function keepUnlaunched(
+  { id, stateRoot, runRoot, reserved }: Place & { readonly id: string; readonly reserved: LockedContainer },
+  error: unknown,
+): void {
+  const record = readRecord(stateRoot, id)
+  if (record.startOperations.length > 0) writeUnstarted(runRoot, reserved, record, error)
+}
+
+/** As one that has ended, with the status that a shell would give. */
+function writeUnstarted(runRoot: string, container: LockedContainer, record: ContainerRecord, error: unknown): void {
+  const failed = withStartFailure({ ...record, phase: 'created', pid: 0, pidStartTime: 0 }, error)
+  const exitCode = failureStatus(error)
+  const exit = { exitCode, oom: false, finished: new Date().toISOString() }
+  container.write({ ...failed, managed: { ...failed.managed!, exit } })
+  tell(runRoot, 'die', failed, { exitCode: String(exitCode) })
+}
+
+async function giveBack(stateRoot: string, record: ContainerRecord): Promise<void> {
+  await removeCgroupOf(record)
+  await releaseNetworkOf(stateRoot, record)
+}
+
+async function lockUnlessRemoved(stateRoot: string, id: string): Promise<LockedContainer | undefined> {
+  try {
+    return await lockContainer(stateRoot, id)
+  } catch (error) {
+    if (isUtsuwaError(error, 'CONTAINER_NOT_FOUND')) return undefined
+    throw error
+  }
+}
