@@ -79,9 +79,17 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
   takeName(runRoot, name, record.id)
   const renamed = { ...record, managed: { ...record.managed!, name } }
   container.write(renamed)
+  await refreshNames(stateRoot, renamed)
   keepForBoot(stateRoot, renamed, readSpec(stateRoot, record.id))
   if (oldName !== undefined) freeName(runRoot, oldName, record.id)
   tell(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
+}
+
+/** Loaded when needed. */
+async function refreshNames(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
+  if (managed?.network?.network === undefined) return
+  const { refreshHosts } = await import('./network-attachment.ts')
+  await refreshHosts(stateRoot, managed.network, id)
 }
 
 /**

@@ -145,9 +145,9 @@ export async function releaseNetwork(stateRoot: string, record: ContainerRecord)
 
 /**
  * Writes /etc/hosts anew, in the files that containers have mounted: of one, and in a network that somebody made, where
- * containers know each other by name, of all that are connected to it.
+ * containers know each other by name, of all that are connected to it. Their records have the names.
  */
-async function refreshHosts(stateRoot: string, network: NetworkRecord, id?: string): Promise<void> {
+export async function refreshHosts(stateRoot: string, network: NetworkRecord, id?: string): Promise<void> {
   const knowEachOther = network.network !== DEFAULT_NETWORK
   if (!knowEachOther && id === undefined) return
   await using _lock = await lockHosts(network.root)
