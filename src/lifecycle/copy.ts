@@ -9,7 +9,6 @@ import {
   readFileSync,
   writeSync,
 } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { DEFAULT_LAYER_LIMITS } from '../layer/limits.ts'
@@ -18,6 +17,7 @@ import type { TarEntry, TarHandler } from '../layer/tar.ts'
 import type { IdMapping } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
+import { nextTurn } from '../util/next-turn.ts'
 import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type Files, mappedOwners, writeFiles } from './files.ts'

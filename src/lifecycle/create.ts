@@ -11,6 +11,7 @@ import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
+import { nextTurn } from '../util/next-turn.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
@@ -39,6 +40,7 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   const { options, plan, record } = planCreation(shared === undefined ? asked : { ...asked, spec: shared.spec })
   using container = takeDirectory(options, record)
   try {
+    await nextTurn()
     return await launchInto(container, record, plan, options)
   } catch (error) {
     // Whoever reserved it has more to remove, by its record; of hooks there is nothing left to run.

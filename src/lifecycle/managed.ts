@@ -9,6 +9,7 @@ import { checkUserNamespace } from '../config/user-namespace.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
+import { nextTurn } from '../util/next-turn.ts'
 import { throwIfAborted } from './aborted.ts'
 import { Container } from './container.ts'
 import { createContainer } from './create.ts'
@@ -175,6 +176,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
       })
     },
   })
+  await nextTurn()
   throwIfAborted(options.signal)
   const { process: command } = prepared.spec
   const detached = managed.detached && { ...managed.detached, terminal: command?.terminal ?? false }
