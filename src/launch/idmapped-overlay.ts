@@ -11,6 +11,7 @@ import { formatIdMap } from '../plan/namespaces.ts'
 import type { IdMapping, Linux } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
+import { withIds } from './mount-trees.ts'
 import { mountOverlay, type OverlayDirectories } from './overlay.ts'
 
 /**
@@ -41,14 +42,7 @@ export function mountIdMappedOverlay(
 function openMappedTree(path: string, uids: readonly IdMapping[], gids: readonly IdMapping[]): number {
   const userNamespace = sys.userNamespace(formatIdMap(withHostRoot(uids)), formatIdMap(withHostRoot(gids)))
   try {
-    const tree = sys.openTree(constants.AT_FDCWD, path, constants.OPEN_TREE_CLONE)
-    try {
-      sys.idmapMount(tree, userNamespace, false)
-      return tree
-    } catch (error) {
-      closeSync(tree)
-      throw error
-    }
+    return withIds(sys.openTree(constants.AT_FDCWD, path, constants.OPEN_TREE_CLONE), userNamespace, false)
   } finally {
     closeSync(userNamespace)
   }

@@ -47,16 +47,20 @@ function openTree(mount: Mount, configPointer: string, { linux = {} }: RuntimeSp
   if (!isIdMapped(mount)) return openSource(source, options, configPointer)
   const userNamespace = openMaps(mount, linux, configPointer)
   try {
-    const tree = openSource(source, options, configPointer)
-    try {
-      sys.idmapMount(tree, userNamespace, options.idmap === 'recursive')
-      return tree
-    } catch (error) {
-      closeSync(tree)
-      throw error
-    }
+    return withIds(openSource(source, options, configPointer), userNamespace, options.idmap === 'recursive')
   } finally {
     closeSync(userNamespace)
+  }
+}
+
+/** A detached tree of mounts with the ids of a user namespace; it is closed when that fails. */
+export function withIds(tree: number, userNamespaceFd: number, recursive: boolean): number {
+  try {
+    sys.idmapMount(tree, userNamespaceFd, recursive)
+    return tree
+  } catch (error) {
+    closeSync(tree)
+    throw error
   }
 }
 
