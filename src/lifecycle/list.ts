@@ -68,19 +68,17 @@ export async function settle(
   stateRoot: string,
   record: ContainerRecord,
 ): Promise<{ readonly record: ContainerRecord; readonly status: ContainerStatus } | undefined> {
-  const status = containerStatus(stateRoot, record)
-  if (status !== 'stopped' || isEndKnown(stateRoot, record)) return { record, status }
-  for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  for (const deadline = Date.now() + SETTLE_TIMEOUT_MS; ; await sleep(POLL_MS)) {
+    const status = containerStatus(stateRoot, record)
+    if (status !== 'stopped' || isEndKnown(stateRoot, record) || Date.now() >= deadline) return { record, status }
     // Asked first: a monitor that is gone by then has written all that it ever will.
     const isOver = !hasMonitor(record)
     const now = findRecord(stateRoot, record.id)
     if (now === undefined) return undefined
     const isSame = now.monitor?.pid === record.monitor?.pid && now.phase === record.phase
     record = now
-    if (isSame && isOver) break
-    if (containerStatus(stateRoot, now) !== 'stopped' || isEndKnown(stateRoot, now)) break
+    if (isSame && isOver) return { record, status: containerStatus(stateRoot, record) }
   }
-  return { record, status: containerStatus(stateRoot, record) }
 }
 
 /** A record that says `creating` may have been read before it was complete: nobody holds its lock any more. */
