@@ -29,10 +29,8 @@ async function run(workplace: Workplace, name: string, policy: string, script: s
 }
 
 interface Listed {
-  readonly id: string
   readonly name: string
   readonly status: string
-  readonly pid: number
 }
 
 async function list(workplace: Workplace): Promise<Listed[]> {

@@ -1,8 +1,9 @@
 /** `--userns auto`: a container whose root is nobody on the host, with an image's files, volumes and limits all the same. */
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { loseAtBoot } from '../../support/boot.ts'
 import { openWorkplace } from '../../support/command-line.ts'
 import { buildBusyboxImage } from '../../support/image-builder.ts'
 import { until } from '../../support/until.ts'
@@ -122,20 +123,8 @@ test('each has ids of its own, and what is done to one that runs is done with th
 
 test('after a boot it has the same ids again', async () => {
   await succeed('run', '-d', ...mapped, '--restart', 'always', '--name', 'kept', 'localhost/box:1', 'sleep', '1000')
-  const id = await idOf('kept')
   const taken = takenIds()
-  const { pid, monitor } = JSON.parse(readFileSync(join(workplace.runRoot, 'containers', id, 'state.json'), 'utf8'))
-  process.kill(monitor.pid, 'SIGKILL')
-  process.kill(pid, 'SIGKILL')
-  await until('the end of its cgroup', () => {
-    try {
-      rmdirSync(join('/sys/fs/cgroup/utsuwa', id))
-      return true
-    } catch {
-      return false
-    }
-  })
-  rmSync(workplace.runRoot, { recursive: true })
+  await loseAtBoot(workplace.runRoot)
   assert.equal(await succeed('start-at-boot'), 'kept\n')
   assert.deepEqual(takenIds(), taken)
   assert.equal(await succeed('exec', 'kept', 'id', '-u'), '0\n')
