@@ -6,8 +6,8 @@ import { isErrno } from '../util/errno.ts'
 import { stopFileName } from './detached.ts'
 import { KEPT_FILE, type KeptContainer } from './keep-for-boot.ts'
 import { isRestarting } from './monitored.ts'
-import { containersDirectory, takeName } from './names.ts'
-import { addRecord, type ContainerRecord, findRecord, ROOTFS_MOUNT_POINT } from './record.ts'
+import { containersDirectory, nameOrIdOf, takeName } from './names.ts'
+import { addRecord, findRecord, ROOTFS_MOUNT_POINT } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startAgain } from './start-again.ts'
 import { containerStatus } from './status.ts'
@@ -36,9 +36,6 @@ export async function startAtBoot(
   }
   return started
 }
-
-/** What a person calls it. */
-export const nameOrIdOf = ({ id, managed }: ContainerRecord): string => managed?.name ?? id
 
 function readKept(root: string, onFailure: (id: string, error: unknown) => void): KeptContainer[] {
   const all: KeptContainer[] = []

@@ -94,6 +94,12 @@ async function forgetUnit(name: string): Promise<void> {
   await stopUnit(name)
 }
 
+/** What a run of a container that has ended leaves beside its files: its cgroup, its place in a network. Once more is harmless. */
+export async function giveBack(stateRoot: string, record: ContainerRecord): Promise<void> {
+  await removeCgroupOf(record)
+  await releaseNetworkOf(stateRoot, record)
+}
+
 /** Kills whatever is in the container's cgroup, and removes it. */
 export async function removeCgroupOf({ cgroup }: ContainerRecord): Promise<void> {
   if (cgroup === undefined) return

@@ -1,5 +1,5 @@
 /** What is left of a run when the container has ended, and is not removed. */
-import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
+import { giveBack } from './delete.ts'
 import { failureStatus } from './exit-status.ts'
 import { tell } from './journal.ts'
 import { type MonitoredExit, readExit } from './monitored.ts'
@@ -17,12 +17,12 @@ export async function finishRun(
   container: LockedContainer,
   record: ContainerRecord,
 ): Promise<ContainerRecord> {
-  const exit = readExit(containersDirectory(runRoot), record.id)
+  const stateRoot = containersDirectory(runRoot)
+  const exit = readExit(stateRoot, record.id)
   const isKnown = record.managed?.exit !== undefined
   const isNews = exit !== undefined && !isKnown && record.managed !== undefined
   const postMortem = isNews ? examineEnd(record, exit) : undefined
-  await removeCgroupOf(record)
-  await releaseNetworkOf(containersDirectory(runRoot), record)
+  await giveBack(stateRoot, record)
   if (postMortem === undefined) return record
   const { startFailure } = record.managed!
   const exitCode = startFailure === undefined ? exit!.exitCode : failureStatus(startFailure)

@@ -5,7 +5,7 @@ import type { ContainerOptions } from '../config/options.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
 import { openInit } from './kill.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
+import { containersDirectory, nameOrIdOf, resolveContainer } from './names.ts'
 import { readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
@@ -57,7 +57,7 @@ export function withNamespacePaths(spec: RuntimeSpec, paths: JoinedNamespaces): 
 
 function openNamespace(type: string, id: string, runRoot: string): number {
   const record = readRecord(containersDirectory(runRoot), id)
-  const container = record.managed?.name ?? id
+  const container = nameOrIdOf(record)
   const pidfd = openInit(record)
   if (pidfd === undefined) {
     throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has ended', {

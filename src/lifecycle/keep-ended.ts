@@ -1,6 +1,6 @@
 /** What stays of a container that is not removed at its end: its files, and a record of how it ended or why it did not start. */
 import { isUtsuwaError } from '../errors.ts'
-import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
+import { giveBack } from './delete.ts'
 import { failureStatus } from './exit-status.ts'
 import { tell } from './journal.ts'
 import type { RunResult } from './outcome.ts'
@@ -76,11 +76,6 @@ function writeUnstarted(runRoot: string, container: LockedContainer, record: Con
   const exit = { exitCode, oom: false, finished: new Date().toISOString() }
   container.write({ ...failed, managed: { ...failed.managed!, exit } })
   tell(runRoot, 'die', failed, { exitCode: String(exitCode) })
-}
-
-async function giveBack(stateRoot: string, record: ContainerRecord): Promise<void> {
-  await removeCgroupOf(record)
-  await releaseNetworkOf(stateRoot, record)
 }
 
 async function lockUnlessRemoved(stateRoot: string, id: string): Promise<LockedContainer | undefined> {

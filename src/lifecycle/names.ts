@@ -13,6 +13,9 @@ export function containersDirectory(runRoot: string): string {
   return join(runRoot, 'containers')
 }
 
+/** What a person calls a container. */
+export const nameOrIdOf = ({ id, managed }: ContainerRecord): string => managed?.name ?? id
+
 /** @throws UtsuwaError INVALID_ARGUMENT, CONTAINER_EXISTS with the id that has the name */
 export function takeName(runRoot: string, name: string, id: string): void {
   if (!/^[a-zA-Z0-9][\w.-]*$/.test(name))

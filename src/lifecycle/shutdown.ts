@@ -1,7 +1,6 @@
 /** The containers that end with the machine. */
-import { nameOrIdOf } from './boot.ts'
 import { isRestarting } from './monitored.ts'
-import { containersDirectory } from './names.ts'
+import { containersDirectory, nameOrIdOf } from './names.ts'
 import { type ContainerRecord, listRecords } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'

@@ -9,7 +9,7 @@ import { openJoined, withNamespacePaths } from './joined-namespaces.ts'
 import { tell } from './journal.ts'
 import { keepForBoot } from './keep-for-boot.ts'
 import { allowRestart, isStopRequested } from './monitored.ts'
-import { containersDirectory } from './names.ts'
+import { containersDirectory, nameOrIdOf } from './names.ts'
 import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startContainer, withStartFailure } from './start.ts'
@@ -81,7 +81,7 @@ export async function createAgain(
 }
 
 function refuseUnlessStopped(stateRoot: string, record: ContainerRecord): void {
-  const operation = `start container ${record.managed?.name ?? record.id}`
+  const operation = `start container ${nameOrIdOf(record)}`
   if (record.managed === undefined || record.phase === 'creating')
     throw new UtsuwaError('CONTAINER_STATE', 'its creation was cut short', { operation, hint: 'utsuwa rm it' })
   const status = containerStatus(stateRoot, record)
