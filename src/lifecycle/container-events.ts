@@ -3,6 +3,7 @@ import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { parseFlatKeyed, parseMemoryEvents } from '../cgroup/stats.ts'
 import { isErrno } from '../util/errno.ts'
+import { finishedAlways } from '../util/finished-always.ts'
 import { throwIfAborted } from './aborted.ts'
 
 /** Something that happened to a container. */
@@ -65,29 +66,25 @@ export class EventFeed {
     if (this.#last === undefined) this.#listen(listener)
     const abort = (): void => wake()
     signal?.addEventListener('abort', abort)
-    return this.#iterate(queue, word, signal, () => {
+    const finish = (): void => {
       signal?.removeEventListener('abort', abort)
       this.#listeners.delete(listener)
       if (this.#listeners.size === 0) this.#unwatch()
-    })
+    }
+    return finishedAlways(this.#iterate(queue, word, signal), finish)
   }
 
   async *#iterate(
     queue: ContainerEvent[],
     word: () => Promise<void>,
     signal: AbortSignal | undefined,
-    finish: () => void,
   ): AsyncGenerator<ContainerEvent, void, undefined> {
-    try {
-      for (;;) {
-        throwIfAborted(signal)
-        const event = queue.shift()
-        if (event !== undefined) yield event
-        if (event?.type === 'exit') return
-        if (queue.length === 0) await word()
-      }
-    } finally {
-      finish()
+    for (;;) {
+      throwIfAborted(signal)
+      const event = queue.shift()
+      if (event !== undefined) yield event
+      if (event?.type === 'exit') return
+      if (queue.length === 0) await word()
     }
   }
 

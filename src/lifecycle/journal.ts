@@ -2,21 +2,11 @@
  * What has happened to containers, a JSON document a line in a file of the run root: `events` tells of what other
  * processes did, and `wait` of containers that are gone already.
  */
-import {
-  closeSync,
-  type FSWatcher,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  statSync,
-  watch,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, watch, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { constants, sys } from '../sys/index.ts'
 import { errnoOf } from '../util/errno.ts'
+import { finishedAlways } from '../util/finished-always.ts'
 import { readIfThere } from '../util/read-if-there.ts'
 import { throwIfAborted } from './aborted.ts'
 import type { ContainerRecord } from './record.ts'
@@ -145,6 +135,7 @@ export function followJournal(
 ): AsyncGenerator<JournalEvent, void, undefined> {
   mkdirSync(runRoot, { recursive: true, mode: 0o711 })
   let wake = (): void => undefined
+  const tail = new Tail(runRoot, past)
   // Watched from now on, so that nothing is missed between this call and the first turn of the iteration.
   const watcher = watch(runRoot, (_, name) => {
     if (name === FILE) wake()
@@ -153,29 +144,28 @@ export function followJournal(
     new Promise(resolve => {
       wake = resolve
     })
-  signal?.addEventListener('abort', () => wake(), { once: true })
+  const abort = (): void => wake()
+  signal?.addEventListener('abort', abort)
   const earlier = past ? parseLines(readIfThere(earlierPath(runRoot))) : []
-  return iterate(earlier, new Tail(runRoot, past), watcher, word, signal)
+  return finishedAlways(iterate(earlier, tail, word, signal), () => {
+    signal?.removeEventListener('abort', abort)
+    watcher.close()
+    tail.close()
+  })
 }
 
 async function* iterate(
   earlier: readonly JournalEvent[],
   tail: Tail,
-  watcher: FSWatcher,
   word: () => Promise<void>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<JournalEvent, void, undefined> {
-  try {
-    yield* earlier
-    for (;;) {
-      throwIfAborted(signal)
-      const next = word()
-      yield* tail.read()
-      await next
-    }
-  } finally {
-    watcher.close()
-    tail.close()
+  yield* earlier
+  for (;;) {
+    throwIfAborted(signal)
+    const next = word()
+    yield* tail.read()
+    await next
   }
 }
 

@@ -115,16 +115,14 @@ function hasEnded(stateRoot: string, id: string): boolean {
 /** That something in a directory has changed, as inotify(7) tells. */
 class Changes implements Disposable {
   readonly #watchers: readonly FSWatcher[]
+  readonly #signal: AbortSignal | undefined
   #changed = false
   #wake = (): void => undefined
 
   constructor(directories: readonly string[], signal: AbortSignal | undefined) {
-    const tell = (): void => {
-      this.#changed = true
-      this.#wake()
-    }
-    this.#watchers = directories.flatMap(directory => watchIfThere(directory, tell))
-    signal?.addEventListener('abort', tell, { once: true })
+    this.#watchers = directories.flatMap(directory => watchIfThere(directory, this.#tell))
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#tell)
   }
 
   /** What has happened up to now is of no interest. */
@@ -145,6 +143,12 @@ class Changes implements Disposable {
 
   [Symbol.dispose](): void {
     for (const watcher of this.#watchers) watcher.close()
+    this.#signal?.removeEventListener('abort', this.#tell)
+  }
+
+  readonly #tell = (): void => {
+    this.#changed = true
+    this.#wake()
   }
 }
 

@@ -2,6 +2,7 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import { type Sampling, sampleCgroup } from '../cgroup/sample-clock.ts'
 import { UtsuwaError } from '../errors.ts'
+import { finishedAlways } from '../util/finished-always.ts'
 import { throwIfAborted } from './aborted.ts'
 
 /** Options of `samples`. */
@@ -23,7 +24,8 @@ export class SampleFeed {
   readonly #maxBuffered: number
   readonly #signal: AbortSignal | undefined
   readonly #sampling: Sampling
-  #ended = false
+  /** Nothing is sampled any more. */
+  hasEnded = false
   #wake = (): void => undefined
 
   /**
@@ -51,17 +53,17 @@ export class SampleFeed {
     this.#sampling.end()
   }
 
-  async *iterate(): AsyncGenerator<CgroupSample, void, undefined> {
-    try {
-      for (;;) {
-        throwIfAborted(this.#signal)
-        const sample = this.#queue.shift()
-        if (sample !== undefined) yield sample
-        else if (this.#ended) return
-        else await this.#word()
-      }
-    } finally {
-      this.#finish()
+  iterate(): AsyncGenerator<CgroupSample, void, undefined> {
+    return finishedAlways(this.#iterate(), () => this.#finish())
+  }
+
+  async *#iterate(): AsyncGenerator<CgroupSample, void, undefined> {
+    for (;;) {
+      throwIfAborted(this.#signal)
+      const sample = this.#queue.shift()
+      if (sample !== undefined) yield sample
+      else if (this.hasEnded) return
+      else await this.#word()
     }
   }
 
@@ -80,7 +82,7 @@ export class SampleFeed {
   readonly #abort = (): void => this.#finish()
 
   #finish(): void {
-    this.#ended = true
+    this.hasEnded = true
     this.#sampling[Symbol.dispose]()
     this.#signal?.removeEventListener('abort', this.#abort)
     this.#wake()
