@@ -7,7 +7,7 @@ import type { InitConversation } from '../launch/conversation.ts'
 import { launch } from '../launch/launch.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { compileExec } from '../plan/compile-exec.ts'
-import type { Process } from '../spec/runtime.ts'
+import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { errnos } from '../util/errno.ts'
 import { withHome } from './home.ts'
 import { openInit } from './kill.ts'
@@ -15,6 +15,7 @@ import { type ContainerRecord, readRecord, readSpec } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { seccompPrograms } from './seccomp-programs.ts'
 import { containerStatus } from './status.ts'
+import { whileRunning } from './while-running.ts'
 
 export interface ExecOptions {
   /** Descriptors 0–2 of the process; −1 is /dev/null. Default: the caller's own. */
@@ -28,11 +29,14 @@ export interface ExecOptions {
   readonly subCgroup?: string
   /** Allow it in a paused container: the process waits until that is resumed. Default: false. */
   readonly ignorePaused?: boolean
+  /** Kills the process before its command runs; the call fails then. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * Resolves when the command runs. Whoever gets the conversation waits for its end.
- * @throws UtsuwaError CONTAINER_STATE unless the container is created or running; what keeps the command from running
+ * @throws UtsuwaError CONTAINER_STATE when the container is paused, CONTAINER_NOT_RUNNING unless it is created or running, or
+ *   when it ends meanwhile; what keeps the command from running
  */
 export async function execInContainer(
   stateRoot: string,
@@ -46,38 +50,56 @@ export async function execInContainer(
   if (status === 'paused' && !options.ignorePaused)
     throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a paused container', { operation })
   const pidfd = status === 'creating' ? undefined : openInit(record)
-  if (pidfd === undefined) throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a stopped container', { operation })
+  if (pidfd === undefined)
+    throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'cannot exec in a stopped container', { operation })
   try {
-    const spec = readSpec(stateRoot, id)
-    const executed = withHome(process, `/proc/${record.pid}/root`)
-    const planIn = (cgroupHostPath: string | undefined): CompiledPlan => {
+    return await whileRunning(record, 'exec in container', () => {
+      const spec = readSpec(stateRoot, id)
+      const executed = withHome(process, `/proc/${record.pid}/root`)
       const { preserveFds = 0, noNewKeyring = false } = options
       const programs = seccompPrograms(stateRoot, record.managed)
-      return compileExec({
-        id,
-        spec,
-        process: executed,
-        cgroupHostPath,
-        noNewKeyring,
-        preserveFds,
-        seccompPrograms: programs,
-      })
-    }
-    const exec = await launchExec(record, planIn, options, pidfd)
-    try {
-      await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
-    } catch (error) {
-      // Reaped, or else the container's PID namespace would never come to its end.
-      await exec.abort()
-      throw error
-    }
-    return exec
+      const planIn = (cgroupHostPath: string | undefined): CompiledPlan =>
+        compileExec({
+          id,
+          spec,
+          process: executed,
+          cgroupHostPath,
+          noNewKeyring,
+          preserveFds,
+          seccompPrograms: programs,
+        })
+      return launchExec(record, spec, planIn, options, pidfd)
+    })
   } finally {
     closeSync(pidfd)
   }
 }
 
 async function launchExec(
+  record: ContainerRecord,
+  spec: RuntimeSpec,
+  planIn: (cgroupHostPath: string | undefined) => CompiledPlan,
+  options: ExecOptions,
+  pidfd: number,
+): Promise<InitConversation> {
+  const { signal } = options
+  const exec = await cloneExec(record, planIn, options, pidfd)
+  const kill = (): void => exec.kill()
+  signal?.addEventListener('abort', kill, { once: true })
+  try {
+    if (signal?.aborted) kill()
+    await exec.executed((listener, pid) => sendSeccompListener(spec, record, pid, listener))
+    return exec
+  } catch (error) {
+    // Reaped, or else the container's PID namespace would never come to its end.
+    await exec.abort()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', kill)
+  }
+}
+
+async function cloneExec(
   record: ContainerRecord,
   planIn: (cgroupHostPath: string | undefined) => CompiledPlan,
   options: ExecOptions,
