@@ -19,7 +19,7 @@ import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { nextTurn } from '../util/next-turn.ts'
 import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
-import { throwIfAborted } from './aborted.ts'
+import { throwIfAborted, untilAborted } from './aborted.ts'
 import { type Files, mappedOwners, writeFiles } from './files.ts'
 import { openInit } from './kill.ts'
 import type { ContainerRecord } from './record.ts'
@@ -76,7 +76,7 @@ export async function writeArchive(
   const { TarReader } = await import('../layer/tar.ts')
   using handler = new ArchiveWriter(writer, to)
   const reader = new TarReader(handler, DEFAULT_LAYER_LIMITS)
-  for await (const chunk of archive instanceof Uint8Array ? [archive] : archive) {
+  for await (const chunk of archive instanceof Uint8Array ? [archive] : untilAborted(archive, signal)) {
     for (let at = 0; at < chunk.length; at += PIECE) {
       throwIfAborted(signal)
       const piece = chunk.subarray(at, at + PIECE)

@@ -9,7 +9,6 @@ import { moveNetDevices } from '../launch/net-devices.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
 import { nextTurn } from '../util/next-turn.ts'
 import { throwIfAborted } from './aborted.ts'
@@ -92,7 +91,7 @@ async function launchInto(
     throwIfAborted(options.signal)
     await init.ready(async ({ name }, fd) => {
       if (name === 'cgroup') return enter(plan.scope!)
-      if (name === 'namespaces') return runHooksBeforePivot(withProcess(record, init.pid), options.spec)
+      if (name === 'namespaces') return runHooksBeforePivot(withProcess(record, init.pid), options)
       moveNetDevices(options.spec.linux!.netDevices!, init.pid, fd!)
       return GO_ON
     })
@@ -150,10 +149,13 @@ function withLevelsAbove({ cgroup, managed }: ContainerRecord): Pick<ContainerRe
  * @returns the states for the hooks that init runs inside the container, with the PID as they see it: that for
  *   createContainer, NUL, that for startContainer
  */
-async function runHooksBeforePivot(record: ContainerRecord, { hooks = {} }: RuntimeSpec): Promise<Uint8Array> {
+async function runHooksBeforePivot(
+  record: ContainerRecord,
+  { spec: { hooks = {} }, signal }: CreateOptions,
+): Promise<Uint8Array> {
   const state = formatState(record, 'creating')
-  await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle)
-  await runHooks(hooks.createRuntime ?? [], '/hooks/createRuntime', state, record.bundle)
+  await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle, signal)
+  await runHooks(hooks.createRuntime ?? [], '/hooks/createRuntime', state, record.bundle, signal)
   const inside = { ...record, pid: pidInNamespace(record.pid) }
   const states = [formatState(inside, 'creating'), formatState(inside, 'created')]
   return Buffer.from(states.map(each => JSON.stringify(each)).join('\0'))

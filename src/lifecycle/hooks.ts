@@ -11,10 +11,18 @@ const OUTPUT_MAX = 16 * 1024
 /**
  * Runs hooks one after the other, each with the state on its standard input.
  * @param pointer JSON pointer of the list: `/hooks/prestart`
+ * @param signal kills the hook that runs, which fails then
  * @throws UtsuwaError HOOK_FAILED for the first that fails, with what it wrote to stderr; TIMEOUT
  */
-export async function runHooks(hooks: readonly Hook[], pointer: string, state: OciState, cwd: string): Promise<void> {
-  for (const [index, hook] of hooks.entries()) await runHook(hook, `${pointer}/${index}`, JSON.stringify(state), cwd)
+export async function runHooks(
+  hooks: readonly Hook[],
+  pointer: string,
+  state: OciState,
+  cwd: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const [index, hook] of hooks.entries())
+    await runHook(hook, `${pointer}/${index}`, JSON.stringify(state), cwd, signal)
 }
 
 /**
@@ -30,7 +38,13 @@ export async function runPoststopHooks(
     await runHook(hook, `/hooks/poststop/${index}`, state, record.bundle).catch(onFailure)
 }
 
-async function runHook(hook: Hook, configPointer: string, state: string, cwd: string): Promise<void> {
+async function runHook(
+  hook: Hook,
+  configPointer: string,
+  state: string,
+  cwd: string,
+  abort?: AbortSignal,
+): Promise<void> {
   // Loaded when needed: most containers have no hooks.
   const { spawn } = await import('node:child_process')
   const details = { operation: `run hook ${hook.path}`, path: hook.path, configPointer }
@@ -41,7 +55,9 @@ async function runHook(hook: Hook, configPointer: string, state: string, cwd: st
     cwd,
     env: Object.fromEntries((hook.env ?? []).map(entry => splitOnce(entry, '='))),
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000, killSignal: osConstants.signals.SIGKILL }),
+    killSignal: osConstants.signals.SIGKILL,
+    ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),
+    ...(abort === undefined ? {} : { signal: abort }),
   })
   let output = ''
   const collect = (chunk: Buffer): void => {

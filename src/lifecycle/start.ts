@@ -106,9 +106,9 @@ export function refuseWithoutProcess({ startOperations }: ContainerRecord): void
 }
 
 /** @throws UtsuwaError for the first that fails; the container is killed then (runtime.md, "Lifecycle", step 9) */
-export async function runPoststartHooks(record: ContainerRecord): Promise<void> {
+export async function runPoststartHooks(record: ContainerRecord, signal?: AbortSignal): Promise<void> {
   try {
-    await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle)
+    await runHooks(record.poststart, '/hooks/poststart', formatState(record, 'running'), record.bundle, signal)
   } catch (error) {
     signalInit(record, SIGKILL)
     throw error

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sleep } from '../util/sleep.ts'
+import { throwIfAborted } from './aborted.ts'
 import { lastEvent } from './journal.ts'
 import { openInit } from './kill.ts'
 import { hasMonitor, readExit } from './monitored.ts'
@@ -14,27 +15,36 @@ const POLL_MS = 10
 /** How long whoever runs it may take to write down how it ended. */
 const NOTE_TIMEOUT_MS = 10_000
 
+/** Options of `waitForContainer`. */
+export interface WaitOptions extends Pick<Roots, 'runRoot'> {
+  /** Ends the waiting with ABORTED; the container goes on. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * Resolves when a container has ended, whoever runs it; at once when it already has.
  *
  * @param nameOrId a name, an id, or the beginning of one
  * @returns the command's exit status, or 128 + the signal that ended it
- * @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_STATE when nobody knows how it ended, because whoever ran it was killed
+ * @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_STATE when nobody knows how it ended, because whoever ran it was killed;
+ *   ABORTED
  */
 export async function waitForContainer(
   nameOrId: string,
-  { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {},
+  { runRoot = DEFAULT_RUN_ROOT, signal }: WaitOptions = {},
 ): Promise<number> {
+  throwIfAborted(signal)
   const stateRoot = containersDirectory(runRoot)
   const record = readByName(runRoot, nameOrId)
   const { id, managed } = record
   if (managed?.exit !== undefined) return managed.exit.exitCode
   const pidfd = openInit(record)
   if (pidfd !== undefined) {
-    await waitReadable(pidfd)
+    await waitReadable(pidfd, undefined, signal)
     closeSync(pidfd)
   }
   for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    throwIfAborted(signal)
     const exitCode = noted(runRoot, stateRoot, id)
     if (exitCode !== undefined) return exitCode
     // It was over before we asked, and nobody is there who would still write it down.
