@@ -5,7 +5,7 @@ import { capabilitySets } from '../config/runtime-spec.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { CAPABILITIES } from '../spec/capabilities.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
-import { throwIfAborted } from './aborted.ts'
+import { orAborted, throwIfAborted } from './aborted.ts'
 import { type CapturedText, tellLater } from './capture.ts'
 import { execInContainer } from './exec.ts'
 import { completeProcess } from './exec-process.ts'
@@ -17,6 +17,7 @@ import { ProcessStreams } from './process-streams.ts'
 import { readRecord, readSpec } from './record.ts'
 import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
+import { whileRunning } from './while-running.ts'
 
 /** Options of a process in a container; what is left out is as for the container's own command. */
 export interface SpawnOptions
@@ -59,15 +60,24 @@ export async function runInContainer(
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const process = await spawnInContainer(stateRoot, id, args, options)
-  options.onStart?.(process)
+  return runProcess(() => spawnInContainer(stateRoot, id, args, options), options)
+}
+
+/** Waits for the end of what `spawn` starts. */
+export async function runProcess(
+  spawn: () => Promise<ContainerProcess>,
+  { onStart }: Pick<ExecOptions, 'onStart'>,
+): Promise<ExecResult> {
+  const process = await spawn()
+  onStart?.(process)
   return process.wait()
 }
 
 /**
  * Starts a command in a container. What the options leave out is as for the container's own command.
  * @returns when the command runs
- * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CONTAINER_STATE unless it is created or running
+ * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running,
+ *   CONTAINER_NOT_RUNNING when it ends meanwhile; ABORTED
  */
 export async function spawnInContainer(
   stateRoot: string,
@@ -75,13 +85,13 @@ export async function spawnInContainer(
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<ContainerProcess> {
-  throwIfAborted(options.signal)
   checkTimeouts(options)
   using streams = await openStdio(options.terminal ? { stdio: 'ignore' } : options)
   try {
-    return new ContainerProcess(await launchProcess(stateRoot, id, args, options, streams.fds), streams, options)
+    const launched = await orAborted(options.signal, () => launchProcess(stateRoot, id, args, options, streams.fds))
+    return new ContainerProcess(launched, streams, options)
   } catch (error) {
-    streams.abandon()
+    streams.close()
     throw error
   }
 }
@@ -110,12 +120,15 @@ async function launchProcess(
   options: SpawnOptions,
   stdio: readonly [number, number, number],
 ): Promise<InitConversation> {
-  const { pid } = readRecord(stateRoot, id)
-  const { consoleSocketFd } = options
-  return execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, pid), {
-    stdio,
-    ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
-  })
+  const record = readRecord(stateRoot, id)
+  const { consoleSocketFd, signal } = options
+  return whileRunning(record, 'exec in container', async () =>
+    execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, record.pid), {
+      stdio,
+      ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  )
 }
 
 function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOptions, pid: number): Process {
@@ -146,7 +159,7 @@ function userOf(user: string, pid: number): Process['user'] {
 }
 
 /** A process in a container, started with `spawn`. */
-export class ContainerProcess extends ProcessStreams {
+export class ContainerProcess extends ProcessStreams implements AsyncDisposable {
   /** In this process's PID namespace. */
   readonly pid: number
   readonly #process: InitConversation
@@ -187,12 +200,26 @@ export class ContainerProcess extends ProcessStreams {
     this.#process.signal(parseSignal(String(signal)))
   }
 
+  /** Kills it if it runs, and closes its streams; what it had printed can still be read. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // First: what is still to be written to it is no error, as it would be once its other end is gone.
+    this.stdin?.destroy()
+    await this.#process.abort()
+    this.#streams.close()
+    await this.#result.catch(tellLater)
+  }
+
+  /** @internal Another process may still write to what it printed to. */
+  get hasOpenStreams(): boolean {
+    return this.#streams.isOpen()
+  }
+
   readonly #abort = (): void => this.#process.kill()
 
   async #finish(): Promise<ExecResult> {
     const exit = await this.#process.wait()
     this.#timeouts[Symbol.dispose]()
-    this.stdin?.destroy()
+    this.#streams.drain()
     this.#signal?.removeEventListener('abort', this.#abort)
     const captured = await this.#streams.captured()
     throwIfAborted(this.#signal)

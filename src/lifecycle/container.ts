@@ -4,7 +4,7 @@ import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { throwIfAborted } from './aborted.ts'
+import { orAborted, throwIfAborted } from './aborted.ts'
 import { tellLater } from './capture.ts'
 import { cgroupDirectory, findCgroupDirectory } from './cgroup-directory.ts'
 import { type ContainerEvent, EventFeed } from './container-events.ts'
@@ -53,7 +53,9 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   readonly #streams: Streams
   readonly #context: ContainerContext
   readonly #events: EventFeed
-  readonly #sampleFeeds: SampleFeed[] = []
+  #sampleFeeds: SampleFeed[] = []
+  /** Those of `spawn` that have streams open here. */
+  readonly #processes = new Set<ContainerProcess>()
   #outcome: Promise<Outcome> | undefined
   #timeouts: Timeouts | undefined
   #result: Promise<RunResult> | undefined
@@ -83,7 +85,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async start(): Promise<void> {
     try {
-      await this.#start()
+      await this.#unlessAborted(() => this.#start())
     } catch (error) {
       if (keepsUnstarted(this.#context.options)) await this.#keepUnstarted(error)
       throw error
@@ -92,7 +94,6 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { marks, options, spec } = this.#context
-    throwIfAborted(options.signal)
     refuseWithoutProcess(this.#record)
     const cgroup = options.cpuTimeout === undefined ? undefined : cgroupDirectory(this.#record)
     marks.starting = performance.now()
@@ -102,7 +103,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#timeouts = new Timeouts(options, cgroup, which => this.#expire(which))
     this.#events.started()
     tell(this.#context.runRoot, 'start', this.#record)
-    if (!this.#isDetached) await runPoststartHooks(this.#record)
+    if (!this.#isDetached) await runPoststartHooks(this.#record, options.signal)
   }
 
   /**
@@ -131,17 +132,27 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async exec(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     // Loaded when needed: most containers run one command.
-    const { runInContainer } = await import('./container-process.ts')
-    return runInContainer(this.#context.stateRoot, this.id, args, options)
+    const { runProcess } = await import('./container-process.ts')
+    const result = await runProcess(() => this.spawn(args, options), options)
+    // Killed with the container, it has a result even so.
+    throwIfAborted(this.#context.options.signal)
+    return result
   }
 
   /**
    * Starts one more command in it.
-   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running
+   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running,
+   *   CONTAINER_NOT_RUNNING when it ends meanwhile; ABORTED
    */
   async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
     const { spawnInContainer } = await import('./container-process.ts')
-    return spawnInContainer(this.#context.stateRoot, this.id, args, options)
+    const process = await this.#unlessAborted(() => spawnInContainer(this.#context.stateRoot, this.id, args, options))
+    this.#processes.add(process)
+    const forget = (): void => {
+      if (!process.hasOpenStreams) this.#processes.delete(process)
+    }
+    process.wait().then(forget, forget)
+    return process
   }
 
   /**
@@ -166,7 +177,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async copyIn(files: Files, options: CopyOptions = {}): Promise<void> {
     const { copyFilesIn } = await import('./copy.ts')
-    await copyFilesIn(this.#record, files, options)
+    await this.#unlessAborted(() => copyFilesIn(this.#record, files, options))
   }
 
   /**
@@ -177,7 +188,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async copyInArchive(archive: Archive, options: CopyInArchiveOptions = {}): Promise<void> {
     const { copyArchiveIn } = await import('./copy.ts')
-    await copyArchiveIn(this.#record, archive, options)
+    await this.#unlessAborted(() => copyArchiveIn(this.#record, archive, options))
   }
 
   /**
@@ -188,7 +199,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async copyOut(path: string, options: CopyOutOptions = {}): Promise<Buffer> {
     const { copyFileOut } = await import('./copy.ts')
-    return copyFileOut(this.#record, path, options)
+    return this.#unlessAborted(() => copyFileOut(this.#record, path, options))
   }
 
   /**
@@ -214,7 +225,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   samples(options: SamplesOptions = {}): AsyncGenerator<CgroupSample, void, undefined> {
     const feed = new SampleFeed(cgroupDirectory(this.#record), options)
-    this.#sampleFeeds.push(feed)
+    this.#sampleFeeds = [...this.#sampleFeeds.filter(each => !each.hasEnded), feed]
     this.#ended().catch(tellLater)
     return feed.iterate()
   }
@@ -240,13 +251,26 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#events.look()
   }
 
-  /** Kills it if it runs, and removes all of it, volumes without a name too. A container that is gone is fine. */
+  /**
+   * Kills it if it runs, and removes all of it, volumes without a name too. Everything that is open for it in this process
+   * is closed; what it had printed can still be read. A container that is gone is fine.
+   */
   async delete(): Promise<void> {
+    // First: what is still to be written to it is no error, as it would be once its other end is gone.
+    this.stdin?.destroy()
+    try {
+      await this.#remove()
+    } finally {
+      this.#streams.close()
+      await Promise.all([...this.#processes].map(process => process[Symbol.asyncDispose]()))
+    }
+  }
+
+  async #remove(): Promise<void> {
     this.#stopWatching()
     this.#isSettled = true
     // The monitor of a detached one has to know first that it is to be removed.
     if (!this.#isDetached) await this.#init.abort()
-    this.stdin?.destroy()
     await removeManaged(this.#context.runRoot, this.id, this.name, { force: true, volumes: true })
     if (this.#isDetached) await this.#init.abort()
   }
@@ -257,6 +281,11 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   get #isDetached(): boolean {
     return this.#record.managed?.detached !== undefined
+  }
+
+  /** The signal of `create` ends what is under way, be it only because it kills the container. */
+  #unlessAborted<T>(work: () => Promise<T>): Promise<T> {
+    return orAborted(this.#context.options.signal, work)
   }
 
   readonly #kill = (): void => this.#init.kill()
@@ -277,6 +306,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#outcome ??= this.#init.wait().then(exit => {
       this.#context.marks.ended = performance.now()
       for (const feed of this.#sampleFeeds) feed.end()
+      this.#streams.drain()
       const outcome = outcomeOf(this.#record, exit)
       this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
       if (this.#isDetached) return outcome
@@ -290,13 +320,12 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   async #finish(): Promise<RunResult> {
     const { marks, options } = this.#context
     const outcome = await this.#ended()
-    // Nobody reads it any more, and a pipe that nobody reads is not noticed until it is written to.
-    this.stdin?.destroy()
     this.#stopWatching()
     // After a detached one its monitor cleans up.
-    if (this.#record.managed?.removeOnExit && !this.#isDetached) await this.delete()
+    if (this.#record.managed?.removeOnExit && !this.#isDetached) await this.#remove()
     else if (!this.#isSettled && !this.#isDetached) await keepEnded(this.#context.stateRoot, this.#record, outcome)
     marks.removed = performance.now()
+    this.#streams.drain() // what others of its processes had open
     const captured = await this.#streams.captured()
     throwIfAborted(options.signal)
     const timeline = timelineOf(marks)
@@ -312,7 +341,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
       return untilEndIsNoted(this.#context.stateRoot, this.id)
     }
     await this.#init.abort()
-    this.stdin?.destroy()
+    this.#streams.close()
     await keepUnstarted(this.#context, this.#record, error)
   }
 }

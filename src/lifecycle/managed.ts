@@ -10,7 +10,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { nextTurn } from '../util/next-turn.ts'
-import { throwIfAborted } from './aborted.ts'
+import { orAborted, throwIfAborted } from './aborted.ts'
 import { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
@@ -81,13 +81,12 @@ export async function create(options: CreateOptions): Promise<Container> {
   try {
     if (options.name !== undefined) takeName(runRoot, options.name, id)
     const managed = options.userns === 'auto' ? await withUserIds(runRoot, id, described, reserved) : described
-    return await build(options, { id, stateRoot, runRoot, storeRoot, managed, marks, reserved })
+    const to = { id, stateRoot, runRoot, storeRoot, managed, marks, reserved }
+    return await orAborted(signal, () => build(options, to))
   } catch (error) {
     reserved[Symbol.dispose]()
     if (findRecord(stateRoot, id)?.managed?.startFailure !== undefined) throw error
     await removeManaged(runRoot, id, described.name, { force: true, volumes: true })
-    // It is what being killed looks like.
-    throwIfAborted(signal)
     throw error
   }
 }
@@ -206,7 +205,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     ...(options.preserveFds === undefined ? {} : { preserveFds: options.preserveFds }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error: unknown) => {
-    streams.abandon()
+    streams.close()
     if (keepsUnstarted(options)) keepUnlaunched(build, error)
     throw error
   })

@@ -22,10 +22,13 @@ const DEFAULT_MAX_LENGTH = 1024 * 1024
 const NEWLINE = 0x0a
 
 export abstract class ProcessStreams {
-  /** Streams of the process with `stdio: 'pipe'`. */
+  /**
+   * Streams of the process with `stdio: 'pipe'`. What it printed last can be read after its end; the descriptors are
+   * closed then, read or not.
+   */
   readonly stdin: Socket | undefined
-  readonly stdout: Socket | undefined
-  readonly stderr: Socket | undefined
+  readonly stdout: Readable | undefined
+  readonly stderr: Readable | undefined
 
   constructor({ stdin, stdout, stderr }: Streams) {
     this.stdin = stdin
