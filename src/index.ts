@@ -17,6 +17,7 @@ import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import type { ExperimentInput } from './lab/experiment.ts'
 import type { LabResults } from './lab/results.ts'
 import type { LabOptions } from './lab/run.ts'
+import { orAborted } from './lifecycle/aborted.ts'
 import type { DoctorOptions, Finding } from './lifecycle/doctor.ts'
 import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
@@ -159,7 +160,7 @@ export type PullOptions = Omit<StorePullOptions, 'root'> & Pick<Roots, 'root'>
  */
 export async function pull(reference: string, { root = DEFAULT_ROOT, ...options }: PullOptions = {}): Promise<Image> {
   const { pull: pullInto } = await import('./image/pull.ts')
-  return pullInto(reference, { ...options, root })
+  return orAborted(options.signal, () => pullInto(reference, { ...options, root }))
 }
 
 /** Options of `push`. */
@@ -175,7 +176,7 @@ export async function push(
   { root = DEFAULT_ROOT, ...options }: PushOptions = {},
 ): Promise<PushedImage> {
   const { push: pushFrom } = await import('./image/push.ts')
-  return pushFrom(nameOrId, { ...options, root })
+  return orAborted(options.signal, () => pushFrom(nameOrId, { ...options, root }))
 }
 
 /**
@@ -252,7 +253,7 @@ export type PruneOptions = StorePruneOptions & Pick<Roots, 'root'>
  */
 export async function prune({ root = DEFAULT_ROOT, ...options }: PruneOptions = {}): Promise<Pruned> {
   const { prune: pruneStore } = await import('./image/prune.ts')
-  return pruneStore(root, options)
+  return orAborted(options.signal, () => pruneStore(root, options))
 }
 
 /**
@@ -307,7 +308,8 @@ export async function save(
   { root = DEFAULT_ROOT, ...options }: SaveOptions = {},
 ): Promise<void> {
   const { save: saveFrom } = await import('./image/save.ts')
-  return saveFrom(root, typeof namesOrIds === 'string' ? [namesOrIds] : namesOrIds, target, options)
+  const names = typeof namesOrIds === 'string' ? [namesOrIds] : namesOrIds
+  return orAborted(options.signal, () => saveFrom(root, names, target, options))
 }
 
 /** Options of `load`. */
@@ -321,7 +323,7 @@ export type LoadOptions = StoreLoadOptions & Pick<Roots, 'root'>
  */
 export async function load(input: Input, { root = DEFAULT_ROOT, ...options }: LoadOptions = {}): Promise<Image[]> {
   const { load: loadInto } = await import('./image/load.ts')
-  return loadInto(root, input, options)
+  return orAborted(options.signal, () => loadInto(root, input, options))
 }
 
 /** Options of `importImage`. */
@@ -336,7 +338,7 @@ export async function importImage(
   { root = DEFAULT_ROOT, ...options }: ImportOptions = {},
 ): Promise<Image> {
   const { importImage: importInto } = await import('./image/import.ts')
-  return importInto(root, input, options)
+  return orAborted(options.signal, () => importInto(root, input, options))
 }
 
 /**
@@ -350,7 +352,7 @@ export async function exportContainer(
   options: ExportOptions = {},
 ): Promise<void> {
   const { exportContainer: exportFrom } = await import('./lifecycle/export.ts')
-  return exportFrom(nameOrId, target, options)
+  return orAborted(options.signal, () => exportFrom(nameOrId, target, options))
 }
 
 /**

@@ -45,8 +45,13 @@ export async function attach(nameOrId: string, options: AttachOptions = {}): Pro
   const stateRoot = containersDirectory(runRoot)
   const record = readByName(runRoot, nameOrId)
   const attachment = new Attachment(stateRoot, record, connect(stateRoot, record, nameOrId))
-  await attachment.request('attach', Buffer.of(WANTS_OUTPUT | (input ? WANTS_INPUT : 0)))
-  return attachment
+  try {
+    await attachment.request('attach', Buffer.of(WANTS_OUTPUT | (input ? WANTS_INPUT : 0)))
+    return attachment
+  } catch (error) {
+    attachment[Symbol.dispose]()
+    throw error
+  }
 }
 
 /**

@@ -204,7 +204,8 @@ export class ContainerProcess extends ProcessStreams implements AsyncDisposable 
   async [Symbol.asyncDispose](): Promise<void> {
     // First: what is still to be written to it is no error, as it would be once its other end is gone.
     this.stdin?.destroy()
-    await this.#process.abort()
+    this.#process.kill()
+    await this.#process.wait().catch(tellLater)
     this.#streams.close()
     await this.#result.catch(tellLater)
   }
