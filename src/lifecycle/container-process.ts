@@ -76,8 +76,8 @@ export async function runProcess(
 /**
  * Starts a command in a container. What the options leave out is as for the container's own command.
  * @returns when the command runs
- * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running,
- *   CONTAINER_NOT_RUNNING when it ends meanwhile; ABORTED
+ * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE when it is paused,
+ *   CONTAINER_NOT_RUNNING when it has ended or ends meanwhile; ABORTED
  */
 export async function spawnInContainer(
   stateRoot: string,

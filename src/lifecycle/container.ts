@@ -141,8 +141,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   /**
    * Starts one more command in it.
-   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE unless it is created or running,
-   *   CONTAINER_NOT_RUNNING when it ends meanwhile; ABORTED
+   * @throws UtsuwaError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE; CONTAINER_STATE when it is paused,
+   *   CONTAINER_NOT_RUNNING when it has ended or ends meanwhile; ABORTED
    */
   async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
     const { spawnInContainer } = await import('./container-process.ts')
