@@ -9,7 +9,8 @@ type RunRoot = Pick<Roots, 'runRoot'>
 /**
  * Runs one more command in a container that lives, and waits for its end.
  * @param nameOrId a name, an id, or the beginning of one
- * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING, CONTAINER_STATE when it is paused; what keeps the command from running
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING; CONTAINER_STATE when it is paused; what
+ *   keeps the command from running
  */
 export async function exec(
   nameOrId: string,
