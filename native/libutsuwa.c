@@ -105,7 +105,8 @@ int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *out) {
   do result = sys5(__NR_waitid, P_PIDFD, pidfd, SYS_PTR(&info), WEXITED | WNOHANG, SYS_PTR(&usage));
   while (result == -EINTR);
   if (result < 0) return result;
-  if (info.si_pid == 0) return 0;
+  /* A child that has itself traced by us is also reported when it stops. */
+  if (info.si_pid == 0 || info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) return 0;
   *out = (struct utsuwa_exit){
       .code = info.si_status,
       .signal = info.si_code != CLD_EXITED,

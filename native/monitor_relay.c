@@ -16,6 +16,7 @@
 #include "libutsuwa.h"
 #include "monitor.h"
 #include "sys.h"
+#include "traced.h"
 
 #define HELD_POLL_MS 5
 /* FIONREAD does not count what a terminal has not processed yet. */
@@ -107,6 +108,10 @@ static void reap(struct monitor *monitor) {
       return;
     }
     if (result < 0 || info.si_pid == 0) return;
+    if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+      traced_let_go(info.si_pid, info.si_status & 0x7f);
+      continue;
+    }
     bool exited = info.si_code == CLD_EXITED;
     monitor->exit_code = exited ? info.si_status : 128 + info.si_status;
     monitor->exit_signal = exited ? 0 : info.si_status;

@@ -1,6 +1,7 @@
 /*
  * reaper: PID 1 of a container that was asked for one (--init). It runs the command as its child, passes on signals,
- * takes note of the end of orphans, and ends as the command ends: statuses 126 and 127 as a shell has them.
+ * takes note of the end of orphans, lets go on what has itself traced by it, and ends as the command ends: statuses 126 and
+ * 127 as a shell has them.
  *
  * Assumes: it runs inside the container, as the container's user, with the command as arguments. Guarantees: it keeps no
  * descriptor that it did not get, and follows nothing but PATH.
@@ -14,6 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "traced.h"
 
 enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALED = 128 };
 
@@ -65,7 +68,8 @@ static int reap(pid_t command) {
     int status;
     pid_t pid = waitpid(-1, &status, WNOHANG);
     if (pid <= 0) return result;
-    if (pid == command) result = WIFSIGNALED(status) ? SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
+    if (WIFSTOPPED(status)) traced_let_go(pid, WSTOPSIG(status));
+    else if (pid == command) result = WIFSIGNALED(status) ? SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
   }
 }
 
