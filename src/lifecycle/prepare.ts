@@ -213,14 +213,21 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
   }
 }
 
+async function isFor32BitX86(platform: string): Promise<boolean> {
+  const { parsePlatform } = await import('../image/platform.ts')
+  return parsePlatform(platform).architecture === '386'
+}
+
 async function specFor(
-  { id, options, joinedNamespaces, firstUserId, network, attachVolumes }: PrepareInput,
+  { id, source, options, joinedNamespaces, firstUserId, network, attachVolumes }: PrepareInput,
   imageConfig: ImageRunConfig,
   rootPath: string,
   readContainerFile: ReadContainerFile,
   imageRootFd?: number,
 ): Promise<RuntimeSpec> {
   const volumes = volumeMounts(options, imageConfig)
+  // the caller's word: by the image's alone, every image could have it
+  const socketcall = source.platform !== undefined && (await isFor32BitX86(source.platform))
   const spec = createRuntimeSpec({
     id,
     options,
@@ -229,7 +236,7 @@ async function specFor(
     readContainerFile,
     joinedNamespaces: { ...joinedNamespaces, ...(network?.namespacePath && { network: network.namespacePath }) },
     reaperHostPath: nativePath('reaper'),
-    defaultSeccomp: defaultSeccompProfile,
+    defaultSeccomp: capabilities => defaultSeccompProfile(capabilities, undefined, { socketcall }),
     hostDevices: listHostDevices,
     ...(firstUserId !== undefined && { idMappings: idMappings(firstUserId) }),
     ...(network && { networkFiles: network.files }),

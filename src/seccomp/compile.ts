@@ -108,17 +108,15 @@ function requireNative(): SeccompArch {
 interface Segment {
   start: number
   decision: Decision
-  /** Of the arguments that the rules of `decision` test. */
-  bits: 32 | 64
 }
 
 /** All numbers that belong to `arch`, in order; neighbours decide differently. */
 function segments(profile: LinuxSeccomp, arch: SeccompArch, siblings: readonly SeccompArch[]): Segment[] {
-  const { bits, numberOffset } = SECCOMP_ARCHES[arch]
+  const { numberOffset } = SECCOMP_ARCHES[arch]
   const byDefault = defaultValue(profile)
   const result: Segment[] = []
   const append = (start: number, decision: Decision) => {
-    if (!sameDecision(result.at(-1)?.decision, decision)) result.push({ start, decision, bits })
+    if (!sameDecision(result.at(-1)?.decision, decision)) result.push({ start, decision })
   }
   let gap: number | undefined = numberOffset
   for (const { start, end, decision } of decidedRanges(profile, arch, siblings)) {
@@ -171,14 +169,14 @@ function emitTree(asm: BpfAssembler, parts: readonly Segment[], profile: LinuxSe
   emitTree(asm, parts.slice(middle), profile)
 }
 
-function emitDecision(asm: BpfAssembler, { decision, bits }: Segment, profile: LinuxSeccomp): void {
+function emitDecision(asm: BpfAssembler, { decision }: Segment, profile: LinuxSeccomp): void {
   if (typeof decision === 'number') {
     asm.return(decision)
     return
   }
   for (const { conditions, value } of decision) {
     const next = new Label()
-    for (const condition of conditions) emitCondition(asm, condition, bits, next)
+    for (const condition of conditions) emitCondition(asm, condition, next)
     asm.return(value)
     asm.place(next)
   }

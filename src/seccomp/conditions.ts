@@ -1,6 +1,6 @@
 /** BPF for comparisons of system call arguments, which are 64 bits wide while BPF computes with 32. */
-import type { LinuxSeccompArg } from '../spec/runtime.ts'
 import { BPF, type BpfAssembler, Label } from './bpf.ts'
+import type { Condition } from './rules.ts'
 
 /** Offsets in `struct seccomp_data`, little-endian. */
 export const NUMBER_OFFSET = 0
@@ -10,13 +10,12 @@ const ARGS_OFFSET = 16
 /**
  * Emits code that goes on with the next instruction when the condition holds, and to `otherwise` when not.
  *
- * @param bits of 32-bit architectures only the lower half is compared, as libseccomp does: a profile's −1, written as
- *   64 bits, shall match there too
+ * Where the kernel takes 32 bits, the lower halves of argument and operand are compared: what a caller leaves in the upper
+ * one must make no difference (CVE-2026-123876), and a profile's −1, written as 64 bits, matches.
  */
 export function emitCondition(
   asm: BpfAssembler,
-  { index, op, value, valueTwo = 0 }: LinuxSeccompArg,
-  bits: 32 | 64,
+  { index, op, value, valueTwo = 0, bits }: Condition,
   otherwise: Label,
 ): void {
   const low = ARGS_OFFSET + 8 * index

@@ -41,10 +41,10 @@ export const ALLOWED: readonly CallGroup[] = [
       io_cancel io_destroy io_getevents io_pgetevents io_pgetevents_time64 io_setup io_submit`,
   },
   {
-    why: 'sockets of the own network namespace; socket itself is checked by address family',
+    why: 'sockets of the own network namespace; socket and socketcall are checked by address family',
     calls: `
       accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmmsg_time64
-      recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketcall socketpair`,
+      recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketpair`,
   },
   {
     why: 'System V and POSIX message queues, semaphores and shared memory of the own IPC namespace',
@@ -180,7 +180,7 @@ export const DENIED: readonly CallGroup[] = [
 ]
 
 /** Allowed or denied by argument, in default-profile.ts. */
-export const BY_ARGUMENT = 'clone clone3 personality socket'
+export const BY_ARGUMENT = 'clone clone3 personality socket socketcall'
 
 /** ENOSYS to everybody. */
 export const UNKNOWN: readonly CallGroup[] = [

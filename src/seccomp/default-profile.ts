@@ -10,6 +10,13 @@ import { nativeSeccompArch, type SeccompArch } from './syscalls.ts'
 
 const EPERM = 1
 const ENOSYS = 38
+
+/**
+ * AF_ALG hands the kernel's cryptography to programs, and has let any of them write to the page cache, and so become
+ * root of the host (CVE-2026-31431); AF_VSOCK sockets, between virtual machines and their host, are not divided by
+ * network namespaces. One family lies between them.
+ */
+const AF_ALG = 38
 const AF_VSOCK = 40
 
 /**
@@ -37,6 +44,14 @@ const COMPANIONS: Readonly<Record<SeccompArch, string[]>> = {
 const profiles = new Map<string, LinuxSeccomp>()
 const KEPT = 32
 
+export interface DefaultProfileOptions {
+  /**
+   * Whether sockets of any family may be made by socketcall(2), as programs for 32-bit x86 do. Default: false, since
+   * programs of x86_64 can call it too, and reach the denied families by it.
+   */
+  socketcall?: boolean
+}
+
 /**
  * @param capabilities those of the container's bounding set: a call that a capability exists for is allowed with it
  * @param native the machine's architecture; that of this Node when absent
@@ -45,17 +60,22 @@ const KEPT = 32
 export function defaultSeccompProfile(
   capabilities: readonly string[],
   native: SeccompArch | undefined = nativeSeccompArch(),
+  { socketcall = false }: DefaultProfileOptions = {},
 ): LinuxSeccomp {
-  const key = [native, ...new Set(capabilities)].sort().join()
+  const key = [native, socketcall, ...new Set(capabilities)].sort().join()
   const kept = profiles.get(key)
   if (kept !== undefined) return kept
   if (profiles.size >= KEPT) profiles.clear()
-  const profile = freezeDeeply(makeProfile(capabilities, native))
+  const profile = freezeDeeply(makeProfile(capabilities, native, socketcall))
   profiles.set(key, profile)
   return profile
 }
 
-function makeProfile(capabilities: readonly string[], native: SeccompArch | undefined): LinuxSeccomp {
+function makeProfile(
+  capabilities: readonly string[],
+  native: SeccompArch | undefined,
+  socketcall: boolean,
+): LinuxSeccomp {
   const gated = Object.entries(ALLOWED_BY_CAPABILITY)
   const granted = gated.filter(([capability]) => capabilities.includes(capability)).map(([, group]) => group)
   const allowed = new Set([...ALLOWED, ...granted].flatMap(names))
@@ -71,7 +91,7 @@ function makeProfile(capabilities: readonly string[], native: SeccompArch | unde
       { names: [...denied], action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
       { names: UNKNOWN.flatMap(names), action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
       ...personalityRules(),
-      ...socketRules(),
+      ...socketRules(socketcall),
       ...cloneRules(capabilities.includes('CAP_SYS_ADMIN')),
     ],
   }
@@ -91,9 +111,19 @@ function personalityRules(): LinuxSyscall[] {
   return PERSONALITIES.map(value => allow(['personality'], { index: 0, value, op: 'SCMP_CMP_EQ' }))
 }
 
-/** Sockets between virtual machines and their host are not divided by network namespaces. */
-function socketRules(): LinuxSyscall[] {
-  return [allow(['socket'], { index: 0, value: AF_VSOCK, op: 'SCMP_CMP_NE' })]
+/**
+ * By ranges, since several conditions on one argument would be alternatives.
+ *
+ * Of socketcall(2) a filter does not see the family, so that it may make no socket at all, unless programs for 32-bit
+ * x86 are what the container is for: their C library makes sockets in no other way.
+ */
+function socketRules(makesSocketsBySocketcall: boolean): LinuxSyscall[] {
+  return [
+    allow(['socket'], { index: 0, value: AF_ALG, op: 'SCMP_CMP_LT' }),
+    allow(['socket'], { index: 0, value: AF_ALG + 1, op: 'SCMP_CMP_EQ' }),
+    allow(['socket'], { index: 0, value: AF_VSOCK, op: 'SCMP_CMP_GT' }),
+    ...(makesSocketsBySocketcall ? [allow(['socketcall'])] : []),
+  ]
 }
 
 /** clone3 has its flags in memory, where a filter cannot see them: with ENOSYS a C library uses clone. */

@@ -1,12 +1,17 @@
 /** From the lists of a seccomp profile to what one architecture does with each system call number. */
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/runtime.ts'
-import { returnValue } from './action.ts'
+import { permits, returnValue } from './action.ts'
 import { multiplexedCall } from './multiplexed.ts'
-import { SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from './syscalls.ts'
+import { argumentBits, SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from './syscalls.ts'
+
+/** A comparison of as many bits of an argument as the kernel takes. */
+export interface Condition extends LinuxSeccompArg {
+  bits: 32 | 64
+}
 
 /** A rule of one system call: returns `value` when all conditions hold. */
 export interface Rule {
-  conditions: readonly LinuxSeccompArg[]
+  conditions: readonly Condition[]
   value: number
 }
 
@@ -28,17 +33,45 @@ export function decisions(profile: LinuxSeccomp, arch: SeccompArch): Map<number,
     const value = returnValue(syscall.action, syscall.errnoRet, `/linux/seccomp/syscalls/${index}/errnoRet`)
     // a rule that says what the default says anyway neither wins over others nor is needed
     if (value === defaultValue) continue
-    const rules = alternatives(syscall).map(conditions => ({ conditions, value }))
+    const rulesOf = rulesByWidths(syscall, value, arch)
     for (const name of syscall.names) {
       const number = numbers.get(name)
-      if (number !== undefined) addRules(result, number, rules)
-      const multiplexed = arch === 'x86' ? multiplexedCall(name) : undefined
+      if (number !== undefined) addRules(result, number, rulesOf(name))
+      const multiplexed = arch === 'x86' && speaksForMultiplexer(syscall) ? multiplexedCall(name) : undefined
       if (multiplexed !== undefined) {
-        addRules(result, numbers.get(multiplexed.syscall)!, [{ conditions: [multiplexed.condition], value }])
+        const conditions = [{ ...multiplexed.condition, bits: 32 } as const]
+        addRules(result, numbers.get(multiplexed.syscall)!, [{ conditions, value }])
       }
     }
   }
   return result
+}
+
+/**
+ * The rules of one entry for each of its calls: the same objects for calls whose arguments are equally wide, by which
+ * the compiler sees that they are decided alike.
+ */
+function rulesByWidths(syscall: LinuxSyscall, value: number, arch: SeccompArch): (name: string) => readonly Rule[] {
+  const known = new Map<string, readonly Rule[]>()
+  return name => {
+    const widths = (syscall.args ?? []).map(({ index }) => argumentBits(arch, name, index))
+    const key = widths.join()
+    let rules = known.get(key)
+    if (rules === undefined) {
+      const args = (syscall.args ?? []).map((arg, at) => ({ ...arg, bits: widths[at]! }))
+      rules = alternatives(args).map(conditions => ({ conditions, value }))
+      known.set(key, rules)
+    }
+    return rules
+  }
+}
+
+/**
+ * Whether a rule for a call also holds for it through a multiplexer, where the call's arguments cannot be seen. One that
+ * permits a call with some arguments must not permit it with all (CVE-2026-31431: AF_ALG by socketcall(2)).
+ */
+function speaksForMultiplexer({ action, args = [] }: LinuxSyscall): boolean {
+  return args.length === 0 || !permits(action)
 }
 
 function addRules(result: Map<number, Decision>, number: number, rules: readonly Rule[]): void {
@@ -78,7 +111,7 @@ export function unknownRanges(profile: LinuxSeccomp, arch: SeccompArch): { start
  * Conditions on different arguments must all hold. Where two concern the same argument, runc and crun take each for
  * a rule of its own (libseccomp cannot combine them), and profiles in use rely on it.
  */
-function alternatives({ args = [] }: LinuxSyscall): (readonly LinuxSeccompArg[])[] {
+function alternatives(args: readonly Condition[]): (readonly Condition[])[] {
   const indices = new Set(args.map(({ index }) => index))
   return indices.size === args.length ? [args] : args.map(arg => [arg])
 }

@@ -1,4 +1,5 @@
 /** System call numbers by architecture and name. */
+import { NARROW_ARGUMENTS } from './narrow-arguments.ts'
 import { COLUMNS, SYSCALL_TABLE } from './syscall-table.ts'
 
 /** Architectures whose system calls a filter can tell apart, in the kernel's terms. */
@@ -48,6 +49,25 @@ function readTable(arch: SeccompArch): Map<string, number> {
     if (number >= 0) numbers.set(row[0]!, number + numberOffset)
   }
   return numbers
+}
+
+let narrow: ReadonlyMap<string, string> | undefined
+
+/**
+ * How many bits of an argument the kernel takes, so that no others can make a difference to a filter. The rest of the
+ * register is the caller's to fill, and compilers leave in it what they like.
+ *
+ * @param name of a system call
+ * @param index of the argument, from 0 on
+ */
+export function argumentBits(arch: SeccompArch, name: string, index: number): 32 | 64 {
+  if (SECCOMP_ARCHES[arch].bits === 32) return 32
+  narrow ??= new Map(
+    NARROW_ARGUMENTS.trimEnd()
+      .split('\n')
+      .map(line => line.split(' ') as [string, string]),
+  )
+  return narrow.get(name)?.includes(String(index)) ? 32 : 64
 }
 
 /** The architecture of programs that run natively beside this Node; undefined where utsuwa has no table for it. */

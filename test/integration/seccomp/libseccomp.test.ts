@@ -1,4 +1,8 @@
-/** utsuwa's compiler against libseccomp: both programs must decide alike for the same profile. */
+/**
+ * utsuwa's compiler against libseccomp: both programs must decide alike for the same profile, but for what
+ * docs/adr/0011-seccomp-arguments.md says: libseccomp compares 64 bits of arguments of which the kernel takes 32, so it is
+ * asked about what the kernel takes; and it permits by socketcall(2) what a profile permits with some arguments alone.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,7 +13,7 @@ import { returnValue } from '../../../src/seccomp/action.ts'
 import { compileSeccomp } from '../../../src/seccomp/compile.ts'
 import { defaultSeccompProfile } from '../../../src/seccomp/default-profile.ts'
 import { unknownRanges } from '../../../src/seccomp/rules.ts'
-import { SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from '../../../src/seccomp/syscalls.ts'
+import { argumentBits, SECCOMP_ARCHES, type SeccompArch, syscallNumbers } from '../../../src/seccomp/syscalls.ts'
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall, SeccompAction } from '../../../src/spec/runtime.ts'
 import { interpret } from '../../unit/seccomp/interpreter.ts'
 
@@ -51,12 +55,12 @@ function actionValue({ action, errnoRet }: { action: SeccompAction; errnoRet?: n
 }
 
 function runOracle(profile: LinuxSeccomp): { program: Uint8Array; unknown: Set<string> } {
-  const byDefault = actionValue({ action: profile.defaultAction, errnoRet: profile.defaultErrnoRet })
-  const lines = [`default ${byDefault >>> 0}`]
+  const defaultValue = actionValue(byDefault(profile))
+  const lines = [`default ${defaultValue >>> 0}`]
   for (const arch of profile.architectures ?? []) lines.push(`arch ${TOKENS[arch]}`)
   for (const syscall of profile.syscalls ?? []) {
     const value = actionValue(syscall)
-    if (value === byDefault) continue // libseccomp refuses such a rule
+    if (value === defaultValue) continue // libseccomp refuses such a rule
     for (const name of syscall.names) {
       const conditions = (syscall.args ?? []).map(
         ({ index, op, value: a, valueTwo = 0 }) => `${index} ${OPERATORS.indexOf(op) + 1} ${a} ${valueTwo}`,
@@ -92,6 +96,21 @@ function interestingValues(profile: LinuxSeccomp): bigint[] {
   return [...values]
 }
 
+function byDefault({ defaultAction, defaultErrnoRet }: LinuxSeccomp) {
+  return { action: defaultAction, errnoRet: defaultErrnoRet }
+}
+
+/** Whether this is socket(2) by socketcall(2), where the profile permits some sockets only. */
+function isHiddenSocket(
+  { syscalls = [] }: LinuxSeccomp,
+  arch: SeccompArch,
+  name: string,
+  call?: number | bigint,
+): boolean {
+  const rules = syscalls.filter(({ names }) => names.includes('socket'))
+  return arch === 'x86' && name === 'socketcall' && Number(call) === 1 && rules.some(({ args }) => args !== undefined)
+}
+
 const DECIDED_BY_ARGUMENT: Record<string, number> = { socketcall: 21, ipc: 25 }
 
 function compare(profile: LinuxSeccomp, arches: readonly SeccompArch[]): number {
@@ -118,11 +137,17 @@ function compare(profile: LinuxSeccomp, arches: readonly SeccompArch[]): number 
       if (arch === 'x86' && name in DECIDED_BY_ARGUMENT) {
         inputs = Array.from({ length: DECIDED_BY_ARGUMENT[name]! }, (_, call) => [call, 0, 0, 0, 0, 0])
       }
+      const bits = [0, 1, 2, 3, 4, 5].map(index => argumentBits(arch, name, index))
       for (const args of inputs) {
         // registers of these programs are 32 bits wide; the kernel hands them to the filter without sign
         const given = SECCOMP_ARCHES[arch].bits === 32 ? args.map(value => BigInt.asUintN(32, BigInt(value))) : args
         const data = { nr, arch: auditArch, args: given }
-        const [ours, theirs] = [interpret(program, data), interpret(reference, data)]
+        const taken = given.map((value, index) => BigInt.asUintN(bits[index]!, BigInt(value)))
+        const [ours, theirs] = [interpret(program, data), interpret(reference, { ...data, args: taken })]
+        if (isHiddenSocket(profile, arch, name, given[0])) {
+          assert.deepEqual([ours, theirs], [actionValue(byDefault(profile)), actionValue({ action: 'SCMP_ACT_ALLOW' })])
+          continue
+        }
         if (ours !== theirs) {
           assert.fail(
             `${arch} ${name} (${nr}) with ${given.map(value => `0x${value.toString(16)}`).join(', ')}: ` +
@@ -185,13 +210,16 @@ test('decides random profiles as libseccomp does', t => {
       pick([0n, 1n, 5n, 0xffn, 0xffff_ffffn, 0x1_0000_0000n, 0x1234_5678_9abcn, 0xffff_ffff_ffff_fff0n])
     const shuffled = pool.toSorted(() => random(3) - 1)
     const syscalls: LinuxSyscall[] = Array.from({ length: 12 }, (_, rule) => {
+      const own = shuffled.slice(rule * 20, rule * 20 + 1 + random(rule < 6 ? 20 : 3))
+      // an operand that no argument can have means nothing that the two could agree on
+      const operand = (index: number) =>
+        BigInt.asUintN(Math.min(...own.map(name => argumentBits('x86_64', name, index))), value())
       const args: LinuxSeccompArg[] =
         rule < 6
           ? []
           : [0, 2, 5]
               .slice(0, 1 + random(2))
-              .map(index => ({ index, op: pick(OPERATORS), value: value(), valueTwo: value() }))
-      const own = shuffled.slice(rule * 20, rule * 20 + 1 + random(rule < 6 ? 20 : 3))
+              .map(index => ({ index, op: pick(OPERATORS), value: operand(index), valueTwo: operand(index) }))
       return { names: own, action: pick(actions), ...(args.length > 0 && { args }) }
     })
     const profile: LinuxSeccomp = {

@@ -20,14 +20,14 @@ function decider(profile: LinuxSeccomp, native: SeccompArch = 'x86_64') {
   }
 }
 
-/** Whether read(2) with this first argument meets the condition. */
+/** Whether read(2) with this size, which has 64 bits, meets the condition. */
 function holds(condition: Omit<LinuxSeccompArg, 'index'>, argument: bigint, arch: SeccompArch = 'x86_64'): boolean {
   const decide = decider({
     defaultAction: 'SCMP_ACT_ERRNO',
     architectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
-    syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, ...condition }] }],
+    syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW', args: [{ index: 2, ...condition }] }],
   })
-  return decide(arch, 'read', argument) === ALLOW
+  return decide(arch, 'read', 0, 0, argument) === ALLOW
 }
 
 test('compares all 64 bits of an argument', () => {
@@ -63,6 +63,52 @@ test('SCMP_CMP_MASKED_EQ takes value for the mask and ignores bits of valueTwo o
 test('compares the lower half alone where arguments are 32 bits wide', () => {
   assert.ok(holds({ op: 'SCMP_CMP_EQ', value: 0xffff_ffff_ffff_ffffn }, 0xffff_ffffn, 'x86'))
   assert.ok(!holds({ op: 'SCMP_CMP_EQ', value: 0xffff_ffff_ffff_ffffn }, 0xffff_ffffn, 'x86_64'))
+})
+
+test('a caller cannot make another argument of one by bits that the kernel does not take', () => {
+  const decide = decider({
+    defaultAction: 'SCMP_ACT_ALLOW',
+    architectures: ['SCMP_ARCH_X32'],
+    syscalls: [
+      {
+        names: ['socket', 'personality'],
+        action: 'SCMP_ACT_ERRNO',
+        args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 40 }],
+      },
+      { names: ['ioctl'], action: 'SCMP_ACT_ERRNO', args: [{ index: 1, op: 'SCMP_CMP_EQ', value: 0x5412 }] },
+      { names: ['clone'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, op: 'SCMP_CMP_GE', value: 0x1000_0000 }] },
+      { names: ['unshare'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 0x1000_0000 }] },
+      { names: ['kill'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 2n ** 64n - 1n }] },
+    ],
+  })
+  const high = 0xdead_beef_0000_0000n
+  for (const arch of ['x86_64', 'x32'] as const) {
+    for (const upper of [0n, 1n << 32n, high]) {
+      assert.equal(decide(arch, 'socket', upper | 40n), errno(1))
+      assert.equal(decide(arch, 'socket', upper | 41n), ALLOW)
+      assert.equal(decide(arch, 'personality', upper | 40n), errno(1))
+      assert.equal(decide(arch, 'clone', upper | 0x11n), ALLOW)
+      assert.equal(decide(arch, 'clone', upper | 0x1000_0011n), errno(1))
+      assert.equal(decide(arch, 'kill', upper | 0xffff_ffffn), errno(1), '-1')
+    }
+  }
+  assert.equal(decide('x86_64', 'ioctl', 0, high | 0x5412n), errno(1), 'TIOCSTI')
+  assert.equal(
+    decide('x86_64', 'unshare', high | 0x1000_0000n),
+    ALLOW,
+    'the kernel takes all 64 bits, and refuses these',
+  )
+})
+
+test('calls of one rule whose arguments are not equally wide', () => {
+  const decide = decider({
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [
+      { names: ['read', 'lseek'], action: 'SCMP_ACT_ERRNO', args: [{ index: 2, op: 'SCMP_CMP_EQ', value: 2 }] },
+    ],
+  })
+  assert.equal(decide('x86_64', 'read', 0, 0, (1n << 32n) | 2n), ALLOW)
+  assert.equal(decide('x86_64', 'lseek', 0, 0, (1n << 32n) | 2n), errno(1))
 })
 
 test('conditions on different arguments must all hold, on the same argument any of them', () => {
@@ -149,6 +195,18 @@ test('a rule on a socket or IPC call also covers its multiplexer on x86', () => 
   assert.equal(decide('x86', 'ipc', 21), errno(1))
   assert.equal(decide('x86', 'ipc', (1 << 16) | 21), errno(1), 'the upper half is a version')
   assert.equal(decide('x86_64', 'shmat'), errno(1))
+})
+
+test('a rule that permits a call with some arguments does not permit it through the multiplexer', () => {
+  const profile = (args: LinuxSeccompArg[]): LinuxSeccomp => ({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    architectures: ['SCMP_ARCH_X86'],
+    syscalls: [{ names: ['socket'], action: 'SCMP_ACT_ALLOW', ...(args.length > 0 && { args }) }],
+  })
+  const some = decider(profile([{ index: 0, op: 'SCMP_CMP_NE', value: 40 }]))
+  assert.equal(some('x86', 'socket', 2), ALLOW)
+  assert.equal(some('x86', 'socketcall', 1), errno(1))
+  assert.equal(decider(profile([]))('x86', 'socketcall', 1), ALLOW)
 })
 
 test('returns the errno that the profile asks for, EPERM otherwise', () => {

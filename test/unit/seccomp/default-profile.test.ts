@@ -87,12 +87,38 @@ test('lets clone make no namespaces', () => {
   assert.equal(decider(['CAP_SYS_ADMIN'])('clone', 0x10000011), ALLOW)
 })
 
-test('allows sockets of all families but vsock, and the usual personalities', () => {
+test('allows sockets of all families but alg and vsock (CVE-2026-31431, CVE-2026-123876)', () => {
+  for (const [native, arch] of [
+    ['x86_64', 'x86_64'],
+    ['x86_64', 'x32'],
+    ['x86_64', 'x86'],
+    ['aarch64', 'aarch64'],
+    ['aarch64', 'arm'],
+  ] as const) {
+    const decide = decider([], native, arch)
+    for (let family = 0; family < 64; family++) {
+      const expected = family === 38 || family === 40 ? EPERM : ALLOW
+      for (const upper of [0n, 1n << 32n, 0xffff_ffff_0000_0000n])
+        assert.equal(decide('socket', upper | BigInt(family)), expected, `${arch} ${family}`)
+    }
+  }
+})
+
+test('lets socketcall make no sockets, whose family it does not see, but where 32-bit x86 is asked for', () => {
+  const decide = decider([], 'x86_64', 'x86')
+  for (const upper of [0n, 1n << 32n]) assert.equal(decide('socketcall', upper | 1n), EPERM)
+  for (let call = 2; call <= 20; call++) assert.equal(decide('socketcall', call), ALLOW, `${call}`)
+  const { program } = compileSeccomp(defaultSeccompProfile([], 'x86_64', { socketcall: true }), { native: 'x86_64' })
+  const data = { nr: syscallNumbers('x86').get('socketcall')!, arch: SECCOMP_ARCHES.x86.auditArch, args: [1] }
+  assert.equal(interpret(program, data), ALLOW)
+})
+
+test('allows the usual personalities', () => {
   const decide = decider([])
-  for (const family of [1, 2, 10, 16]) assert.equal(decide('socket', family), ALLOW)
-  assert.equal(decide('socket', 40), EPERM)
   for (const value of [0, 8, 0x20000, 0x20008, 0xffffffff]) assert.equal(decide('personality', value), ALLOW)
+  assert.equal(decide('personality', -1n), ALLOW, 'the question, by a compiler that extends the sign')
   assert.equal(decide('personality', 0x40000), EPERM, 'ADDR_NO_RANDOMIZE')
+  assert.equal(decide('personality', 0x1_0004_0000), EPERM)
 })
 
 test('one profile and one program for the same capabilities, in whatever order; nobody can change them for others', () => {
