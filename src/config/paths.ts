@@ -14,6 +14,7 @@ export const MASKED_PATHS: readonly string[] = [
   '/proc/timer_stats',
   '/sys/devices/virtual/powercap',
   '/sys/firmware',
+  '/sys/fs/selinux',
 ]
 
 /** Readable, because programs look at them; writing would change the machine. */

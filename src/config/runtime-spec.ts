@@ -50,6 +50,8 @@ export interface RuntimeSpecInput {
   reaperHostPath?: string
   /** Device nodes for a privileged container: `listHostDevices`. */
   hostDevices?: () => LinuxDevice[]
+  /** What is masked beside the paths that are masked on every machine: `listMaskedHostPaths`. */
+  maskedHostPaths?: () => readonly string[]
   /** Host path of each file that tells of names and addresses, by its container path. */
   networkFiles?: ReadonlyMap<string, string>
   /** Of both kinds, for `userns: 'auto'`. */
@@ -191,7 +193,7 @@ export function capabilitySets(capabilities: string[], uid: number): Capabilitie
 }
 
 function createLinux(
-  { id, options, hostDevices, defaultSeccomp, joinedNamespaces = {}, idMappings }: RuntimeSpecInput,
+  { id, options, hostDevices, maskedHostPaths, defaultSeccomp, joinedNamespaces = {}, idMappings }: RuntimeSpecInput,
   { capabilities, security }: Pick<Choices, 'capabilities' | 'security'>,
 ): Linux {
   const seccomp = chooseSeccomp(security, capabilities, defaultSeccomp)
@@ -205,7 +207,10 @@ function createLinux(
     ...(devices.length > 0 && { devices }),
     ...(options.sysctls && { sysctl: { ...options.sysctls } }),
     ...(seccomp && { seccomp }),
-    ...(security.protectSystemPaths && { maskedPaths: [...MASKED_PATHS], readonlyPaths: [...READONLY_PATHS] }),
+    ...(security.protectSystemPaths && {
+      maskedPaths: [...MASKED_PATHS, ...(maskedHostPaths?.() ?? [])],
+      readonlyPaths: [...READONLY_PATHS],
+    }),
   }
 }
 

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readBundle } from '../bundle/bundle.ts'
 import { listHostDevices } from '../config/host-devices.ts'
+import { listMaskedHostPaths } from '../config/host-paths.ts'
 import { volumeMounts } from '../config/mounts.ts'
 import type { JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
@@ -238,6 +239,7 @@ async function specFor(
     reaperHostPath: nativePath('reaper'),
     defaultSeccomp: capabilities => defaultSeccompProfile(capabilities, undefined, { socketcall }),
     hostDevices: listHostDevices,
+    maskedHostPaths: listMaskedHostPaths,
     ...(firstUserId !== undefined && { idMappings: idMappings(firstUserId) }),
     ...(network && { networkFiles: network.files }),
     volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),

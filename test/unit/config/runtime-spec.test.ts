@@ -298,6 +298,16 @@ test('security options', () => {
   }
 })
 
+test('masks what depends on the machine too, unless nothing is masked', () => {
+  const path = '/sys/devices/system/cpu/cpu0/thermal_throttle'
+  const masked = (options: ContainerOptions) =>
+    create(options, undefined, { maskedHostPaths: () => [path] }).linux?.maskedPaths
+  assert.ok(masked({})?.includes(path))
+  assert.ok(masked({})?.includes('/proc/interrupts'))
+  assert.equal(masked({ privileged: true }), undefined)
+  assert.equal(masked({ securityOpt: ['systempaths=unconfined'] }), undefined)
+})
+
 test('privileged opens all of it, and only that', () => {
   const device = { type: 'c', path: '/dev/fuse', major: 10, minor: 229 } as const
   const spec = create({ privileged: true }, undefined, { hostDevices: () => [device] })
