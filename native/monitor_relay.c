@@ -158,6 +158,7 @@ static void settle(struct monitor *monitor) {
  * for as long as he has it.
  */
 static void drain(struct monitor *monitor) {
+  if (monitor->control_fd >= 0) hear_creator(monitor); /* it may have written the container down just before the end */
   if (monitor->console_fd >= 0) take_master(monitor);
   settle(monitor);
   for (size_t i = 0; i < 2; i++) {

@@ -30,7 +30,7 @@ import type {
   RemoveVolumeOptions,
 } from './lifecycle/manage-volumes.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
-import { DEFAULT_ROOT, type Roots } from './lifecycle/roots.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
@@ -245,14 +245,22 @@ export async function removeImage(
 }
 
 /** Options of `prune`. */
-export type PruneOptions = StorePruneOptions & Pick<Roots, 'root'>
+export type PruneOptions = StorePruneOptions & Roots
 
 /**
  * Removes images that have no name, or with `all` those that no container uses, and what nothing needs any more: blobs,
- * layers, leftovers of crashes. Works on a full disk.
+ * layers, leftovers of crashes, names of containers that lead nowhere. Works on a full disk.
  */
-export async function prune({ root = DEFAULT_ROOT, ...options }: PruneOptions = {}): Promise<Pruned> {
-  const { prune: pruneStore } = await import('./image/prune.ts')
+export async function prune({
+  root = DEFAULT_ROOT,
+  runRoot = DEFAULT_RUN_ROOT,
+  ...options
+}: PruneOptions = {}): Promise<Pruned> {
+  const [{ prune: pruneStore }, { sweepRunRoot }] = await Promise.all([
+    import('./image/prune.ts'),
+    import('./lifecycle/sweep.ts'),
+  ])
+  sweepRunRoot(runRoot)
   return orAborted(options.signal, () => pruneStore(root, options))
 }
 

@@ -1,6 +1,7 @@
 /** A container whose command could not be executed. */
 import type { CommandFailure } from '../errors.ts'
-import type { CauseCode, Rule } from './cause.ts'
+import type { Cause, CauseCode, Rule } from './cause.ts'
+import type { ManagedRecord } from './record.ts'
 
 const codes: Readonly<Record<CommandFailure, CauseCode>> = {
   not_in_path: 'command-not-found',
@@ -53,5 +54,21 @@ export const failedStart: Rule = ({ name, startFailure }) => {
     summary: `${name} did not run: its command could not be executed, because ${why}.`,
     evidence: [{ source: 'kernel', subject: 'start', text: `${message}, at ${time}` }],
     advice: [hint, failure && advice[failure].replace('NAME', name)].filter(each => each !== undefined),
+  }
+}
+
+/** A container that has ended, and that its restart policy could not start again; it has not given up while `isRestarting`. */
+export function failedRestart(
+  name: string,
+  isRestarting: boolean,
+  { attempts, last }: NonNullable<ManagedRecord['failedRestarts']>,
+): Cause {
+  const state = isRestarting ? `${name} has ended and is restarting` : `${name} has ended and was not restarted`
+  return {
+    code: 'restart-failed',
+    confidence: 'certain',
+    summary: `${state}: attempt ${attempts} failed: ${last.message}.`,
+    evidence: [{ source: 'utsuwa', subject: 'restart', text: `${last.message}, at ${last.time}` }],
+    advice: last.hint === undefined ? [] : [last.hint],
   }
 }

@@ -23,6 +23,7 @@ export type CauseCode =
   | 'wrong-architecture'
   | 'not-a-program'
   | 'start-failed'
+  | 'restart-failed'
   // somebody ended it
   | 'stopped'
   | 'stop-grace-exceeded'

@@ -14,6 +14,7 @@ import { nextTurn } from '../util/next-turn.ts'
 import { throwIfAborted } from './aborted.ts'
 import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
+import { forgetLastEnd } from './detached.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
 import { type ContainerRecord, type LockedContainer, startSocketName } from './record.ts'
 import { formatState } from './state.ts'
@@ -44,7 +45,7 @@ export async function createContainer(asked: CreateOptions): Promise<Created> {
   } catch (error) {
     // Whoever reserved it has more to remove, by its record; of hooks there is nothing left to run.
     if (options.reserved === undefined) container.remove()
-    else container.write({ ...record, poststop: [] })
+    else if (!options.keepsRecord) container.write({ ...record, poststop: [] })
     throw error
   }
 }
@@ -103,6 +104,7 @@ async function launchInto(
       ...withLevelsAbove(record),
       phase: 'created',
     }
+    if (monitor !== undefined) forgetLastEnd(container.directory)
     container.write(created)
     monitor?.created(init.pid)
     return { record: created, init, launchingNs, readyNs }

@@ -64,6 +64,11 @@ export interface CreateOptions {
   readonly monitor?: Omit<MonitorInput, 'cgroupMount'>
   /** The container's directory, where it has been made already; it is let go of, and stays when the creation fails. */
   readonly reserved?: LockedContainer
+  /**
+   * The record of its last run, in `reserved`, stays until the container is created: it names all that there will be to
+   * remove, and a failure changes nothing of what it says. Default: false.
+   */
+  readonly keepsRecord?: boolean
   /** Kills init; the creation fails then. */
   readonly signal?: AbortSignal
   /** Told of what the specification wants logged: capabilities that cannot be granted, poststop hooks that failed. */
@@ -99,10 +104,10 @@ export function planContainer(options: CreateOptions): CompiledPlan {
 
 /** Makes the container known, and keeps what others will want to know of it. @throws UtsuwaError CONTAINER_EXISTS */
 export function takeDirectory(
-  { reserved, stateRoot, spec, notify }: CreateOptions,
+  { reserved, keepsRecord, stateRoot, spec, notify }: CreateOptions,
   record: ContainerRecord,
 ): LockedContainer {
-  reserved?.write(record)
+  if (!keepsRecord) reserved?.write(record)
   const container = reserved ?? addRecord(stateRoot, record)
   try {
     container.writeSpec(spec)

@@ -7,7 +7,8 @@ import { UtsuwaError } from '../errors.ts'
 import type { MonitorInput } from '../launch/monitor.ts'
 import { constants, sys } from '../sys/index.ts'
 import { commandLine } from './command-line.ts'
-import type { DetachedRecord, LogOptions, RestartPolicy } from './record.ts'
+import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from './record.ts'
+import { reserve } from './whole-files.ts'
 
 /** Options of a container that outlives its creator. */
 export interface DetachedContainerOptions {
@@ -38,6 +39,8 @@ export const stopFileName = 'stopped'
 /** Made by whoever removes a container: there is nothing to clean up for its monitor. */
 export const removalFileName = 'removed'
 
+/** Bytes: what native/monitor_end.c writes at most. */
+const EXIT_SIZE = 256
 const FIRST_DELAY_MS = 100
 const ANY_NUMBER = 0xffffffff
 
@@ -82,14 +85,17 @@ export interface MonitorStreams extends Disposable {
   readonly monitor: Omit<MonitorInput, 'cgroupMount'>
 }
 
-/** @param runRoot of the container; @param directory the container's own, below it */
+/** @param runRoot of the container; @param container its directory, below it. @throws UtsuwaError NO_SPACE */
 export function openMonitorStreams(
   id: string,
-  directory: string,
+  container: LockedContainer,
   runRoot: string,
   detached: DetachedRecord,
 ): MonitorStreams {
-  forgetLastRun(directory)
+  const { directory } = container
+  closeLastRun(directory)
+  container.reserveWrite()
+  reserve(join(directory, `${exitFileName}.new`), EXIT_SIZE)
   const open: number[] = []
   const keep = (fd: number): number => {
     open.push(fd)
@@ -131,9 +137,14 @@ function closeAll(fds: readonly number[]): void {
   for (const fd of fds) closeSync(fd)
 }
 
-/** Files of the run before, where the container is started again. */
-function forgetLastRun(directory: string): void {
-  for (const name of ['start.sock', attachSocketName, exitFileName]) rmSync(join(directory, name), { force: true })
+/** Sockets of the run before, where the container is started again. */
+function closeLastRun(directory: string): void {
+  for (const name of ['start.sock', attachSocketName]) rmSync(join(directory, name), { force: true })
+}
+
+/** How the run before ended, which is true until there is a next one. */
+export function forgetLastEnd(directory: string): void {
+  rmSync(join(directory, exitFileName), { force: true })
 }
 
 function logOf(

@@ -1,47 +1,100 @@
-/** The end of a detached container, when its creator may be long gone: what its monitor becomes. */
+/** The end of a detached container, when its creator may be long gone: what its monitor executes. */
 import { finishRun } from './finish-run.ts'
-import { isRemovalAnnounced, type MonitoredExit, readExit } from './monitored.ts'
+import { isGivenUp, isRemovalAnnounced, isStopRequested } from './monitored.ts'
 import { containersDirectory } from './names.ts'
-import { type ContainerRecord, type DetachedRecord, findRecord, lockContainer } from './record.ts'
+import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
+import { containerStatus } from './status.ts'
 
 const LONGEST_DELAY_MS = 60_000
 
+/** A restart that the policy wants. */
+export interface RestartAttempt {
+  /** 1 for the first one after an end. */
+  readonly attempt: number
+  /** Milliseconds that were waited before it. */
+  readonly delay: number
+}
+
 /**
- * To be called by the process that was the container's monitor, which is how it proves that the end is this run's.
- * @param restart whether the restart policy wants it started again
+ * To be called by a child of the container's monitor, which is how it proves that the end is this run's. While it fails,
+ * or is killed, the monitor calls it again (native/monitor_end.c), so it goes on from wherever the last call came to.
+ *
+ * @param restart absent unless the restart policy wants it started again
+ * @throws what restarting it fails with, written down in its record, and what cleaning up fails with
  */
 export async function cleanUpAfter(
   id: string,
-  restart: boolean,
+  restart: RestartAttempt | undefined,
   { root = DEFAULT_ROOT, runRoot = DEFAULT_RUN_ROOT }: Roots = {},
 ): Promise<void> {
   const stateRoot = containersDirectory(runRoot)
+  if (restart !== undefined && (await startLeftCreated(stateRoot, id))) return
   const record = await finish(runRoot, id)
   if (record?.managed === undefined) return
   const { managed } = record
-  // As with docker, one that cannot be executed is not tried again.
-  if (restart && managed.startFailure === undefined) {
-    const { startAgain } = await import('./start-again.ts')
-    await startAgain(id, { root, runRoot }, nextRestart(managed.detached!, readExit(stateRoot, id)))
-  } else if (managed.removeOnExit) await removeManaged(runRoot, id, managed.name, { force: true })
+  if (restart !== undefined && !isGivenUp(managed)) await restartOnce(id, { root, runRoot }, record, restart)
+  else if (managed.removeOnExit) await removeManaged(runRoot, id, managed.name, { force: true })
 }
 
-type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
-
-/** Each delay is twice the one before, up to a minute; a run of 10 s has counted as the first (native/monitor_end.c). */
-function nextRestart({ restarts, restartDelay }: Restart, exit: MonitoredExit | undefined): Restart {
-  const delay = exit?.delay ?? restartDelay
-  return { restarts: restarts + 1, restartDelay: Math.min(delay * 2, LONGEST_DELAY_MS) }
+async function restartOnce(
+  id: string,
+  roots: Required<Roots>,
+  { managed }: ContainerRecord,
+  { attempt, delay }: RestartAttempt,
+): Promise<void> {
+  const { startAgain } = await import('./start-again.ts')
+  try {
+    await startAgain(id, roots, {
+      restarts: managed!.detached!.restarts + attempt,
+      // Each delay is twice the one before.
+      restartDelay: Math.min(delay * 2, LONGEST_DELAY_MS),
+    })
+  } catch (error) {
+    await keepFailedRestart(containersDirectory(roots.runRoot), id, attempt, error)
+    throw error
+  }
 }
 
-/** Undefined when there is nothing to do: it is removed, or was started once more by somebody else. */
+/** For `why` and `inspect`, as far as there is room. One that came as far as to be created has it as its startFailure. */
+async function keepFailedRestart(stateRoot: string, id: string, attempts: number, error: unknown): Promise<void> {
+  using container = await lockIfMine(stateRoot, id)
+  if (container === undefined) return
+  const { startFailureOf } = await import('./start.ts')
+  const record = findRecord(stateRoot, id)!
+  const failedRestarts = { attempts, last: startFailureOf(error) }
+  try {
+    container.write({ ...record, managed: { ...record.managed!, failedRestarts } })
+  } catch {
+    // What it failed with first says more.
+  }
+}
+
+/** True when an attempt before this one created the container, and was killed before it could start it. */
+async function startLeftCreated(stateRoot: string, id: string): Promise<boolean> {
+  const record = findRecord(stateRoot, id)
+  if (record === undefined || isMine(record) || (record.managed?.detached?.restarts ?? 0) === 0) return false
+  if (containerStatus(stateRoot, record) !== 'created' || isStopRequested(stateRoot, id)) return false
+  const { startContainer } = await import('./start.ts')
+  await startContainer(stateRoot, id)
+  return true
+}
+
+const isMine = ({ monitor }: ContainerRecord): boolean => monitor?.pid === process.ppid
+
+/** Undefined when there is nothing to do: it is removed, or was started once more by another command. */
 async function finish(runRoot: string, id: string): Promise<ContainerRecord | undefined> {
   const stateRoot = containersDirectory(runRoot)
-  if (isRemovalAnnounced(stateRoot, id)) return undefined
-  using container = await lockContainer(stateRoot, id)
+  using container = await lockIfMine(stateRoot, id)
+  return container && finishRun(runRoot, container, findRecord(stateRoot, id)!)
+}
+
+async function lockIfMine(stateRoot: string, id: string): Promise<LockedContainer | undefined> {
+  if (isRemovalAnnounced(stateRoot, id) || findRecord(stateRoot, id) === undefined) return undefined
+  const container = await lockContainer(stateRoot, id)
   const record = findRecord(stateRoot, id)
-  if (record?.monitor?.pid !== process.pid) return undefined
-  return finishRun(runRoot, container, record)
+  if (record !== undefined && isMine(record)) return container
+  container[Symbol.dispose]()
+  return undefined
 }

@@ -22,10 +22,24 @@ export async function finishRun(
   const isKnown = record.managed?.exit !== undefined
   const isNews = exit !== undefined && !isKnown && record.managed !== undefined
   const postMortem = isNews ? examineEnd(record, exit) : undefined
-  await giveBack(stateRoot, record)
-  if (postMortem === undefined) return record
+  try {
+    await giveBack(stateRoot, record)
+  } finally {
+    // Also when something of it is left: it can be given back later, and how it ended is known only now.
+    if (postMortem !== undefined) record = writeEnd(runRoot, container, record, exit!, postMortem)
+  }
+  return record
+}
+
+function writeEnd(
+  runRoot: string,
+  container: LockedContainer,
+  record: ContainerRecord,
+  exit: MonitoredExit,
+  postMortem: PostMortem,
+): ContainerRecord {
   const { startFailure } = record.managed!
-  const exitCode = startFailure === undefined ? exit!.exitCode : failureStatus(startFailure)
+  const exitCode = startFailure === undefined ? exit.exitCode : failureStatus(startFailure)
   const { finished } = postMortem
   const oom = postMortem.oom !== undefined
   const ended = { ...record, managed: { ...record.managed!, exit: { exitCode, oom, finished } } }

@@ -17,8 +17,10 @@ export interface ContainerDetails extends ContainerSummary {
   readonly oom: boolean | undefined
   /** Of a container that outlives its creator; `no` for others. */
   readonly restart: RestartPolicy
-  /** How often that has restarted it. */
+  /** How often that has restarted it, or tried to since it ended. */
   readonly restarts: number
+  /** Why it could not be started or restarted last; undefined when it could. */
+  readonly error: string | undefined
   /** Host path of its log, which others continue as `….1`; undefined where nothing is kept. */
   readonly log: string | undefined
   /** What it was created from; undefined when its making was cut short. */
@@ -63,7 +65,8 @@ export async function inspectContainer(
     started: startOf(runRoot, record),
     oom: managed?.exit?.oom,
     restart: managed?.detached?.restart ?? { name: 'no' },
-    restarts: managed?.detached?.restarts ?? 0,
+    restarts: (managed?.detached?.restarts ?? 0) + (managed?.failedRestarts?.attempts ?? 0),
+    error: (managed?.failedRestarts?.last ?? managed?.startFailure)?.message,
     log: logPath(record),
     spec: record.phase === 'created' ? readSpec(stateRoot, record.id) : undefined,
     connection: managed?.network?.network === undefined ? undefined : connectionOf(stateRoot, record.id),

@@ -114,9 +114,15 @@ export function startOf(runRoot: string, { id, started }: ContainerRecord): stri
 function parseLines(text = ''): JournalEvent[] {
   return text
     .split('\n')
-    .filter(Boolean)
+    .map(line => line.slice(Math.max(0, line.lastIndexOf(LINE_START))))
+    .filter(isWhole)
     .map(line => JSON.parse(line) as JournalEvent)
 }
+
+/** On a full file system a line may have been cut short, and the next one follows it. Within a line this is escaped. */
+const LINE_START = '{"time":'
+
+const isWhole = (line: string): boolean => line.startsWith(LINE_START) && line.endsWith('}')
 
 /** Options of `followJournal`. */
 export interface FollowOptions {

@@ -8,6 +8,7 @@ import { type ContainerRecord, findRecord, listRecords } from './record.ts'
 import { removeManaged } from './remove.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { type ContainerStatus, containerStatus } from './status.ts'
+import { sweepRunRoot } from './sweep.ts'
 
 /** How long a monitor may take to write down an end. */
 const SETTLE_TIMEOUT_MS = 2000
@@ -41,10 +42,11 @@ export interface ContainerSummary {
 
 /**
  * All containers, newest first. Those that were to be removed at their end, and whose launcher was killed before it
- * could, are removed now; so is what others that ended unnoticed have of their networks.
+ * could, are removed now; so is what others that ended unnoticed have of their networks, and names that lead nowhere.
  */
 export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Promise<ContainerSummary[]> {
   const stateRoot = containersDirectory(runRoot)
+  sweepRunRoot(runRoot)
   const summaries: ContainerSummary[] = []
   for (const listed of listRecords(stateRoot)) {
     const settled = await settle(stateRoot, listed)

@@ -181,7 +181,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const detached = managed.detached && { ...managed.detached, terminal: command?.terminal ?? false }
   using streams = await openStdio(options.terminal || detached ? { stdio: 'ignore' } : options)
   if (detached !== undefined && options.image === undefined) await makePlace(storeRoot, id, reserved.directory)
-  using monitored = detached && openMonitorStreams(id, reserved.directory, runRoot, detached)
+  using monitored = detached && openMonitorStreams(id, reserved, runRoot, detached)
   const consoleSocketFd = monitored?.consoleSocketFd ?? options.consoleSocketFd
   marks.prepared = performance.now()
   const { record, init, launchingNs, readyNs } = await createContainer({

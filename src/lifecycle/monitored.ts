@@ -35,7 +35,7 @@ export function readExit(stateRoot: string, id: string): MonitoredExit | undefin
   }
 }
 
-/** Whether the container's monitor, or the clean-up that it has become, is there. */
+/** Whether the container's monitor is there: until all is cleaned up after its end. */
 export function hasMonitor({ monitor }: ContainerRecord): boolean {
   return monitor !== undefined && isAlive(monitor)
 }
@@ -50,10 +50,20 @@ export function hasLostMonitor(stateRoot: string, record: ContainerRecord): bool
   )
 }
 
-/** Whether its monitor waits to start it again. One whose command could not be executed it leaves alone (ended.ts). */
+/** Whether its monitor waits to start it again, or is at it. */
 export function isRestarting(stateRoot: string, record: ContainerRecord): boolean {
-  if (!hasMonitor(record) || isAlive(record) || record.managed?.startFailure !== undefined) return false
-  return readExit(stateRoot, record.id)?.restarts ?? false
+  if (!hasMonitor(record) || isAlive(record) || isGivenUp(record.managed)) return false
+  return !isStopRequested(stateRoot, record.id) && (readExit(stateRoot, record.id)?.restarts ?? false)
+}
+
+/**
+ * Whether no restart policy tries it again: as with docker, a command that cannot be executed, and whatever the start
+ * fails with that a caller has asked for, and is told of.
+ */
+export function isGivenUp(managed: ContainerRecord['managed']): boolean {
+  const failure = managed?.startFailure
+  if (failure === undefined) return false
+  return failure.code.startsWith('COMMAND_') || (managed?.detached?.restarts ?? 0) === 0
 }
 
 /** Keeps a container from being restarted by its policy. To be called before it gets the signal that stops it. */

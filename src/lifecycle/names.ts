@@ -1,9 +1,10 @@
 /** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
-import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
+import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
-import { type ContainerRecord, findRecord, listRecords, readRecord } from './record.ts'
+import { type ContainerRecord, findRecord, hasRecord, listRecords, readRecord } from './record.ts'
 
 export function namesDirectory(runRoot: string): string {
   return join(runRoot, 'names')
@@ -39,12 +40,21 @@ export function take(runRoot: string, directory: string, name: string, id: strin
   const path = join(directory, name)
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   while (!tryTake(path, id)) {
-    const holder = holderOf(path)
-    if (holder === id) return undefined
-    if (holder !== undefined && findRecord(containersDirectory(runRoot), holder) !== undefined) return holder
-    // Its container is gone, and whoever removed it was killed before it came to the name, or frees it just now.
-    if (holder !== undefined) free(directory, name, holder)
+    const holder = freeUnlessHeld(runRoot, directory, name)
+    if (holder !== undefined) return holder === id ? undefined : holder
   }
+  return undefined
+}
+
+/**
+ * Frees what was made a container's by `take` when that container is gone.
+ * @returns the id of the container, when it is not
+ */
+export function freeUnlessHeld(runRoot: string, directory: string, name: string): string | undefined {
+  const holder = holderOf(join(directory, name))
+  if (holder === undefined) return undefined
+  if (hasRecord(containersDirectory(runRoot), holder)) return holder
+  free(directory, name, holder)
   return undefined
 }
 
@@ -77,10 +87,14 @@ export function freeName(runRoot: string, name: string, id: string): void {
 /** The same for what was made a container's by `take`. */
 export function free(directory: string, name: string, id: string): void {
   const path = join(directory, name)
+  if (holderOf(path) !== id) return
+  const fd = openSync(directory, constants.O_DIRECTORY)
   try {
-    if (readlinkSync(path) === id) unlinkSync(path)
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
+    // Held by each who frees, or between the look and the unlink another could free it, and a third take it.
+    sys.flock(fd, constants.LOCK_EX)
+    if (holderOf(path) === id) unlinkSync(path)
+  } finally {
+    closeSync(fd)
   }
 }
 

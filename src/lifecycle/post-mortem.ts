@@ -1,5 +1,4 @@
 /** What is known of a death only while the container's cgroup is still there, kept for `why`: `post-mortem.json`. */
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCgroupFile } from '../cgroup/read-file.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
@@ -9,6 +8,7 @@ import { findCgroupDirectory } from './cgroup-directory.ts'
 import { readKernelLog } from './kernel-log.ts'
 import { type OomKill, oomIn } from './outcome.ts'
 import { type ContainerRecord, containerDirectory } from './record.ts'
+import { replaceFile } from './whole-files.ts'
 
 /** The last state of a container's cgroup, and what the kernel said of its processes. */
 export interface PostMortem {
@@ -70,7 +70,7 @@ function kernelLogOf({ pid, pidStartTime, cgroup }: ContainerRecord): string[] {
 /** Does its best: for want of room perhaps, it must not keep a container from ending. @param directory its own */
 export function keepPostMortem(directory: string, postMortem: PostMortem): void {
   try {
-    writeFileSync(join(directory, FILE), JSON.stringify(postMortem), { mode: 0o600 })
+    replaceFile(join(directory, FILE), JSON.stringify(postMortem))
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
   }

@@ -5,17 +5,7 @@
  * whoever is killed at any moment leaves either nothing or a record that names what there is to remove. A lock (flock,
  * which the kernel frees with its holder) on the directory is held while a container is created, started or deleted.
  */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CommandFailure, UtsuwaError } from '../errors.ts'
 import { parseJson, stringifyJson } from '../spec/json.ts'
@@ -26,6 +16,7 @@ import { sleep } from '../util/sleep.ts'
 import type { Joins } from './joined-namespaces.ts'
 import type { NetworkRecord } from './network.ts'
 import type { VolumesOfContainer } from './volumes.ts'
+import { replaceFile, reserveSpare } from './whole-files.ts'
 
 export interface ContainerRecord {
   readonly id: string
@@ -86,14 +77,17 @@ export interface ManagedRecord {
   readonly exit?: { readonly exitCode: number; readonly oom: boolean; readonly finished: string }
   /** Why its command could not be executed when it was started last. */
   readonly startFailure?: StartFailure
+  /** Restarts by its policy that have failed since it ended, and why the last one did. */
+  readonly failedRestarts?: { readonly attempts: number; readonly last: StartFailure }
   /** Of a container that outlives its creator. */
   readonly detached?: DetachedRecord
 }
 
-/** The parts of an UtsuwaError that outlive it. */
+/** The parts of an error that outlive it. */
 export interface StartFailure {
   /** RFC 3339, UTC. */
   readonly time: string
+  /** An UtsuwaErrorCode, or the code of another error. */
   readonly code: string
   readonly message: string
   readonly failure?: CommandFailure
@@ -137,6 +131,8 @@ export interface RestartPolicy {
 
 const STATE_FILE = 'state.json'
 const SPEC_FILE = 'spec.json'
+/** Bytes. Records take 2 to 5 KiB. */
+const SPARE_RECORD_SIZE = 16 * 1024
 const TEMPORARY_PREFIX = '.new-'
 const LOCK_POLL_MS = 5
 const LOCK_TIMEOUT_MS = 30_000
@@ -170,15 +166,19 @@ export class LockedContainer implements Disposable {
     this.#fd = fd
   }
 
+  /** @throws UtsuwaError NO_SPACE */
   write(record: ContainerRecord): void {
-    const path = join(this.directory, STATE_FILE)
-    writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 })
-    renameSync(`${path}.new`, path)
+    replaceFile(join(this.directory, STATE_FILE), JSON.stringify(record))
   }
 
-  /** Keeps the runtime spec as it is now: the bundle may change while the container lives. */
+  /** From now on there is room for the record as it will be at the end. @throws UtsuwaError NO_SPACE */
+  reserveWrite(): void {
+    reserveSpare(join(this.directory, STATE_FILE), SPARE_RECORD_SIZE)
+  }
+
+  /** Keeps the runtime spec as it is now: the bundle may change while the container lives. @throws UtsuwaError NO_SPACE */
   writeSpec(spec: RuntimeSpec): void {
-    writeFileSync(join(this.directory, SPEC_FILE), stringifyJson(spec), { mode: 0o600 })
+    replaceFile(join(this.directory, SPEC_FILE), stringifyJson(spec))
   }
 
   /**
@@ -277,9 +277,9 @@ export function containerExists(stateRoot: string, id: string): UtsuwaError {
   })
 }
 
-/** Directories of callers that were killed before the rename: nobody holds their lock. */
-function collectLeftovers(stateRoot: string): void {
-  for (const name of readdirSync(stateRoot)) {
+/** Removes directories of callers that were killed before the rename: nobody holds their lock. */
+export function collectLeftovers(stateRoot: string): void {
+  for (const name of entriesOf(stateRoot)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue
     const path = join(stateRoot, name)
     const fd = openDirectory(path)
@@ -307,6 +307,10 @@ export function findRecord(stateRoot: string, id: string): ContainerRecord | und
   }
 }
 
+export function hasRecord(stateRoot: string, id: string): boolean {
+  return existsSync(join(containerDirectory(stateRoot, id), STATE_FILE))
+}
+
 /** @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT */
 export function readRecord(stateRoot: string, id: string): ContainerRecord {
   checkContainerId(id)
@@ -326,17 +330,19 @@ function notFound(id: string): never {
 
 /** All records, by id. */
 export function listRecords(stateRoot: string): ContainerRecord[] {
-  let names: string[]
+  return entriesOf(stateRoot)
+    .filter(name => !name.startsWith(TEMPORARY_PREFIX))
+    .sort()
+    .flatMap(name => findRecord(stateRoot, name) ?? [])
+}
+
+function entriesOf(stateRoot: string): string[] {
   try {
-    names = readdirSync(stateRoot)
+    return readdirSync(stateRoot)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return []
     throw error
   }
-  return names
-    .filter(name => !name.startsWith(TEMPORARY_PREFIX))
-    .sort()
-    .flatMap(name => findRecord(stateRoot, name) ?? [])
 }
 
 /** True while somebody creates, starts or deletes the container. */

@@ -15,7 +15,8 @@ import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startContainer, withStartFailure } from './start.ts'
 import { containerStatus } from './status.ts'
 
-type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
+/** What the restart policy is to know of the next run. */
+export type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
 
 const FIRST: Restart = { restarts: 0, restartDelay: 100 }
 
@@ -51,10 +52,11 @@ export async function createAgain(
   if (record.rootfs !== '' && record.managed?.detached === undefined)
     await makePlace(managed.detached.storeRoot, id, container.directory)
   const rootfsMountFd = record.rootfs === '' ? await mountSnapshot(managed.storeRoot!, id, spec) : undefined
+  let created: ContainerRecord
   try {
-    using monitored = openMonitorStreams(id, container.directory, runRoot, managed.detached)
+    using monitored = openMonitorStreams(id, container, runRoot, managed.detached)
     const { consoleSocketFd } = monitored
-    const { init, record: created } = await createContainer({
+    const launched = await createContainer({
       stateRoot,
       id,
       spec,
@@ -65,19 +67,22 @@ export async function createAgain(
       monitor: monitored.monitor,
       managed,
       reserved: container,
+      keepsRecord: true,
       ...(record.cgroup === undefined ? {} : { cgroupPath: record.cgroup.path }),
       ...(rootfsMountFd === undefined ? {} : { rootfsMountFd }),
       ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
     })
-    init.close()
-    keepForBoot(stateRoot, created, spec)
-    return true
+    launched.init.close()
+    created = launched.record
   } catch (error) {
-    container.write(withStartFailure(record, error))
+    // How a restart by policy failed is for `keepFailedRestart`; here it is why the caller's `start` did.
+    if (restart === undefined) container.write(withStartFailure(record, error))
     throw error
   } finally {
     if (rootfsMountFd !== undefined) closeSync(rootfsMountFd)
   }
+  keepForBoot(stateRoot, created, spec)
+  return true
 }
 
 function refuseUnlessStopped(stateRoot: string, record: ContainerRecord): void {
@@ -94,7 +99,7 @@ function withDetached(
   root: string,
   restart: Restart,
 ): NonNullable<ContainerRecord['managed']> & { readonly detached: DetachedRecord } {
-  const { exit: _, startFailure: __, ...kept } = managed!
+  const { exit: _, startFailure: __, failedRestarts: ___, ...kept } = managed!
   const detached = kept.detached ?? detachedRecord({}, terminal, kept.storeRoot ?? root)
   return { ...kept, detached: { ...detached, ...restart } }
 }

@@ -16,6 +16,7 @@ import {
   lockContainer,
   readRecord,
   readSpec,
+  type StartFailure,
   startSocketName,
 } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
@@ -88,15 +89,20 @@ async function execute(stateRoot: string, record: ContainerRecord): Promise<void
 /** For `why`, when the error has been seen and forgotten. Nothing is kept for an OCI runtime's containers. */
 export function withStartFailure(record: ContainerRecord, error: unknown): ContainerRecord {
   if (!isUtsuwaError(error)) return record
+  return { ...record, managed: { ...record.managed!, startFailure: startFailureOf(error) } }
+}
+
+export function startFailureOf(error: unknown): StartFailure {
+  const time = new Date().toISOString()
+  if (!isUtsuwaError(error)) return { time, code: 'INIT_FAILED', message: String(error) }
   const { code, message, failure, hint } = error
-  const startFailure = {
-    time: new Date().toISOString(),
+  return {
+    time,
     code,
     message,
     ...(failure === undefined ? {} : { failure }),
     ...(hint === undefined ? {} : { hint }),
   }
-  return { ...record, managed: { ...record.managed!, startFailure } }
 }
 
 /** @throws UtsuwaError INVALID_SPEC when its spec has no process: such a container can be created, and no more */

@@ -11,7 +11,7 @@ import { free, take } from './names.ts'
 const FIRST = 0x40000000
 const RANGES = (0x70000000 - FIRST) / USER_IDS
 
-const directoryOf = (runRoot: string): string => join(runRoot, 'user-ids')
+export const userIdsDirectory = (runRoot: string): string => join(runRoot, 'user-ids')
 
 /**
  * Takes a range for a container. Where the search begins depends on the id, so that a container that was kept across a
@@ -24,14 +24,14 @@ export function takeUserIds(runRoot: string, id: string): number {
   const begin = Number.parseInt(id.slice(0, 8), 16) % RANGES
   for (let tried = 0; tried < RANGES; tried++) {
     const first = FIRST + ((begin + tried) % RANGES) * USER_IDS
-    if (take(runRoot, directoryOf(runRoot), String(first), id) === undefined) return first
+    if (take(runRoot, userIdsDirectory(runRoot), String(first), id) === undefined) return first
   }
   throw new UtsuwaError('LIMIT_EXCEEDED', 'all ranges of ids are taken', { operation: 'choose user ids' })
 }
 
 /** The same range as before. @throws UtsuwaError CONTAINER_EXISTS when another container has it */
 export function takeUserIdsAgain(runRoot: string, first: number, id: string): void {
-  const holder = take(runRoot, directoryOf(runRoot), String(first), id)
+  const holder = take(runRoot, userIdsDirectory(runRoot), String(first), id)
   if (holder === undefined) return
   throw new UtsuwaError('CONTAINER_EXISTS', `its user ids are used by container ${holder.slice(0, 12)}`, {
     operation: `use user ids from ${first} on`,
@@ -41,7 +41,7 @@ export function takeUserIdsAgain(runRoot: string, first: number, id: string): vo
 
 /** Nothing happens when they are not those of container `id`. */
 export function freeUserIds(runRoot: string, first: number, id: string): void {
-  free(directoryOf(runRoot), String(first), id)
+  free(userIdsDirectory(runRoot), String(first), id)
 }
 
 /** What a plan shows where no container is made. */

@@ -4,6 +4,7 @@ import { isUtsuwaError } from '../errors.ts'
 import { sleep } from '../util/sleep.ts'
 import type { Cause, CauseCode, DeathFacts, Evidence, SentSignal } from './cause.ts'
 import { whyRunning } from './cause-running.ts'
+import { failedRestart } from './cause-start.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { figuresOf } from './figures.ts'
 import { findCause } from './find-cause.ts'
@@ -56,7 +57,7 @@ export async function why(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: Pick
   const status = isRestarting(stateRoot, record) ? 'restarting' : containerStatus(stateRoot, record)
   const isOver = status === 'stopped' || status === 'restarting'
   const facts = await gather(runRoot, record, isOver)
-  const cause = isOver ? whyEnded(facts, stateRoot, record) : whyAlive(facts, status)
+  const cause = isOver ? whyEnded(facts, stateRoot, record, status) : whyAlive(facts, status)
   return {
     ...cause,
     evidence: [...ending(facts, record, isOver), ...cause.evidence, ...figuresOf(facts, cause.code)],
@@ -75,7 +76,8 @@ export async function why(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: Pick
 async function untilNoted(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
   const isNoted = ({ managed }: ContainerRecord): boolean =>
     managed?.exit !== undefined || managed?.startFailure !== undefined
-  if (isNoted(record) || containerStatus(stateRoot, record) !== 'stopped') return record
+  if (isNoted(record) || isRestarting(stateRoot, record)) return record
+  if (containerStatus(stateRoot, record) !== 'stopped') return record
   for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const now = findRecord(stateRoot, record.id)
     if (now === undefined || isNoted(now) || !hasMonitor(now)) break
@@ -147,7 +149,9 @@ async function lastLines(runRoot: string, id: string): Promise<string[]> {
   return lines.filter(line => line !== '').slice(-OUTPUT_LINES)
 }
 
-function whyEnded(facts: DeathFacts, stateRoot: string, record: ContainerRecord): Cause {
+function whyEnded(facts: DeathFacts, stateRoot: string, record: ContainerRecord, status: Why['status']): Cause {
+  const failedRestarts = record.managed?.failedRestarts
+  if (failedRestarts !== undefined) return failedRestart(facts.name, status === 'restarting', failedRestarts)
   if (facts.startFailure !== undefined || exitOf(stateRoot, record) !== undefined) return findCause(facts)
   if (record.phase === 'creating')
     return unknown('not-started', `${facts.name} was never there as a whole: whoever made it was killed meanwhile.`, [

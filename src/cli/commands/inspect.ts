@@ -98,6 +98,7 @@ export function describeContainer(container: ContainerDetails): object {
       OOMKilled: container.oom ?? false,
       Pid: container.pid,
       ExitCode: container.exitCode ?? null,
+      Error: container.error ?? '',
       StartedAt: container.started ?? null,
       FinishedAt: container.finished ?? null,
     },

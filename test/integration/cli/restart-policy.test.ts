@@ -1,8 +1,9 @@
 /** Restart policies: when the monitor starts a container again, and when it does not. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { constants, sys } from '../../../src/sys/index.ts'
 import { loseAtBoot } from '../../support/boot.ts'
 import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
 import { until } from '../../support/until.ts'
@@ -26,6 +27,34 @@ async function inspect(workplace: Workplace, name: string): Promise<Inspected> {
 async function run(workplace: Workplace, name: string, policy: string, script: string): Promise<void> {
   const rootfs = join(workplace.directory, 'rootfs')
   await succeed(workplace, 'run', '-d', '--restart', policy, '--name', name, '--rootfs', rootfs, 'sh', '-c', script)
+}
+
+const statusOf = async (workplace: Workplace, name: string): Promise<string> =>
+  (await inspect(workplace, name)).State.Status
+
+const startRoot = (workplace: Workplace): string => join(workplace.directory, 'rootfs')
+
+/** Takes away what each start needs, so that it fails until it is given back. */
+const breakStart = (workplace: Workplace): void => renameSync(startRoot(workplace), `${startRoot(workplace)}.away`)
+const mendStart = (workplace: Workplace): void => renameSync(`${startRoot(workplace)}.away`, startRoot(workplace))
+
+async function failedRestarts(workplace: Workplace, name: string): Promise<number> {
+  const why = JSON.parse(await succeed(workplace, 'why', '--json', name)) as { readonly summary: string }
+  return Number(/attempt (\d+) failed/.exec(why.summary)?.[1] ?? 0)
+}
+
+/** PIDs of the processes whose command lines have a text in them. */
+function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text)
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
 }
 
 interface Listed {
@@ -127,6 +156,71 @@ test('after a boot those are started that want to be, under their names, and oth
     ),
     [],
   )
+})
+
+test('a restart that fails is tried again, until it works, and what it fails of is told meanwhile', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  await run(workplace, 'back', 'always', 'echo x; sleep 1')
+  breakStart(workplace)
+  await until('its second failed restart', async () => (await failedRestarts(workplace, 'back')) >= 2)
+  assert.equal(await statusOf(workplace, 'back'), 'restarting')
+  assert.match(await succeed(workplace, 'ps'), /Restarting \(0\)/)
+  assert.match(await succeed(workplace, 'why', '--json', 'back'), /is restarting: attempt \d+ failed: .*rootfs/)
+  assert.match(await succeed(workplace, 'inspect', 'back'), /"Error": "bind root file system/)
+  assert.equal(await lines(workplace, 'back'), 1)
+  mendStart(workplace)
+  await until('its second run', async () => (await lines(workplace, 'back')) >= 2)
+  assert.ok((await inspect(workplace, 'back')).RestartCount >= 3)
+  await removeAll(workplace)
+})
+
+test('on-failure:2 gives up after two restarts that failed', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  await run(workplace, 'fails', 'on-failure:2', 'echo x; sleep 1; exit 3')
+  breakStart(workplace)
+  await until('its end', async () => (await statusOf(workplace, 'fails')) === 'exited')
+  assert.equal(await failedRestarts(workplace, 'fails'), 2)
+  assert.equal((await inspect(workplace, 'fails')).State.ExitCode, 3)
+  mendStart(workplace)
+  await removeAll(workplace)
+})
+
+test('a restart that fails is tried no more when it is stopped or removed, and its monitor ends at once', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  for (const verb of [['stop'], ['rm', '-f']]) {
+    await run(workplace, 'ends', 'always', 'echo x; sleep 1')
+    const { Id } = (JSON.parse(await succeed(workplace, 'inspect', 'ends')) as { Id: string }[])[0]!
+    breakStart(workplace)
+    await until('its fifth failed restart', async () => (await failedRestarts(workplace, 'ends')) >= 5)
+    // The next one would be tried 3.2 s after the last.
+    await succeed(workplace, ...verb, 'ends')
+    const begin = Date.now()
+    await until('the end of its monitor', () => processesWith(Id.slice(0, 12)).length === 0)
+    assert.ok(Date.now() - begin < 2000, `${verb[0]}: ${Date.now() - begin} ms`)
+    mendStart(workplace)
+    if (verb[0] === 'rm') continue
+    assert.equal(await statusOf(workplace, 'ends'), 'exited')
+    assert.equal(await lines(workplace, 'ends'), 1)
+    await succeed(workplace, 'rm', 'ends')
+  }
+  await removeAll(workplace)
+})
+
+test('a restart whose process is killed is tried again', async () => {
+  using workplace = openWorkplace()
+  makeBusyboxRoot(workplace.directory)
+  await run(workplace, 'killed', 'always', 'echo x; sleep 2')
+  const { Id } = (JSON.parse(await succeed(workplace, 'inspect', 'killed')) as { Id: string }[])[0]!
+  const fd = openSync(join(workplace.runRoot, 'containers', Id), constants.O_DIRECTORY)
+  assert.ok(sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB))
+  const pid = await until('its restart', () => processesWith(`container-ended\0${Id}`)[0])
+  process.kill(pid, 'SIGKILL')
+  closeSync(fd)
+  await until('its second run', async () => (await lines(workplace, 'killed')) >= 2)
+  await removeAll(workplace)
 })
 
 test('flags that make no sense together are refused', async () => {

@@ -1,0 +1,28 @@
+/** What callers who were killed have left below a run root, and what leads to no container any more. */
+import { readdirSync } from 'node:fs'
+import { isErrno } from '../util/errno.ts'
+import { containersDirectory, freeUnlessHeld, namesDirectory } from './names.ts'
+import { collectLeftovers } from './record.ts'
+import { userIdsDirectory } from './user-ids.ts'
+
+/**
+ * Frees names and ranges of user ids whose containers are gone, as when `rm` was killed before it came to them, and
+ * removes what callers have left that were killed while they made a container or removed one.
+ *
+ * A container is known before anything is made its own, so nothing that is just being taken is touched.
+ */
+export function sweepRunRoot(runRoot: string): void {
+  for (const directory of [namesDirectory(runRoot), userIdsDirectory(runRoot)])
+    for (const name of linksOf(directory)) freeUnlessHeld(runRoot, directory, name)
+  collectLeftovers(containersDirectory(runRoot))
+}
+
+function linksOf(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true })
+    return entries.filter(entry => entry.isSymbolicLink()).map(({ name }) => name)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return []
+    throw error
+  }
+}
