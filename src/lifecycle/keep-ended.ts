@@ -36,11 +36,14 @@ export async function keepEnded(
   const { examine, keepPostMortem } = await import('./post-mortem.ts')
   const finished = new Date().toISOString()
   keepPostMortem(container.directory, examine(record, signal, finished))
-  await giveBack(stateRoot, record)
-  const exit = { exitCode, oom: oom !== undefined, finished }
-  // As it is now: it may have been given another name.
-  const now = readRecord(stateRoot, record.id)
-  container.write({ ...now, managed: { ...now.managed!, exit } })
+  try {
+    await giveBack(stateRoot, record)
+  } finally {
+    const exit = { exitCode, oom: oom !== undefined, finished }
+    // As it is now: it may have been given another name.
+    const now = readRecord(stateRoot, record.id)
+    container.write({ ...now, managed: { ...now.managed!, exit } })
+  }
 }
 
 interface Place {

@@ -140,6 +140,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   // Searchable, as what is above it, for who attaches to it has the ids of the container.
   mkdirSync(mountPoint, { mode: 0o711 })
+  if (!managed.removeOnExit) reserved.reserveWrite()
   using joined = openNamespaces(options, { runRoot })
   const network = await networkOf(options, {
     root: storeRoot,

@@ -1,7 +1,8 @@
 /** Commands for containers that another shell runs. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { makeBusyboxRoot, openWorkplace, runBeside, utsuwaPath } from '../../support/command-line.ts'
@@ -91,4 +92,16 @@ test('neither names nor --all, and both, are refused with what to type', async (
     assert.match(stderr, /or --all\nhint: utsuwa ps\n$/)
     assert.match((await workplace.utsuwa(verb, '--all', 'x')).stderr, /names or --all/)
   }
+})
+
+test('names and user ids that lead nowhere, as after a killed rm, are freed by prune and by ps', async () => {
+  using workplace = openWorkplace()
+  for (const command of [['prune', '--force'], ['ps']])
+    for (const kind of ['names', 'user-ids']) {
+      const directory = join(workplace.runRoot, kind)
+      mkdirSync(directory, { recursive: true })
+      symlinkSync('gone', join(directory, 'nowhere'))
+      assert.equal((await workplace.utsuwa(...command)).exitCode, 0)
+      assert.deepEqual(readdirSync(directory), [], `${command[0]}: ${kind}`)
+    }
 })

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isErrno } from '../../../src/util/errno.ts'
-import { makeBusyboxRoot, openWorkplace, type Workplace } from '../../support/command-line.ts'
+import { makeBusyboxRoot, openWorkplace, runBeside, type Workplace } from '../../support/command-line.ts'
 import { until } from '../../support/until.ts'
 
 interface SmallRunRoot extends Disposable {
@@ -67,6 +67,17 @@ test('the exit status of a container that ends on a full run root is kept', asyn
   assert.match(await succeed(workplace, 'ps', '-a'), /Exited \(7\)/)
   assert.match(await succeed(workplace, 'why', 'full'), /status 7/)
   await succeed(workplace, 'rm', 'full')
+})
+
+test('the exit status of a container in the foreground that ends on a full run root is kept', async () => {
+  using workplace = openWorkplace()
+  using runRoot = mountRunRoot(workplace)
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  await using beside = await runBeside(workplace, 'full', '--rootfs', rootfs, 'sh', '-c', 'echo ready; sleep 1; exit 7')
+  runRoot.fill()
+  const { exitCode, stderr } = await beside.ended
+  assert.deepEqual([exitCode, stderr], [7, ''])
+  assert.equal((await stateOf(workplace, 'full')).ExitCode, 7)
 })
 
 test('a container is stopped on a full run root without a wait for what cannot be written', async () => {

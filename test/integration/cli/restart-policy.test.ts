@@ -215,7 +215,7 @@ test('a restart whose process is killed is tried again', async () => {
   await run(workplace, 'killed', 'always', 'echo x; sleep 2')
   const { Id } = (JSON.parse(await succeed(workplace, 'inspect', 'killed')) as { Id: string }[])[0]!
   const fd = openSync(join(workplace.runRoot, 'containers', Id), constants.O_DIRECTORY)
-  assert.ok(sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB))
+  await until('its lock', () => sys.flock(fd, constants.LOCK_EX | constants.LOCK_NB))
   const pid = await until('its restart', () => processesWith(`container-ended\0${Id}`)[0])
   process.kill(pid, 'SIGKILL')
   closeSync(fd)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -24,6 +24,15 @@ test('what is told is remembered, in order', t => {
   assert.ok(!Number.isNaN(Date.parse(create.time)))
   assert.deepEqual([die?.type, die?.attributes], ['die', { exitCode: '3' }])
   assert.equal(statSync(join(runRoot, 'events.jsonl')).mode & 0o777, 0o600)
+})
+
+test('a line that a full file system has cut short is left out, and the one behind it is not', t => {
+  const runRoot = makeRunRoot(t)
+  tell(runRoot, 'create', { id: 'a' })
+  appendFileSync(join(runRoot, 'events.jsonl'), '{"time":"2026-01-01T00:00:00.000Z","type":"die","id":"b')
+  assert.deepEqual(ids(readJournal(runRoot)), ['a'])
+  tell(runRoot, 'start', { id: 'c' }, { note: '{"time":' })
+  assert.deepEqual(ids(readJournal(runRoot)), ['a', 'c'])
 })
 
 test('nobody to tell is no error', t => {

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { containersDirectory, namesDirectory, takeName } from '../../../src/lifecycle/names.ts'
+import { addRecord } from '../../../src/lifecycle/record.ts'
+import { sweepRunRoot } from '../../../src/lifecycle/sweep.ts'
+import { takeUserIds, userIdsDirectory } from '../../../src/lifecycle/user-ids.ts'
+import { recordOf, temporaryDirectory } from './support.ts'
+
+test('names and user ids of containers that are gone are freed, those of others stay', () => {
+  using root = temporaryDirectory()
+  using _kept = addRecord(containersDirectory(root.path), recordOf('aaa'))
+  takeName(root.path, 'web', 'aaa')
+  const first = takeUserIds(root.path, 'aaa')
+  for (const directory of [namesDirectory(root.path), userIdsDirectory(root.path)])
+    symlinkSync('gone', join(directory, '1073741824x'))
+  sweepRunRoot(root.path)
+  assert.deepEqual(readdirSync(namesDirectory(root.path)), ['web'])
+  assert.deepEqual(readdirSync(userIdsDirectory(root.path)), [String(first)])
+})
+
+test('half-made containers of callers that were killed are removed, those in the making stay', () => {
+  using root = temporaryDirectory()
+  using _kept = addRecord(containersDirectory(root.path), recordOf('aaa'))
+  mkdirSync(join(containersDirectory(root.path), '.new-1-1'))
+  sweepRunRoot(root.path)
+  assert.deepEqual(readdirSync(containersDirectory(root.path)), ['aaa'])
+})
+
+test('a run root that is not there has nothing to sweep', () => {
+  using root = temporaryDirectory()
+  assert.doesNotThrow(() => sweepRunRoot(join(root.path, 'missing')))
+})
