@@ -38,7 +38,7 @@ int monitor_read_request(const uint8_t *bytes, size_t size, struct monitor_begin
 /* monitor_relay.c: passes on what the container prints and reads, until it has ended and all of it is passed on. */
 void monitor_relay(struct monitor *monitor);
 
-/* monitor_end.c: writes down how the container ended, and runs the command that cleans up until it succeeds. Does not return. */
+/* monitor_end.c: records how the container ended, and runs the command that cleans up until it succeeds. Does not return. */
 void monitor_end(struct monitor *monitor) __attribute__((noreturn));
 
 #endif

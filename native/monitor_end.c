@@ -25,9 +25,9 @@
 #define CLEAN_UPS_MAX 5
 /* Made by whoever stops the container, before its processes get a signal. */
 #define STOP_FILE "stopped"
-/* Made by whoever removes the container. */
+/* Made by the command that removes the container. */
 #define REMOVAL_FILE "removed"
-/* In each container's directory from its first moment to its last. */
+/* In a container's directory for as long as that is known under its id. */
 #define STATE_FILE "state.json"
 
 static bool has_file(const struct monitor *monitor, const char *name) {

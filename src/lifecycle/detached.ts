@@ -137,9 +137,9 @@ function closeAll(fds: readonly number[]): void {
   for (const fd of fds) closeSync(fd)
 }
 
-/** Sockets of the run before, where the container is started again. */
+/** Sockets of the run before, where the container is started again, and the word of an `rm` that failed. */
 function closeLastRun(directory: string): void {
-  for (const name of ['start.sock', attachSocketName]) rmSync(join(directory, name), { force: true })
+  for (const name of ['start.sock', attachSocketName, removalFileName]) rmSync(join(directory, name), { force: true })
 }
 
 /** How the run before ended, which is true until there is a next one. */

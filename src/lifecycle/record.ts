@@ -277,7 +277,7 @@ export function containerExists(stateRoot: string, id: string): UtsuwaError {
   })
 }
 
-/** Removes directories of callers that were killed before the rename: nobody holds their lock. */
+/** Removes directories of callers that were killed before the rename: their locks are free. */
 export function collectLeftovers(stateRoot: string): void {
   for (const name of entriesOf(stateRoot)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue

@@ -1,4 +1,4 @@
-/** What callers who were killed have left below a run root, and what leads to no container any more. */
+/** What killed commands have left below a run root: links that lead to no container, directories that never became one. */
 import { readdirSync } from 'node:fs'
 import { isErrno } from '../util/errno.ts'
 import { containersDirectory, freeUnlessHeld, namesDirectory } from './names.ts'
@@ -7,7 +7,7 @@ import { userIdsDirectory } from './user-ids.ts'
 
 /**
  * Frees names and ranges of user ids whose containers are gone, as when `rm` was killed before it came to them, and
- * removes what callers have left that were killed while they made a container or removed one.
+ * removes what is left of containers whose creator or remover was killed.
  *
  * A container is known before anything is made its own, so nothing that is just being taken is touched.
  */
