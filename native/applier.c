@@ -100,7 +100,7 @@ static int apply_node(struct tree *tree, const struct applier_node *node) {
                    makedev(node->major, node->minor));
 }
 
-/* The path that a failure is reported with, points into the input as the record does. */
+/* The path that a failure of it, or of its attributes, is reported with; points into the input as the record does. */
 static struct wire_bytes path_of(const struct applier_record *r) {
   switch (r->op) {
   case APPLIER_DIRECTORY: return r->directory.path;
@@ -110,8 +110,7 @@ static struct wire_bytes path_of(const struct applier_record *r) {
   case APPLIER_NODE: return r->node.path;
   case APPLIER_WHITEOUT: return r->whiteout.path;
   case APPLIER_OPAQUE: return r->opaque.path;
-  case APPLIER_ATTRIBUTE: return r->attribute.path;
-  case APPLIER_TIMES: return r->times.path;
+  case APPLIER_ATTRIBUTE:
   case APPLIER_BEGIN:
   case APPLIER_END: break;
   }
@@ -120,10 +119,13 @@ static struct wire_bytes path_of(const struct applier_record *r) {
 
 static int apply(struct tree *tree, struct input *in, const struct applier_record *r) {
   switch (r->op) {
-  case APPLIER_BEGIN: return r->begin.hash == APPLIER_HASH ? 0 : -EPROTO;
+  case APPLIER_BEGIN:
+    tree->implied_left = r->begin.implied_directories;
+    return r->begin.hash == APPLIER_HASH ? 0 : -EPROTO;
   case APPLIER_DIRECTORY:
     return tree_directory(tree, r->directory.path,
-                          (struct ownership){r->directory.mode, r->directory.uid, r->directory.gid});
+                          (struct ownership){r->directory.mode, r->directory.uid, r->directory.gid},
+                          time_of(r->directory.mtime_seconds, r->directory.mtime_nanoseconds));
   case APPLIER_FILE: return apply_file(tree, in, &r->file);
   case APPLIER_SYMLINK:
     return tree_symlink(tree, r->symlink.path, r->symlink.target,
@@ -133,10 +135,8 @@ static int apply(struct tree *tree, struct input *in, const struct applier_recor
   case APPLIER_NODE: return apply_node(tree, &r->node);
   case APPLIER_WHITEOUT: return tree_whiteout(tree, r->whiteout.path);
   case APPLIER_OPAQUE: return tree_opaque(tree, r->opaque.path);
-  case APPLIER_ATTRIBUTE: return tree_attribute(tree, r->attribute.path, r->attribute.name, r->attribute.value);
-  case APPLIER_TIMES:
-    return tree_times(tree, r->times.path, time_of(r->times.mtime_seconds, r->times.mtime_nanoseconds));
-  case APPLIER_END: return 0;
+  case APPLIER_ATTRIBUTE: return tree_attribute(tree, r->attribute.name, r->attribute.value);
+  case APPLIER_END: return tree_close(tree);
   }
   return -EPROTO;
 }
@@ -146,6 +146,13 @@ static int report(uint32_t op, enum applier_step step, int error, struct wire_by
   int failed = write_all(STDOUT_FILENO, (const uint8_t *)head, sizeof head);
   if (failed == 0 && path.size > 0) failed = write_all(STDOUT_FILENO, path.data, path.size);
   return failed == 0 && error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Writing a file's content moves the input, and with it the record's path; an attribute comes after that. */
+static struct wire_bytes kept_path(struct wire_bytes path, uint8_t copy[APPLIER_PATH_MAX]) {
+  if (path.size > APPLIER_PATH_MAX) path.size = APPLIER_PATH_MAX;
+  if (path.size > 0) path.data = memcpy(copy, path.data, path.size);
+  return path;
 }
 
 int main(void) {
@@ -161,18 +168,16 @@ int main(void) {
   int root = sys_openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
   if (root < 0) return report(APPLIER_BEGIN, APPLIER_STEP_CONFINE, root, none);
   struct tree tree;
-  tree_open(&tree, root);
+  tree_open(&tree, root, 0);
 
+  uint8_t copy[APPLIER_PATH_MAX];
+  struct wire_bytes path = none;
   for (bool begun = false;; begun = true) {
     struct applier_record record;
     error = next_record(&in, &record);
     if (error < 0) return report(APPLIER_BEGIN, APPLIER_STEP_READ, error, none);
     if (begun == (record.op == APPLIER_BEGIN)) return report(record.op, APPLIER_STEP_READ, -EPROTO, none);
-    /* Writing a file's content moves the input, and with it the record's path. */
-    uint8_t copy[APPLIER_PATH_MAX];
-    struct wire_bytes path = path_of(&record);
-    if (path.size > sizeof copy) path.size = sizeof copy;
-    if (path.size > 0) path.data = memcpy(copy, path.data, path.size);
+    if (record.op != APPLIER_ATTRIBUTE) path = kept_path(path_of(&record), copy);
     error = apply(&tree, &in, &record);
     if (error < 0 || record.op == APPLIER_END) return report(record.op, tree.step, error, path);
   }

@@ -67,10 +67,15 @@ static int enter_layer(int layer_fd) {
 static int limit_resources(void) {
   const struct {
     int resource;
-    rlim_t limit;
-  } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 2048}, {RLIMIT_NPROC, 0}, {RLIMIT_AS, 256UL << 20}};
+    rlim_t soft, hard;
+  } limits[] = {{RLIMIT_CORE, 0, 0},
+                {RLIMIT_NOFILE, 2048, 2048},
+                {RLIMIT_NPROC, 0, 0},
+                {RLIMIT_AS, 32UL << 20, 32UL << 20},
+                /* A million entries take a minute or two. At the soft limit comes SIGXCPU, which says why. */
+                {RLIMIT_CPU, 3600, 3601}};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-    if (setrlimit(limits[i].resource, &(struct rlimit){limits[i].limit, limits[i].limit}) < 0) return -errno;
+    if (setrlimit(limits[i].resource, &(struct rlimit){limits[i].soft, limits[i].hard}) < 0) return -errno;
   return 0;
 }
 

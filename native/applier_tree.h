@@ -8,6 +8,7 @@
 #ifndef UTSUWA_APPLIER_TREE_H
 #define UTSUWA_APPLIER_TREE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,7 +27,12 @@ struct tree {
   int parent;
   /* The path that `parent` was resolved from; consecutive entries mostly share it. */
   char parent_path[APPLIER_PATH_MAX];
-  bool parent_valid;
+  /* Something was made or removed in `parent`: its mtime is wrong until it is left. */
+  bool changed;
+  /* Of the last entry. */
+  char name[NAME_MAX + 1];
+  /* Parent directories that may still be made of which no entry has told. */
+  uint32_t implied_left;
   /* What was being done; tells a failure's story together with errno. */
   enum applier_step step;
 };
@@ -41,10 +47,9 @@ void applier_serve(void);
 /* applier_confine.c: from here on, "/" is the directory `layer_fd` and only the system calls of the functions below work. */
 int applier_confine(int layer_fd);
 
-void tree_open(struct tree *tree, int root);
-void tree_close(struct tree *tree);
-/* All others return 0 or a negative errno, and leave in tree->step what failed. */
-int tree_directory(struct tree *tree, struct wire_bytes path, struct ownership owner);
+void tree_open(struct tree *tree, int root, uint32_t implied_directories);
+/* All from here on return 0 or a negative errno, and leave in tree->step what failed. */
+int tree_directory(struct tree *tree, struct wire_bytes path, struct ownership owner, struct timespec mtime);
 /* Gives a descriptor to write the content to; tree_finish_file() closes it. */
 int tree_create_file(struct tree *tree, struct wire_bytes path);
 int tree_finish_file(struct tree *tree, int fd, struct ownership owner, struct timespec mtime);
@@ -54,7 +59,9 @@ int tree_hardlink(struct tree *tree, struct wire_bytes path, struct wire_bytes t
 int tree_node(struct tree *tree, struct wire_bytes path, struct ownership owner, struct timespec mtime, dev_t device);
 int tree_whiteout(struct tree *tree, struct wire_bytes path);
 int tree_opaque(struct tree *tree, struct wire_bytes path);
-int tree_attribute(struct tree *tree, struct wire_bytes path, const char *name, struct wire_bytes value);
-int tree_times(struct tree *tree, struct wire_bytes path, struct timespec mtime);
+/* Of the entry that was made last. */
+int tree_attribute(struct tree *tree, const char *name, struct wire_bytes value);
+/* After the last entry. */
+int tree_close(struct tree *tree);
 
 #endif

@@ -9,6 +9,7 @@ import { sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { isErrno } from '../util/errno.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
+import { DEFAULT_LAYER_LIMITS, type LayerLimits, limitExceeded } from './limits.ts'
 import { displayPath } from './path.ts'
 import { type ApplierRecord, type ApplierStep, applierVocabulary } from './records.ts'
 
@@ -16,9 +17,12 @@ const OPS = Object.keys(applierVocabulary.types)
 const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
 /** Record type, step and errno; a path follows. */
 const REPORT_HEAD = 12
+/** What an applier may take, by native/applier_confine.c. */
+const CPU_SECONDS = 3600
 /** Bytes that fit in a new pipe whether somebody reads them yet or not: its 16 pages, less one that is begun. */
 const PIPE_ROOM = 60 * 1024
-const [BEGIN, END] = [encode({ op: 'begin', hash: vocabularyHash(applierVocabulary) }), encode({ op: 'end' })]
+const HASH = vocabularyHash(applierVocabulary)
+const END = encode({ op: 'end' })
 /** What a message carries beside a descriptor: nothing, but it must have a byte. */
 const BYTE = Buffer.alloc(1)
 
@@ -55,7 +59,7 @@ export class Appliers implements AsyncDisposable {
    * @param directory the layer's root, an existing empty directory
    * @throws UtsuwaError KERNEL_OPERATION_FAILED
    */
-  start(directory: string): Applier {
+  start(directory: string, limits: LayerLimits = DEFAULT_LAYER_LIMITS): Applier {
     const theirs = [openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)]
     const own: number[] = []
     try {
@@ -66,7 +70,7 @@ export class Appliers implements AsyncDisposable {
       theirs.push(report)
       own.push(fromApplier)
       for (const fd of theirs) sys.send(this.#controlFd, BYTE, fd)
-      return new Applier(toApplier, fromApplier)
+      return new Applier(toApplier, fromApplier, limits)
     } catch (error) {
       for (const fd of own) closeSync(fd)
       throw error
@@ -89,12 +93,14 @@ export class Applier implements AsyncDisposable {
   #input: Socket | undefined
   #closed = false
   readonly #report: Promise<Buffer>
+  readonly #limits: LayerLimits
 
   /** Pipes: where its records go, and where its verdict comes from. */
-  constructor(inputFd: number, reportFd: number) {
+  constructor(inputFd: number, reportFd: number, limits: LayerLimits) {
     this.#inputFd = inputFd
+    this.#limits = limits
     this.#report = contentOf(new Socket({ fd: reportFd, readable: true, writable: false }))
-    this.#fill([BEGIN])
+    this.#fill([encode({ op: 'begin', hash: HASH, impliedDirectories: limits.impliedDirectories })])
   }
 
   /**
@@ -119,7 +125,7 @@ export class Applier implements AsyncDisposable {
   async finish(): Promise<void> {
     if (this.#input === undefined && this.#fill([END])) this.#close()
     else this.#stream().end(END)
-    const failure = failureIn(await this.#report)
+    const failure = failureIn(await this.#report, this.#limits)
     if (failure !== undefined) throw failure
   }
 
@@ -159,7 +165,7 @@ export class Applier implements AsyncDisposable {
   }
 
   async #fail(): Promise<never> {
-    const failure = failureIn(await this.#report)
+    const failure = failureIn(await this.#report, this.#limits)
     throw (
       failure ?? new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier ended early', { operation: 'unpack layer' })
     )
@@ -180,7 +186,7 @@ async function contentOf(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function failureIn(report: Buffer): UtsuwaError | undefined {
+function failureIn(report: Buffer, { impliedDirectories }: LayerLimits): UtsuwaError | undefined {
   if (report.length < REPORT_HEAD) {
     return new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier died', { operation: 'unpack layer' })
   }
@@ -188,6 +194,12 @@ function failureIn(report: Buffer): UtsuwaError | undefined {
   const step = STEPS[report.readUInt32LE(4)] ?? 'read'
   const errno = report.readUInt32LE(8)
   if (op === 'end' && errno === 0) return undefined
+  if (step === 'died' && errno === os.signals.SIGXCPU) {
+    return limitExceeded(`more than ${CPU_SECONDS} seconds of processor time`, CPU_SECONDS)
+  }
+  if (step === 'imply') {
+    return limitExceeded(`more than ${impliedDirectories} directories that it does not list`, impliedDirectories)
+  }
   if (step === 'died') {
     return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier died of signal ${errno}`, {
       operation: 'unpack layer',

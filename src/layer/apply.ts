@@ -10,7 +10,7 @@ import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type DiffId } from '../spec/image.ts'
 import type { Appliers } from './applier.ts'
 import { decompressorFor, decompressSmall, discardChunk } from './decompress.ts'
-import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits } from './limits.ts'
+import { checkExpansion, DEFAULT_LAYER_LIMITS, type LayerLimits, limitExceeded, ZSTD_WINDOW_LOG } from './limits.ts'
 import { corrupt } from './path.ts'
 import { TarReader } from './tar.ts'
 import { LayerTranslator, type RootDirectory } from './translate.ts'
@@ -50,7 +50,7 @@ export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options
   const reader = new TarReader(translator, limits)
   const hash = createHash(algorithmOf(options.diffId))
   const counted = { compressed: 0, uncompressed: 0 }
-  await using applier = options.appliers.start(options.directory)
+  await using applier = options.appliers.start(options.directory, limits)
 
   const take = async (chunk: Buffer) => {
     counted.uncompressed += chunk.length
@@ -66,7 +66,7 @@ export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options
   } catch (error) {
     if (options.signal?.aborted)
       throw new UtsuwaError('ABORTED', 'aborted', { operation: 'unpack layer', cause: error })
-    throw isDecompressionError(error) ? corrupt(`the compressed stream is damaged: ${error.message}`) : error
+    throw isDecompressionError(error) ? decompressionError(error) : error
   }
   reader.end()
   const diffId = `${algorithmOf(options.diffId)}:${hash.digest('hex')}`
@@ -75,8 +75,6 @@ export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options
       operation: 'unpack layer',
     })
   }
-  translator.finish()
-  await applier.write(translator.take())
   await applier.finish()
   const { opaqueRoot, root } = translator
   return { size: counted.uncompressed, entries: reader.entries, opaqueRoot, ...(root === undefined ? {} : { root }) }
@@ -150,8 +148,15 @@ async function peek(
   return { start, all: all() }
 }
 
-function isDecompressionError(error: unknown): error is Error {
+function isDecompressionError(error: unknown): error is Error & { code: unknown } {
   return (
     error instanceof Error && 'code' in error && /^(?:Z_|ZSTD_|ERR_ZLIB|ERR__ERROR_FORMAT)/.test(String(error.code))
   )
+}
+
+function decompressionError({ code, message }: Error & { code: unknown }): UtsuwaError {
+  if (code !== 'ZSTD_error_frameParameter_windowTooLarge')
+    return corrupt(`the compressed stream is damaged: ${message}`)
+  const limit = 2 ** ZSTD_WINDOW_LOG
+  return limitExceeded(`a zstd window of more than ${limit} bytes`, limit)
 }

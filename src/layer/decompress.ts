@@ -1,14 +1,16 @@
 /** Layers come as gzip, zstd or plain tar; their first bytes tell which. */
 import type { Transform } from 'node:stream'
-import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { constants, createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { ZSTD_WINDOW_LOG } from './limits.ts'
 
 /** Bytes. Node's default of 16 KiB makes gunzip twice as slow: every chunk is a trip to the thread pool and back. */
 const CHUNK_SIZE = 512 * 1024
 /** For layers whose first piece is all there is: most images have many of them, and memory must first be had. */
 const SMALL_CHUNK_SIZE = 64 * 1024
 const SMALL = 16 * 1024
+const ZSTD = { params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }
 
 const LAYER_MEDIA_TYPES = new Set([
   'application/vnd.oci.image.layer.v1.tar',
@@ -51,7 +53,7 @@ export function decompressorFor(start: Buffer): Transform | undefined {
     case 'gzip':
       return createGunzip(options)
     case 'zstd':
-      return createZstdDecompress(options)
+      return createZstdDecompress({ ...options, ...ZSTD })
     case 'none':
       return undefined
   }
@@ -68,7 +70,7 @@ export function decompressSmall(layer: Buffer): Buffer | undefined {
       case 'gzip':
         return gunzipSync(layer, options)
       case 'zstd':
-        return zstdDecompressSync(layer, options)
+        return zstdDecompressSync(layer, { ...options, ...ZSTD })
       case 'none':
         return layer
     }

@@ -10,8 +10,14 @@ export interface LayerLimits {
   ratio: number
   /** Nested directories in one path. Default 512. */
   depth: number
-  /** Bytes of the extended header of one entry. Default 1 MiB. */
+  /** Bytes of all extended headers of one entry: PAX records and long names. Default 1 MiB. */
   headerBytes: number
+  /** Extended headers in front of one entry. Default 16. */
+  headers: number
+  /** Extended attributes of one entry. Default 1000. */
+  attributes: number
+  /** Directories that entries lie in and that the archive itself does not list before them. Default 100,000. */
+  impliedDirectories: number
 }
 
 export const DEFAULT_LAYER_LIMITS: LayerLimits = {
@@ -20,7 +26,19 @@ export const DEFAULT_LAYER_LIMITS: LayerLimits = {
   ratio: 500,
   depth: 512,
   headerBytes: 1024 ** 2,
+  headers: 16,
+  attributes: 1000,
+  impliedDirectories: 100_000,
 }
+
+/** What the kernel takes, in bytes: paths and targets of links, names and values of extended attributes. */
+export const KERNEL_LIMITS = { path: 4095, attributeName: 255, attributeValue: 64 * 1024 }
+
+/**
+ * Of a zstd layer, as the base 2 logarithm of bytes: 32 MiB, the largest that builders of images choose. A frame may ask
+ * for as much memory as it likes; the format's own recommendation is 8 MiB (RFC 8878, 3.1.1.1.2).
+ */
+export const ZSTD_WINDOW_LOG = 25
 
 /** A file of zeros compresses a thousandfold and is no attack while it is small. */
 const RATIO_MATTERS_FROM = 256 * 1024 ** 2

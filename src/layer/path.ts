@@ -5,9 +5,7 @@
  * comparable and searchable like any string, and nothing is lost. `displayPath` is for people.
  */
 import { UtsuwaError } from '../errors.ts'
-import { type LayerLimits, limitExceeded } from './limits.ts'
-
-const PATH_MAX = 4095
+import { KERNEL_LIMITS, type LayerLimits, limitExceeded } from './limits.ts'
 
 /** `usr/bin/env` as nearly every archive writes it, with a slash at the end for directories. */
 const PLAIN = /^(?:(?!\.{0,2}\/)[^/\0]+\/)*(?!\.{1,2}$)[^/\0]*$/
@@ -21,12 +19,22 @@ const PLAIN = /^(?:(?!\.{0,2}\/)[^/\0]+\/)*(?!\.{1,2}$)[^/\0]*$/
 export function entryPath(fullName: string, limits: LayerLimits): string {
   // Many archives begin every name so.
   const name = fullName.startsWith('./') ? fullName.slice(2) : fullName
-  if (name.length > PATH_MAX) throw limitExceeded(`a path of ${name.length} bytes`, PATH_MAX)
+  checkLength(name)
   const path = PLAIN.test(name) ? (name.endsWith('/') ? name.slice(0, -1) : name) : normalize(name)
+  checkDepth(path, limits)
+  return path
+}
+
+/** @throws UtsuwaError LIMIT_EXCEEDED for what is longer than any path of the kernel */
+export function checkLength(name: string): void {
+  if (name.length > KERNEL_LIMITS.path) throw limitExceeded(`a path of ${name.length} bytes`, KERNEL_LIMITS.path)
+}
+
+/** @throws UtsuwaError LIMIT_EXCEEDED for a path, or the target of a link, that takes the kernel too many steps */
+export function checkDepth(path: string, limits: LayerLimits): void {
   let depth = 1
   for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth++
   if (depth > limits.depth) throw limitExceeded(`a path of ${depth} components`, limits.depth)
-  return path
 }
 
 function normalize(name: string): string {

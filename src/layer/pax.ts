@@ -3,22 +3,29 @@
  *
  * They are read as bytes. A value may hold newlines, NUL and what is no UTF-8: `SCHILY.xattr.security.capability` does.
  */
+import { KERNEL_LIMITS, limitExceeded } from './limits.ts'
 import { corrupt } from './path.ts'
 
 export type PaxRecords = Map<string, Buffer>
+
+/** In front of the name of an extended attribute. */
+export const XATTR_PREFIX = 'SCHILY.xattr.'
 
 const SPACE = 0x20
 const EQUALS = 0x3d
 const NEWLINE = 0x0a
 /** No record is a billion bytes long. */
 const MAX_LENGTH_DIGITS = 9
+/** Bytes of the longest key that means anything to us. */
+const MAX_KEY = XATTR_PREFIX.length + KERNEL_LIMITS.attributeName
 
 /**
- * Adds the records of an extended header's body to `into`; a later record replaces an earlier one.
+ * Adds those records of an extended header's body to `into` whose key is `wanted`: views of the body. A later record
+ * replaces an earlier one.
  *
- * @throws UtsuwaError CORRUPT_LAYER
+ * @throws UtsuwaError CORRUPT_LAYER, LIMIT_EXCEEDED for an attribute whose name is too long
  */
-export function readPaxRecords(body: Buffer, into: PaxRecords): void {
+export function readPaxRecords(body: Buffer, into: PaxRecords, wanted: (key: string) => boolean): void {
   for (let at = 0; at < body.length; ) {
     const space = body.indexOf(SPACE, at)
     const digits = space < 0 || space - at > MAX_LENGTH_DIGITS ? '' : body.toString('latin1', at, space)
@@ -27,8 +34,13 @@ export function readPaxRecords(body: Buffer, into: PaxRecords): void {
     if (!/^\d+$/.test(digits) || end > body.length || equals < 0 || equals >= end || body[end - 1] !== NEWLINE) {
       throw corrupt('an extended header is malformed')
     }
-    const key = body.toString('utf8', space + 1, equals)
-    into.set(key, body.subarray(equals + 1, end - 1))
+    const key = body.toString('utf8', space + 1, Math.min(equals, space + 2 + MAX_KEY))
+    if (equals - space - 1 <= MAX_KEY) {
+      if (wanted(key)) into.set(key, body.subarray(equals + 1, end - 1))
+    } else if (key.startsWith(XATTR_PREFIX)) {
+      const { attributeName } = KERNEL_LIMITS
+      throw limitExceeded(`an attribute whose name is longer than ${attributeName} bytes`, attributeName)
+    }
     at = end
   }
 }

@@ -18,6 +18,8 @@ export const applierVocabulary = {
       'read',
       'confine',
       'parent',
+      /** A missing parent was one more than it may make. */
+      'imply',
       'create',
       'remove',
       'write',
@@ -31,9 +33,9 @@ export const applierVocabulary = {
   ],
   types: {
     /** First of all. `hash` is the vocabulary's: an applier of another build refuses. */
-    begin: { hash: 'u64' },
-    /** Missing parents of this and of all other entries are made with mode 0755 and owner 0:0. */
-    directory: { path: 'bytes', mode: 'u32', ...owner },
+    begin: { hash: 'u64', impliedDirectories: 'u32' },
+    /** Missing parents of this and of all other entries are made with mode 0755 and owner 0:0, `impliedDirectories` at most. */
+    directory: { path: 'bytes', mode: 'u32', ...owner, ...mtime },
     /** The content follows as `size` bytes outside of the record. */
     file: { path: 'bytes', mode: 'u32', ...owner, ...mtime, size: 'u64' },
     symlink: { path: 'bytes', target: 'bytes', ...owner, ...mtime },
@@ -51,10 +53,8 @@ export const applierVocabulary = {
     whiteout: { path: 'bytes' },
     /** Hides what lower layers have in the directory `path`. */
     opaque: { path: 'bytes' },
-    /** An extended attribute of an entry that came before. */
-    attribute: { path: 'bytes', name: 'string', value: 'bytes' },
-    /** Times of directories come last, because every entry made in a directory changes them. */
-    times: { path: 'bytes', ...mtime },
+    /** An extended attribute of the entry that came last. */
+    attribute: { name: 'string', value: 'bytes' },
     /** Last of all: success is reported. To have everything on disk is up to whoever wanted it. */
     end: {},
   },

@@ -6,9 +6,10 @@
  * readers could see different files in the same bytes, this one refuses.
  */
 import { Header } from 'tar'
-import { type LayerLimits, limitExceeded } from './limits.ts'
-import { corrupt, unsafe } from './path.ts'
-import { type PaxRecords, paxInteger, paxString, paxTime, readPaxRecords, type Time } from './pax.ts'
+import { ExtendedHeaders } from './extended-headers.ts'
+import { KERNEL_LIMITS, type LayerLimits, limitExceeded } from './limits.ts'
+import { checkLength, corrupt, unsafe } from './path.ts'
+import { type PaxRecords, paxInteger, paxString, paxTime, type Time, XATTR_PREFIX } from './pax.ts'
 
 export interface TarEntry {
   /** One of the type flags `0` to `6`: file, hard link, symbolic link, character, block, directory, pipe. */
@@ -24,7 +25,7 @@ export interface TarEntry {
   mtime: Time
   major: number
   minor: number
-  /** Extended attributes by name. */
+  /** Extended attributes by name. The values are views, which the headers of the next entry write over. */
   xattrs: Map<string, Buffer> | undefined
 }
 
@@ -32,10 +33,11 @@ export interface TarHandler {
   entry(entry: TarEntry): void
   /** A piece of the content of the last entry: a view of what was given to the reader. */
   content(chunk: Buffer): void
+  /** The last entry, with all its content, has been handed on. */
+  entryEnds?(): void
 }
 
 const BLOCK = 512
-const XATTR_PREFIX = 'SCHILY.xattr.'
 /** -1 would mean "leave as it is" to chown(2). */
 const MAX_ID = 0xffff_fffe
 
@@ -54,16 +56,12 @@ export class TarReader {
   #padding = 0
   #zeroBlocks = 0
   #entries = 0
-  #metaType = ''
-  #meta: Buffer[] = []
-  readonly #global: PaxRecords = new Map()
-  #local: PaxRecords | undefined
-  #longPath: string | undefined
-  #longLink: string | undefined
+  readonly #extended: ExtendedHeaders
 
   constructor(handler: TarHandler, limits: LayerLimits) {
     this.#handler = handler
     this.#limits = limits
+    this.#extended = new ExtendedHeaders(limits)
   }
 
   get entries(): number {
@@ -80,7 +78,7 @@ export class TarReader {
 
   /** @throws UtsuwaError CORRUPT_LAYER when the archive ends within an entry */
   end(): void {
-    const atBoundary = this.#state === 'header' && this.#blockFilled === 0 && this.#local === undefined
+    const atBoundary = this.#state === 'header' && this.#blockFilled === 0 && !this.#extended.isPending
     if (this.#state !== 'end' && !atBoundary) throw corrupt('the archive is truncated')
   }
 
@@ -101,7 +99,7 @@ export class TarReader {
   #takeBody(chunk: Buffer, at: number): number {
     const length = Math.min(this.#left, chunk.length - at)
     if (this.#state === 'content') this.#handler.content(chunk.subarray(at, at + length))
-    else if (this.#state === 'meta') this.#meta.push(Buffer.from(chunk.subarray(at, at + length)))
+    else if (this.#state === 'meta') this.#extended.take(chunk.subarray(at, at + length))
     this.#left -= length
     if (this.#left === 0) this.#bodyEnds()
     return length
@@ -116,7 +114,8 @@ export class TarReader {
   }
 
   #bodyEnds(): void {
-    if (this.#state === 'meta') this.#metaEnds()
+    if (this.#state === 'meta') this.#extended.end()
+    else if (this.#state === 'content') this.#handler.entryEnds?.()
     this.#state = this.#padding > 0 ? 'padding' : 'header'
     this.#left = this.#padding
     this.#padding = 0
@@ -135,11 +134,7 @@ export class TarReader {
       case 'g':
       case 'L':
       case 'K':
-        if (header.size > this.#limits.headerBytes) {
-          throw limitExceeded(`an extended header of ${header.size} bytes`, this.#limits.headerBytes)
-        }
-        this.#metaType = type
-        this.#meta = []
+        this.#extended.begin(type, header.size)
         this.#enter('meta', header.size)
         return
       default:
@@ -147,33 +142,18 @@ export class TarReader {
     }
   }
 
-  #metaEnds(): void {
-    const body = Buffer.concat(this.#meta)
-    if (this.#metaType === 'x') {
-      this.#local ??= new Map()
-      readPaxRecords(body, this.#local)
-    } else if (this.#metaType === 'g') readPaxRecords(body, this.#global)
-    else {
-      const nul = body.indexOf(0)
-      const name = body.toString('latin1', 0, nul < 0 ? body.length : nul)
-      if (this.#metaType === 'L') this.#longPath = name
-      else this.#longLink = name
-    }
-  }
-
   #entry(header: Header & { size: number }, flag: string, block: Buffer, at: number): void {
     if (++this.#entries > this.#limits.entries)
       throw limitExceeded(`more than ${this.#limits.entries} entries`, this.#limits.entries)
-    const local = this.#local ?? NO_RECORDS
-    // What names or measures a single file makes no sense for all of them.
-    const global = this.#global.size === 0 ? NO_RECORDS : this.#global
-    const path = paxString(local, 'path') ?? this.#longPath ?? pathOf(block, at)
+    const { global, local = NO_RECORDS, longPath, longLink } = this.#extended
+    const path = paxString(local, 'path') ?? longPath ?? pathOf(block, at)
+    checkLength(path)
     const type = typeOf(flag, path)
     const size = type === '0' ? (paxInteger(local, 'size') ?? (header.size || sizeField(block, at))) : 0
     const entry: TarEntry = {
       type,
       path,
-      linkpath: paxString(local, 'linkpath') ?? this.#longLink ?? cString(block, at + 157, 100),
+      linkpath: paxString(local, 'linkpath') ?? longLink ?? cString(block, at + 157, 100),
       mode: (header.mode ?? 0) & 0o7777,
       uid: idOf(paxInteger(local, 'uid') ?? paxInteger(global, 'uid') ?? header.uid, path),
       gid: idOf(paxInteger(local, 'gid') ?? paxInteger(global, 'gid') ?? header.gid, path),
@@ -181,11 +161,10 @@ export class TarReader {
       mtime: paxTime(local, 'mtime') ?? paxTime(global, 'mtime') ?? timeOf(header.mtime),
       major: type === '3' || type === '4' ? deviceNumber(block, at + 329) : 0,
       minor: type === '3' || type === '4' ? deviceNumber(block, at + 337) : 0,
-      xattrs: this.#local === undefined ? undefined : xattrsOf(this.#local, path),
+      xattrs: local === NO_RECORDS ? undefined : xattrsOf(local, path, this.#limits),
     }
-    this.#local = undefined
-    this.#longPath = undefined
-    this.#longLink = undefined
+    checkLength(entry.linkpath)
+    this.#extended.clear()
     this.#handler.entry(entry)
     this.#enter('content', size)
   }
@@ -276,12 +255,15 @@ function timeOf(date: Date | undefined): Time {
   return { seconds: Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000), nanoseconds: 0 }
 }
 
-function xattrsOf(records: PaxRecords, path: string): Map<string, Buffer> | undefined {
+function xattrsOf(records: PaxRecords, path: string, { attributes }: LayerLimits): Map<string, Buffer> | undefined {
   let xattrs: Map<string, Buffer> | undefined
   for (const [key, value] of records) {
     if (key.startsWith('GNU.sparse.')) throw unsafe(path, 'GNU sparse files are not supported')
     if (!key.startsWith(XATTR_PREFIX)) continue
     xattrs ??= new Map()
+    const { attributeValue } = KERNEL_LIMITS
+    if (value.length > attributeValue) throw limitExceeded(`an attribute of ${value.length} bytes`, attributeValue)
+    if (xattrs.size === attributes) throw limitExceeded(`more than ${attributes} attributes of one entry`, attributes)
     xattrs.set(key.slice(XATTR_PREFIX.length), value)
   }
   return xattrs

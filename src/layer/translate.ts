@@ -1,7 +1,7 @@
 /** From the entries of an archive to records for the applier: what an OCI layer means on top of plain tar. */
 import { RecordWriter } from '../util/wire.ts'
 import type { LayerLimits } from './limits.ts'
-import { baseOf, corrupt, entryPath, parentOf, unsafe } from './path.ts'
+import { baseOf, checkDepth, corrupt, entryPath, parentOf, unsafe } from './path.ts'
 import type { Time } from './pax.ts'
 import { applierVocabulary } from './records.ts'
 import type { TarEntry, TarHandler } from './tar.ts'
@@ -38,8 +38,6 @@ export class LayerTranslator implements TarHandler {
   readonly #limits: LayerLimits
   readonly #writer = new RecordWriter(applierVocabulary)
   #parts: Buffer[] = []
-  /** Set last, as every entry made in a directory changes its times. */
-  readonly #directoryTimes = new Map<string, Time>()
   /** Of the last entry. */
   #attributes: { path: string; xattrs: Map<string, Buffer> } | undefined
   #skipContent = false
@@ -49,7 +47,6 @@ export class LayerTranslator implements TarHandler {
   }
 
   entry(entry: TarEntry): void {
-    this.#writeAttributes()
     const path = entryPath(entry.path, this.#limits)
     this.#skipContent = false
     if (path.includes(WHITEOUT) && this.#whiteout(path)) {
@@ -59,8 +56,6 @@ export class LayerTranslator implements TarHandler {
     if (path === '' && entry.type !== '5') throw unsafe(entry.path, 'the root of a layer must be a directory')
     this.#write(entry, path)
     if (path === '') this.root = { mode: entry.mode, uid: entry.uid, gid: entry.gid }
-    if (entry.type === '5') this.#directoryTimes.set(path, entry.mtime)
-    else this.#directoryTimes.delete(path)
     if (entry.xattrs !== undefined) this.#attributes = { path, xattrs: entry.xattrs }
   }
 
@@ -87,13 +82,6 @@ export class LayerTranslator implements TarHandler {
 
   #records(): Buffer[] {
     return this.#writer.length === 0 ? [] : [this.#writer.take()]
-  }
-
-  /** After the last entry. */
-  finish(): void {
-    this.#writeAttributes()
-    for (const [path, mtime] of this.#directoryTimes)
-      this.#writer.write({ op: 'times', path: bytes(path), ...timesOf(mtime) })
   }
 
   /** True when the name is no entry but a sign. The prefix is reserved (image-spec layer.md, "Whiteouts"). */
@@ -131,10 +119,12 @@ export class LayerTranslator implements TarHandler {
       case '2':
         if (entry.linkpath === '') throw corrupt('a symbolic link without target', entry.path)
         if (entry.linkpath.includes('\0')) throw unsafe(entry.path, 'its target contains a NUL byte')
+        // Whatever leads through it takes the kernel these steps again.
+        checkDepth(entry.linkpath, this.#limits)
         this.#writer.write({ op: 'symlink', ...common, target: bytes(entry.linkpath), ...times })
         break
       case '5':
-        this.#writer.write({ op: 'directory', ...common, mode })
+        this.#writer.write({ op: 'directory', ...common, mode, ...times })
         break
       case '3':
         if (entry.major === 0 && entry.minor === 0) throw unsafe(entry.path, 'device 0:0 is a whiteout of overlayfs')
@@ -153,8 +143,8 @@ export class LayerTranslator implements TarHandler {
     this.#writer.write({ op: 'node', path: bytes(path), kind, mode, uid, gid, ...timesOf(mtime), major, minor })
   }
 
-  /** After the content, which follows its record directly. */
-  #writeAttributes(): void {
+  /** Attributes come after the content, which follows its record directly. */
+  entryEnds(): void {
     if (this.#attributes === undefined) return
     const { path, xattrs } = this.#attributes
     this.#attributes = undefined
@@ -162,7 +152,7 @@ export class LayerTranslator implements TarHandler {
       if (IGNORED_ATTRIBUTES.has(name)) continue
       if (OVERLAY_ATTRIBUTE.test(name)) throw unsafe(path, `attribute ${name} would steer overlayfs`)
       if (name === '' || name.includes('\0')) throw unsafe(path, 'an extended attribute without a valid name')
-      this.#writer.write({ op: 'attribute', path: bytes(path), name, value })
+      this.#writer.write({ op: 'attribute', name, value })
     }
   }
 }

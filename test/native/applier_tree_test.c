@@ -1,6 +1,7 @@
 /* Making entries, under sanitizers and without privileges: every owner here is the one who runs the test. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,10 @@ static int make_file(const char *path, const char *content) {
 
 static int make_symlink(const char *path, const char *target) {
   return tree_symlink(&tree, bytes(path), bytes(target), mine(0), epoch);
+}
+
+static int make_directory(const char *path, uint32_t mode) {
+  return tree_directory(&tree, bytes(path), mine(mode), epoch);
 }
 
 static mode_t mode_of(const char *path) {
@@ -85,16 +90,43 @@ static void test_hardlinks(void) {
 }
 
 static void test_directories(void) {
-  CHECK(tree_directory(&tree, bytes("d"), mine(0711)) == 0 && mode_of("d") == (S_IFDIR | 0711));
+  CHECK(make_directory("d", 0711) == 0 && mode_of("d") == (S_IFDIR | 0711));
   CHECK(make_file("d/keep", "x") == 0);
-  CHECK(tree_directory(&tree, bytes("d"), mine(01755)) == 0 && mode_of("d/keep") != 0);
-  CHECK(tree_directory(&tree, bytes("d/keep"), mine(0700)) == 0 && S_ISDIR(mode_of("d/keep")));
+  CHECK(make_directory("d", 01755) == 0 && mode_of("d/keep") != 0);
+  CHECK(make_directory("d/keep", 0700) == 0 && S_ISDIR(mode_of("d/keep")));
   CHECK(make_symlink("d/link", "..") == 0);
-  CHECK(tree_directory(&tree, bytes("d/link"), mine(0700)) == 0 && S_ISDIR(mode_of("d/link")));
-  CHECK(tree_directory(&tree, bytes(""), mine(0700)) == 0);
-  CHECK(tree_times(&tree, bytes("d"), epoch) == 0);
+  CHECK(make_directory("d/link", 0700) == 0 && S_ISDIR(mode_of("d/link")));
+  CHECK(make_directory("", 0700) == 0);
+}
+
+static bool has_epoch(const char *path) {
   struct stat st;
-  CHECK(fstatat(tree.root, "d", &st, 0) == 0 && st.st_mtim.tv_sec == 1000 && st.st_mtim.tv_nsec == 5);
+  return fstatat(tree.root, path, &st, 0) == 0 && st.st_mtim.tv_sec == 1000 && st.st_mtim.tv_nsec == 5;
+}
+
+/* Whatever is made, linked, replaced or removed in a directory later, it keeps the times of its entry once it is left. */
+static void test_times_of_directories(void) {
+  CHECK(make_directory("", 0700) == 0 && make_directory("t", 0700) == 0 && make_directory("t/u", 0700) == 0);
+  CHECK(make_file("t/f", "x") == 0 && make_file("t/implied/f", "x") == 0 && make_symlink("t/u/l", "../implied") == 0);
+  CHECK(make_file("t/u/l/g", "x") == 0 && tree_hardlink(&tree, bytes("t/u/h"), bytes("t/f")) == 0);
+  CHECK(make_directory("t/f", 0700) == 0 && make_file("t/implied", "replaced") == 0 && make_file("t/v/w/x/f", "x") == 0);
+  CHECK(make_directory("t/v", 0700) == 0 && tree_whiteout(&tree, bytes("t/v/w/y")) == 0);
+  CHECK(tree_close(&tree) == 0);
+  static const char *const told[] = {".", "t", "t/u", "t/f", "t/v"};
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) CHECK(has_epoch(told[i]));
+}
+
+static void test_implied_directories(void) {
+  const uint32_t before = tree.implied_left;
+  tree.implied_left = 3;
+  CHECK(make_file("i/j/f", "x") == 0 && make_file("i/j/g", "x") == 0 && make_file("i/k/f", "x") == 0);
+  CHECK(tree.implied_left == 0 && make_file("i/j/new", "x") == 0);
+  CHECK(make_file("i/l/f", "x") == -E2BIG && tree.step == APPLIER_STEP_IMPLY && mode_of("i/l") == 0);
+  tree.implied_left = before;
+  /* Behind a link, and where a link leads nowhere, in the middle. */
+  CHECK(make_symlink("i/to", "k") == 0 && make_file("i/to/a/b/c/f", "x") == 0 && S_ISREG(mode_of("i/k/a/b/c/f")));
+  CHECK(make_symlink("i/nowhere", "missing") == 0 && make_file("i/nowhere/a/b/f", "x") == -EEXIST);
+  CHECK(tree.implied_left == before - 3 - 1);
 }
 
 static void test_replacing_a_tree(void) {
@@ -102,7 +134,7 @@ static void test_replacing_a_tree(void) {
   for (int i = 0; i < 20; i++) {
     strcat(path, "/x");
     CHECK(make_file(path, "x") == 0);
-    CHECK(tree_directory(&tree, bytes(path), mine(0700)) == 0);
+    CHECK(make_directory(path, 0700) == 0);
   }
   CHECK(make_file("deep", "flat") == 0 && S_ISREG(mode_of("deep")));
 }
@@ -126,16 +158,18 @@ int main(void) {
   int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   CHECK(root >= 0);
   umask(0);
-  tree_open(&tree, root);
+  tree_open(&tree, root, 1000);
   test_files();
   test_names();
   test_links_stay_inside();
   test_hardlinks();
   test_directories();
+  test_times_of_directories();
+  test_implied_directories();
   test_replacing_a_tree();
   test_nodes();
   test_whiteouts();
-  tree_close(&tree);
+  CHECK(tree_close(&tree) == 0);
   close(root);
   char command[64];
   snprintf(command, sizeof command, "rm -rf %s", directory);

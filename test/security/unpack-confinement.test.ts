@@ -109,7 +109,7 @@ describe('the applier', () => {
   })
 
   it('refuses a beginning in the middle, and garbage', async () => {
-    await assert.rejects(apply({ op: 'begin', hash: 1n }), { message: /EPROTO/ })
+    await assert.rejects(apply({ op: 'begin', hash: 1n, impliedDirectories: 0 }), { message: /EPROTO/ })
     await using appliers = new Appliers()
     await using applier = appliers.start(layer)
     await applier.write([Buffer.alloc(4096, 0xff)])
@@ -187,7 +187,7 @@ describe('the walls around the applier', () => {
 
   it('limits: no child, no core, bounded memory', () => {
     const limits = readProc('limits')
-    for (const [name, limit] of Object.entries({ 'core file size': 0, processes: 0, 'address space': 256 * 1024 ** 2 }))
+    for (const [name, limit] of Object.entries({ 'core file size': 0, processes: 0, 'address space': 32 * 1024 ** 2 }))
       assert.match(limits, new RegExp(`^Max ${name}\\s+${limit}\\s+${limit}\\s`, 'm'))
   })
 })

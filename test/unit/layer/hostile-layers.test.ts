@@ -32,7 +32,6 @@ function translate(archive: Buffer): { records: Buffer; refusal: string | undefi
   try {
     reader.write(archive)
     reader.end()
-    translator.finish()
   } catch (error) {
     if (!(error instanceof UtsuwaError)) throw error
     refusal = error.code

@@ -5,7 +5,7 @@ import { encodePax } from '../../support/tar-writer.ts'
 
 function read(records: Record<string, string | Buffer>): PaxRecords {
   const into: PaxRecords = new Map()
-  readPaxRecords(encodePax(records), into)
+  readPaxRecords(encodePax(records), into, () => true)
   return into
 }
 
@@ -23,9 +23,18 @@ describe('PAX records', () => {
 
   it('replace earlier ones; an empty one counts as absent', () => {
     const records = read({ path: 'first' })
-    readPaxRecords(encodePax({ path: 'second', uid: '' }), records)
+    readPaxRecords(encodePax({ path: 'second', uid: '' }), records, () => true)
     assert.equal(paxString(records, 'path'), 'second')
     assert.equal(paxInteger(records, 'uid'), undefined)
+  })
+
+  it('are kept when they are wanted, and none is that is too long to mean anything', () => {
+    const into: PaxRecords = new Map()
+    const attribute = `SCHILY.xattr.${'n'.repeat(255)}`
+    const records = { path: 'kept', comment: 'not', [attribute]: 'kept', ['k'.repeat(300)]: 'not' }
+    readPaxRecords(encodePax(records), into, key => key !== 'comment')
+    assert.deepEqual([...into.keys()], ['path', attribute])
+    assert.throws(() => read({ [`${attribute}n`]: '' }), { code: 'LIMIT_EXCEEDED', message: /255/ })
   })
 
   it('give names as binary strings', () => {
