@@ -177,7 +177,10 @@ int main(void) {
     error = next_record(&in, &record);
     if (error < 0) return report(APPLIER_BEGIN, APPLIER_STEP_READ, error, none);
     if (begun == (record.op == APPLIER_BEGIN)) return report(record.op, APPLIER_STEP_READ, -EPROTO, none);
-    if (record.op != APPLIER_ATTRIBUTE) path = kept_path(path_of(&record), copy);
+    if (record.op != APPLIER_ATTRIBUTE) {
+      path = kept_path(path_of(&record), copy);
+      tree.implied_left++;
+    }
     error = apply(&tree, &in, &record);
     if (error < 0 || record.op == APPLIER_END) return report(record.op, tree.step, error, path);
   }

@@ -32,7 +32,7 @@ struct tree {
   /* Of the last entry. */
   char name[NAME_MAX + 1];
   /* Parent directories that may still be made of which no entry has told. */
-  uint32_t implied_left;
+  uint64_t implied_left;
   /* What was being done; tells a failure's story together with errno. */
   enum applier_step step;
 };

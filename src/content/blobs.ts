@@ -5,7 +5,7 @@ import { UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest, digestOf } from '../spec/digest.ts'
 import { temporaryPath } from './durable.ts'
 import type { Flush } from './flush.ts'
-import type { Expected } from './ingest.ts'
+import type { BlobReader, Expected } from './ingest.ts'
 import { blobPath, storeError, tmpPath } from './paths.ts'
 
 const READ_SIZE = 512 * 1024
@@ -51,7 +51,18 @@ export function streamBlob(root: string, digest: Digest): AsyncIterable<Buffer> 
  *
  * @throws UtsuwaError DIGEST_MISMATCH, SIZE_MISMATCH, and what reading throws
  */
-export async function receiveBlob(source: AsyncIterable<Buffer>, { digest, size }: Expected): Promise<Buffer> {
+export async function receiveBlob(reader: BlobReader, expected: Expected): Promise<Buffer> {
+  for (;;) {
+    try {
+      return await receiveOnce(reader.read(0), expected)
+    } catch (error) {
+      const failure = reader.failed === undefined ? error : reader.failed(error)
+      if (failure !== undefined) throw failure
+    }
+  }
+}
+
+async function receiveOnce(source: AsyncIterable<Buffer>, { digest, size }: Expected): Promise<Buffer> {
   const operation = `store blob ${digest}`
   const chunks: Buffer[] = []
   let received = 0

@@ -19,6 +19,8 @@ import { blobPath, partialPath, storeError } from './paths.ts'
 
 /** Bytes gathered before they are written: each write is a trip to the thread pool. */
 const WRITE_SIZE = 1024 * 1024
+/** Pieces gathered at most: a sender may cut them as small as it likes, and each costs more than its bytes. */
+const PIECES = 1024
 const READ_SIZE = 512 * 1024
 const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
 
@@ -30,6 +32,20 @@ export interface Expected {
 
 /** The bytes of a blob but for the first `offset`, which the store has. */
 export type ReadFrom = (offset: number) => AsyncIterable<Buffer>
+
+/** Where the bytes of a blob are had from. Their digest is for the receiver to check. */
+export interface BlobReader {
+  /** `offset` is 0 where the receiver has not said that it can go on. */
+  read(offset: number): AsyncIterable<Buffer>
+  /** There is more than one place to have them from. */
+  readonly hasOthers?: boolean
+  /**
+   * Takes note that reading failed, or that what was read is wrong.
+   *
+   * @returns undefined where another place is left, which `read` then reads from; else what to fail with
+   */
+  failed?(error: unknown): unknown
+}
 
 export interface IngestOptions {
   flush: Flush
@@ -136,6 +152,11 @@ export class Ingest {
     }
   }
 
+  /** What arrived was wrong, or the rest of it did not arrive. */
+  get hasFailed(): boolean {
+    return typeof this.#outcome === 'object'
+  }
+
   async close(): Promise<void> {
     await this.#handle.close()
   }
@@ -176,7 +197,7 @@ export class Ingest {
         this.#hash.update(chunk)
         this.#pending.push(chunk)
         this.#pendingSize += chunk.length
-        if (this.#pendingSize >= WRITE_SIZE) await this.#flush(following)
+        if (this.#pendingSize >= WRITE_SIZE || this.#pending.length === PIECES) await this.#flush(following)
         onProgress(this.#received)
       }
     }
@@ -225,7 +246,7 @@ export class Ingest {
   }
 }
 
-function isMismatch(error: unknown): boolean {
+export function isMismatch(error: unknown): boolean {
   return isUtsuwaError(error, 'DIGEST_MISMATCH') || isUtsuwaError(error, 'SIZE_MISMATCH')
 }
 

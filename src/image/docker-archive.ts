@@ -60,7 +60,12 @@ export async function readDockerArchive(files: ArchiveFiles): Promise<ImageToAdd
     const made = makeManifest(configBytes, descriptors)
     const names = RepoTags.map(name => formatReference(parseReference(name)))
     for (const name of names.length === 0 ? [undefined] : names)
-      images.push({ name, ...made, configBytes, readLayer: ({ digest }) => files.read(paths.get(digest)!) })
+      images.push({
+        name,
+        ...made,
+        configBytes,
+        readLayer: ({ digest }) => ({ read: () => files.read(paths.get(digest)!) }),
+      })
   }
   return images
 }

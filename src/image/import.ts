@@ -43,7 +43,12 @@ export async function importImage(root: string, input: Input, options: ImportOpt
     const configBytes = Buffer.from(JSON.stringify(config))
     return await addImage(
       root,
-      { name, ...makeManifest(configBytes, [layer]), configBytes, readLayer: () => readRange(archive) },
+      {
+        name,
+        ...makeManifest(configBytes, [layer]),
+        configBytes,
+        readLayer: () => ({ read: () => readRange(archive) }),
+      },
       {
         ...work,
         operation: `import ${name ?? layer.digest}`,

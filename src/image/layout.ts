@@ -75,7 +75,7 @@ async function readImage(files: ArchiveFiles, named: Descriptor, platform: Platf
     manifest,
     manifestBytes,
     configBytes: await readBlobFile(files, manifest.config, MAX_CONFIG_SIZE),
-    readLayer: layer => files.read(blobName(layer.digest)),
+    readLayer: layer => ({ read: () => files.read(blobName(layer.digest)) }),
   }
 }
 

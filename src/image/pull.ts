@@ -49,7 +49,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
     await using client = await RegistryClient.open(parsed.registry, { ...options, signal: work.signal })
     const { descriptor, manifest, bytes } = await resolveManifest(client, parsed, platform)
     const configBytes = await fetchConfig(client, parsed, manifest)
-    const readLayer: ReadLayer = (layer, offset) => client.readBlob(parsed.repository, layer, offset)
+    const readLayer: ReadLayer = layer => client.blobReader(parsed.repository, layer)
     return await addImage(
       root,
       { name, descriptor, manifest, manifestBytes: bytes, configBytes, readLayer },

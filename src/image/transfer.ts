@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os'
 import { blobSize, putBlobs, receiveBlob, streamBlob } from '../content/blobs.ts'
 import type { Flush } from '../content/flush.ts'
-import { Ingest } from '../content/ingest.ts'
+import { type BlobReader, Ingest } from '../content/ingest.ts'
 import { workName } from '../content/paths.ts'
 import { acquireWorkDirectory, type WorkDirectory } from '../content/work-directory.ts'
 import type { Appliers } from '../layer/applier.ts'
@@ -47,11 +47,8 @@ export interface LayerToPull {
   diffId: DiffId
 }
 
-/**
- * The bytes of a layer as stored: from a registry, an archive, a directory. Their digest is for the receiver to check.
- * The first `offset` bytes are left out; it is 0 where `resumable` is not set.
- */
-export type ReadLayer = (layer: Descriptor, offset: number) => AsyncIterable<Buffer>
+/** The bytes of a layer as stored: from a registry, an archive, a directory. */
+export type ReadLayer = (layer: Descriptor) => BlobReader
 
 export interface TransferOptions {
   appliers: Appliers
@@ -129,7 +126,7 @@ export class LayerTransfer {
   async #downloadWhole(layer: Descriptor, unpack: (source: () => Buffer) => Promise<void>): Promise<void> {
     const { flush, onProgress } = this.#options
     const { digest, size } = layer
-    const bytes = await this.#smallDownloads.run(() => receiveBlob(this.#readLayer(layer, 0), layer))
+    const bytes = await this.#smallDownloads.run(() => receiveBlob(this.#readLayer(layer), layer))
     onProgress({ kind: 'downloading', digest, current: size, total: size })
     onProgress({ kind: 'verifying', digest })
     const store = async () => {
@@ -139,39 +136,65 @@ export class LayerTransfer {
     await Promise.all([this.#guard(store()), this.#guard(unpack(() => bytes))])
   }
 
-  /** Stores a blob as it arrives, and unpacks it meanwhile. */
+  /** Stores a blob as it arrives, and unpacks it meanwhile; both anew where the bytes are wrong and there are others. */
   async #download(layer: Descriptor, unpack: (source: () => AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+    const reader = this.#readLayer(layer)
+    while ((await this.#downloadOnce(layer, reader, unpack)) === 'wrong');
+  }
+
+  async #downloadOnce(
+    layer: Descriptor,
+    reader: BlobReader,
+    unpack: (source: () => AsyncIterable<Buffer>) => Promise<void>,
+  ): Promise<'done' | 'wrong'> {
     const { flush, resumable = false } = this.#options
     const ingest = await Ingest.open(this.#root, layer, { flush, resumable })
     try {
       const started = Promise.withResolvers<void>()
+      let outcome: 'done' | 'wrong' = 'done'
       const download = async () => {
-        await this.#downloads.run(() => {
-          started.resolve()
-          return this.#fetch(ingest, layer)
-        })
+        try {
+          await this.#downloads.run(() => {
+            started.resolve()
+            return this.#fetch(ingest, layer, reader)
+          })
+        } catch (error) {
+          const failure = reader.failed === undefined ? error : reader.failed(error)
+          if (failure !== undefined) throw failure
+          outcome = 'wrong'
+          return
+        }
         await ingest.commit()
         this.#options.onProgress({ kind: 'downloaded', digest: layer.digest })
       }
+      const downloaded = this.#guard(download())
       // An unpack must not occupy a slot while its download waits for one.
       const unpackMeanwhile = async () => {
         await started.promise
-        await unpack(() => ingest.follow())
+        try {
+          await unpack(() => ingest.follow())
+        } catch (error) {
+          // Is it the layer, or is it that its bytes are wrong? That shows at their end.
+          if (reader.hasOthers || ingest.hasFailed) await downloaded
+          if (outcome === 'done') throw error
+        }
       }
-      await Promise.all([this.#guard(download()), this.#guard(unpackMeanwhile())])
+      await Promise.all([downloaded, this.#guard(unpackMeanwhile())])
+      return outcome
     } finally {
       await ingest.close()
     }
   }
 
-  async #fetch(ingest: Ingest, descriptor: Descriptor): Promise<void> {
+  async #fetch(ingest: Ingest, { digest, size }: Descriptor, reader: BlobReader): Promise<void> {
     const { onProgress } = this.#options
-    const { digest, size } = descriptor
-    const read = (offset: number) => this.#readLayer(descriptor, offset)
-    await ingest.take(read, current => {
-      onProgress({ kind: 'downloading', digest, current, total: size })
-      if (current === size) onProgress({ kind: 'verifying', digest })
-    })
+    await ingest.take(
+      offset => reader.read(offset),
+      current => {
+        onProgress({ kind: 'downloading', digest, current, total: size })
+        if (current === size) onProgress({ kind: 'verifying', digest })
+      },
+    )
   }
 
   async #unpack(

@@ -198,7 +198,7 @@ function failureIn(report: Buffer, { impliedDirectories }: LayerLimits): UtsuwaE
     return limitExceeded(`more than ${CPU_SECONDS} seconds of processor time`, CPU_SECONDS)
   }
   if (step === 'imply') {
-    return limitExceeded(`more than ${impliedDirectories} directories that it does not list`, impliedDirectories)
+    return limitExceeded('directories that it does not list, beside one an entry', impliedDirectories)
   }
   if (step === 'died') {
     return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier died of signal ${errno}`, {

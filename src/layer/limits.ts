@@ -16,8 +16,10 @@ export interface LayerLimits {
   headers: number
   /** Extended attributes of one entry. Default 1000. */
   attributes: number
-  /** Directories that entries lie in and that the archive itself does not list before them. Default 100,000. */
+  /** Directories that entries lie in and that the archive does not list before them, beside one an entry. Default 10,000. */
   impliedDirectories: number
+  /** Components of the target of a symbolic link, which each name that leads through it costs. Default 128. */
+  linkDepth: number
 }
 
 export const DEFAULT_LAYER_LIMITS: LayerLimits = {
@@ -28,7 +30,8 @@ export const DEFAULT_LAYER_LIMITS: LayerLimits = {
   headerBytes: 1024 ** 2,
   headers: 16,
   attributes: 1000,
-  impliedDirectories: 100_000,
+  impliedDirectories: 10_000,
+  linkDepth: 128,
 }
 
 /** What the kernel takes, in bytes: paths and targets of links, names and values of extended attributes. */

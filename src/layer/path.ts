@@ -21,7 +21,7 @@ export function entryPath(fullName: string, limits: LayerLimits): string {
   const name = fullName.startsWith('./') ? fullName.slice(2) : fullName
   checkLength(name)
   const path = PLAIN.test(name) ? (name.endsWith('/') ? name.slice(0, -1) : name) : normalize(name)
-  checkDepth(path, limits)
+  checkDepth(path, limits.depth)
   return path
 }
 
@@ -31,10 +31,10 @@ export function checkLength(name: string): void {
 }
 
 /** @throws UtsuwaError LIMIT_EXCEEDED for a path, or the target of a link, that takes the kernel too many steps */
-export function checkDepth(path: string, limits: LayerLimits): void {
+export function checkDepth(path: string, limit: number): void {
   let depth = 1
   for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth++
-  if (depth > limits.depth) throw limitExceeded(`a path of ${depth} components`, limits.depth)
+  if (depth > limit) throw limitExceeded(`a path of ${depth} components`, limit)
 }
 
 function normalize(name: string): string {

@@ -34,7 +34,10 @@ export const applierVocabulary = {
   types: {
     /** First of all. `hash` is the vocabulary's: an applier of another build refuses. */
     begin: { hash: 'u64', impliedDirectories: 'u32' },
-    /** Missing parents of this and of all other entries are made with mode 0755 and owner 0:0, `impliedDirectories` at most. */
+    /**
+     * Missing parents of this and of all other entries are made with mode 0755 and owner 0:0: one an entry, and
+     * `impliedDirectories` more.
+     */
     directory: { path: 'bytes', mode: 'u32', ...owner, ...mtime },
     /** The content follows as `size` bytes outside of the record. */
     file: { path: 'bytes', mode: 'u32', ...owner, ...mtime, size: 'u64' },

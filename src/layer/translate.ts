@@ -120,7 +120,7 @@ export class LayerTranslator implements TarHandler {
         if (entry.linkpath === '') throw corrupt('a symbolic link without target', entry.path)
         if (entry.linkpath.includes('\0')) throw unsafe(entry.path, 'its target contains a NUL byte')
         // Whatever leads through it takes the kernel these steps again.
-        checkDepth(entry.linkpath, this.#limits)
+        checkDepth(entry.linkpath, this.#limits.linkDepth)
         this.#writer.write({ op: 'symlink', ...common, target: bytes(entry.linkpath), ...times })
         break
       case '5':

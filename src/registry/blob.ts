@@ -2,27 +2,85 @@
 import { UtsuwaError } from '../errors.ts'
 import type { Descriptor } from '../spec/image.ts'
 import { redact } from './endpoint.ts'
-import { aborted, connectionError, statusError } from './errors.ts'
+import { aborted, afterMirrors, connectionError, fromHost, isMismatch, statusError } from './errors.ts'
+import type { RegistryHost } from './hosts.ts'
 import { isTransientError, type RetryPolicy } from './retry.ts'
+import type { Answer, HostSession } from './session.ts'
 import { discard, type Response, readErrorBody } from './transport.ts'
 
-export interface BlobSource {
-  /** @param failures how many attempts in a row have brought nothing */
-  get(headers: Record<string, string>, failures: number): Promise<Response>
+/** How the hosts of a registry are asked for a blob. */
+export interface BlobRequests {
+  /**
+   * @param complaints what was said by those who are not asked any more
+   * @param failures how many attempts in a row have brought nothing
+   */
+  ask(
+    headers: Record<string, string>,
+    hosts: readonly HostSession[],
+    complaints: readonly string[],
+    failures: number,
+  ): Promise<Answer>
   retry: RetryPolicy
   backOff(attempt: number): Promise<void>
   aborted(): boolean
+}
+
+interface BlobSource extends Omit<BlobRequests, 'ask'> {
+  get(headers: Record<string, string>, failures: number): Promise<Response>
+}
+
+/** One blob, from whichever host of its registry has the right bytes. */
+export class RegistryBlob {
+  readonly #descriptor: Descriptor
+  readonly #requests: BlobRequests
+  #hosts: readonly HostSession[]
+  readonly #complaints: string[] = []
+  /** The one whose bytes come first. */
+  #answered: RegistryHost | undefined
+
+  constructor(descriptor: Descriptor, hosts: readonly HostSession[], requests: BlobRequests) {
+    this.#descriptor = descriptor
+    this.#hosts = hosts
+    this.#requests = requests
+  }
+
+  get hasOthers(): boolean {
+    return this.#hosts.length > 1
+  }
+
+  /** @param offset bytes that the receiver has already */
+  read(offset = 0): AsyncGenerator<Buffer> {
+    this.#answered = undefined
+    const get = async (headers: Record<string, string>, failures: number) => {
+      const { response, host } = await this.#requests.ask(headers, this.#hosts, this.#complaints, failures)
+      this.#answered ??= host
+      return response
+    }
+    return readBlob({ ...this.#requests, get }, this.#descriptor, offset)
+  }
+
+  /**
+   * Takes note that what was read is wrong: the host that it came from is not asked again.
+   *
+   * @returns what to fail with; undefined where another host is left
+   */
+  failed(error: unknown): unknown {
+    const host = this.#answered
+    if (!isMismatch(error) || host === undefined) return error
+    const failure = fromHost(error, host)
+    // Where two have given a part each, the second is asked for all of it, and has its turn to be wrong.
+    this.#hosts = this.#hosts.filter(session => session.host !== host)
+    if (this.#hosts.length === 0) return afterMirrors(failure, this.#complaints)
+    this.#complaints.push(failure.message)
+    return undefined
+  }
 }
 
 /** A registry that ignores Range and breaks again and again would make the transfer quadratic. */
 const MAX_RESTARTS = 3
 
 /** @param offset bytes that the receiver has already */
-export async function* readBlob(
-  source: BlobSource,
-  { digest, size }: Descriptor,
-  offset: number,
-): AsyncGenerator<Buffer> {
+async function* readBlob(source: BlobSource, { digest, size }: Descriptor, offset: number): AsyncGenerator<Buffer> {
   const operation = `fetch blob ${digest}`
   let received = offset
   let fruitless = 0

@@ -11,14 +11,14 @@ import {
   MEDIA_TYPE,
 } from '../spec/image.ts'
 import type { FindCredentials } from './auth.ts'
-import { type BlobSource, readBlob } from './blob.ts'
+import { RegistryBlob } from './blob.ts'
 import { findCredentials } from './credentials.ts'
 import { redact } from './endpoint.ts'
-import { aborted, afterMirrors, connectionError, statusError } from './errors.ts'
+import { aborted, afterMirrors, connectionError, fromHost, isMismatch, statusError } from './errors.ts'
 import { type Capability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
 import { type RateLimit, rateLimitOf } from './rate-limit.ts'
 import { isTransientError } from './retry.ts'
-import { HostSession } from './session.ts'
+import { type Answer, HostSession } from './session.ts'
 import {
   type Request,
   type Response,
@@ -40,6 +40,13 @@ export interface FetchedManifest {
   bytes: Buffer
   digest: Digest
   mediaType: string | undefined
+}
+
+/** Whom to ask, for what to be allowed, and what those have said who were asked before. */
+interface Asked {
+  readonly scope: string
+  readonly hosts: readonly HostSession[]
+  readonly complaints: readonly string[]
 }
 
 const ACCEPT = [MEDIA_TYPE.ociIndex, MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerList, MEDIA_TYPE.dockerManifest].join(
@@ -91,12 +98,28 @@ export class RegistryClient implements AsyncDisposable {
    * @throws UtsuwaError IMAGE_NOT_FOUND, DIGEST_MISMATCH, LIMIT_EXCEEDED, REGISTRY_*
    */
   async fetchManifest(reference: Reference): Promise<FetchedManifest> {
-    const name = formatReference(reference)
-    const operation = `fetch manifest of ${name}`
     const path = `${reference.repository}/manifests/${identifierOf(reference)}`
     const capability = reference.digest === undefined ? 'resolve' : 'pull'
     const headers = { accept: ACCEPT }
-    const { response, body } = await this.readDocument(capability, path, pullScope(reference.repository), { headers })
+    const complaints: string[] = []
+    for (let hosts = this.#able(capability); ; ) {
+      const asked = { scope: pullScope(reference.repository), hosts, complaints }
+      const { response, body, host } = await this.#readDocument(path, { headers }, asked)
+      try {
+        return this.#manifestIn(response, body, reference)
+      } catch (error) {
+        if (!isMismatch(error)) throw afterMirrors(error, complaints)
+        const failure = fromHost(error, host)
+        hosts = hosts.filter(session => session.host !== host)
+        if (hosts.length === 0) throw afterMirrors(failure, complaints)
+        complaints.push(failure.message)
+      }
+    }
+  }
+
+  /** @throws UtsuwaError IMAGE_NOT_FOUND, DIGEST_MISMATCH, REGISTRY_* */
+  #manifestIn(response: Response, bytes: Buffer, reference: Reference): FetchedManifest {
+    const name = formatReference(reference)
     this.#rateLimit = rateLimitOf(response) ?? this.#rateLimit
     if (response.status === 404) {
       throw new UtsuwaError('IMAGE_NOT_FOUND', 'the registry has no such image', {
@@ -104,48 +127,56 @@ export class RegistryClient implements AsyncDisposable {
         path: redact(response.url),
       })
     }
-    if (response.status !== 200) throw statusError(response, body.toString(), 'IMAGE_NOT_FOUND')
-    const bytes = body
+    if (response.status !== 200) throw statusError(response, bytes.toString(), 'IMAGE_NOT_FOUND')
     const stated = response.header('docker-content-digest')
     const expected = reference.digest ?? (stated !== undefined && isDigest(stated) ? stated : undefined)
     const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected))
     if (expected !== undefined && digest !== expected) {
-      throw new UtsuwaError('DIGEST_MISMATCH', `expected ${expected}, got ${digest}`, { operation })
+      throw new UtsuwaError('DIGEST_MISMATCH', `expected ${expected}, got ${digest}`, {
+        operation: `fetch manifest of ${name}`,
+      })
     }
     return { bytes, digest, mediaType: response.header('content-type')?.split(';')[0]?.trim() }
   }
 
   /**
    * The bytes of a blob as they arrive, resumed where the connection breaks. Never more than the descriptor says, never
-   * fewer without an error; their digest is for the receiver to check.
+   * fewer without an error; their digest is for the receiver to check. A host whose bytes were wrong is not asked again.
    *
-   * @param offset bytes that the receiver has already
-   * @throws UtsuwaError SIZE_MISMATCH, IMAGE_NOT_FOUND, REGISTRY_*
+   * `read` throws UtsuwaError SIZE_MISMATCH, IMAGE_NOT_FOUND, REGISTRY_*.
    */
-  readBlob(repository: string, descriptor: Descriptor, offset = 0): AsyncGenerator<Buffer> {
-    const path = `${repository}/blobs/${descriptor.digest}`
-    const operation = `fetch blob ${descriptor.digest}`
-    const source: BlobSource = {
-      get: (headers, failures) => this.read('pull', path, pullScope(repository), { headers }, failures),
+  blobReader(repository: string, descriptor: Descriptor): RegistryBlob {
+    return new RegistryBlob(descriptor, this.#able('pull'), {
+      ask: (headers, hosts, complaints, failures) => {
+        const asked = { scope: pullScope(repository), hosts, complaints }
+        return this.#ask(`${repository}/blobs/${descriptor.digest}`, { headers }, asked, failures)
+      },
       retry: this.#transport.retry,
-      backOff: attempt => this.#transport.backOff(attempt, operation),
+      backOff: attempt => this.#transport.backOff(attempt, `fetch blob ${descriptor.digest}`),
       aborted: () => this.#transport.signal?.aborted ?? false,
-    }
-    return readBlob(source, descriptor, offset)
+    })
   }
 
   /**
    * A small blob whole, its digest verified.
    *
-   * @throws UtsuwaError as readBlob, and DIGEST_MISMATCH
+   * @throws UtsuwaError SIZE_MISMATCH, DIGEST_MISMATCH, IMAGE_NOT_FOUND, REGISTRY_*
    */
   async fetchBlob(repository: string, descriptor: Descriptor): Promise<Buffer> {
-    const bytes = Buffer.concat(await Array.fromAsync(this.readBlob(repository, descriptor)))
-    const digest = digestOf(bytes, algorithmOf(descriptor.digest))
-    if (digest === descriptor.digest) return bytes
-    throw new UtsuwaError('DIGEST_MISMATCH', `expected ${descriptor.digest}, got ${digest}`, {
-      operation: `fetch blob ${descriptor.digest}`,
-    })
+    const reader = this.blobReader(repository, descriptor)
+    for (;;) {
+      try {
+        const bytes = Buffer.concat(await Array.fromAsync(reader.read(0)))
+        const digest = digestOf(bytes, algorithmOf(descriptor.digest))
+        if (digest === descriptor.digest) return bytes
+        throw new UtsuwaError('DIGEST_MISMATCH', `expected ${descriptor.digest}, got ${digest}`, {
+          operation: `fetch blob ${descriptor.digest}`,
+        })
+      } catch (error) {
+        const failure = reader.failed(error)
+        if (failure !== undefined) throw failure
+      }
+    }
   }
 
   /**
@@ -153,19 +184,27 @@ export class RegistryClient implements AsyncDisposable {
    *
    * @throws UtsuwaError LIMIT_EXCEEDED, REGISTRY_*, ABORTED
    */
-  async readDocument(
+  readDocument(
     capability: Capability,
     path: string,
     scope: string,
     sent: Request = {},
   ): Promise<{ response: Response; body: Buffer }> {
+    return this.#readDocument(path, sent, { scope, hosts: this.#able(capability), complaints: [] })
+  }
+
+  async #readDocument(
+    path: string,
+    sent: Request,
+    asked: Asked,
+  ): Promise<{ response: Response; body: Buffer; host: RegistryHost }> {
     const operation = `GET ${path}`
     for (let attempt = 0; ; attempt++) {
-      const response = await this.read(capability, path, scope, sent, attempt)
+      const { response, host } = await this.#ask(path, sent, asked, attempt)
       try {
-        if (response.status !== 200) return { response, body: Buffer.from(await readErrorBody(response)) }
+        if (response.status !== 200) return { response, host, body: Buffer.from(await readErrorBody(response)) }
         const body = await readBounded(response.body, MAX_MANIFEST_SIZE)
-        if (body !== undefined) return { response, body }
+        if (body !== undefined) return { response, host, body }
         throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
       } catch (error) {
         if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, operation)
@@ -176,31 +215,29 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * Asks the hosts that can do it, one after the other: a mirror that does not answer, or has not what is asked for, is
-   * passed over at once, and only the last host is asked again and again.
+   * Asks hosts one after the other: a mirror that does not answer, or has not what is asked for, is passed over at once,
+   * and only the last host is asked again and again.
    *
    * @param skip so many hosts, which have failed before
    * @throws UtsuwaError REGISTRY_*, ABORTED
    */
-  async read(capability: Capability, path: string, scope: string, sent: Request = {}, skip = 0): Promise<Response> {
-    const able = this.#able(capability)
-    const complaints: string[] = []
-    for (const session of able.slice(skip, -1)) {
+  async #ask(path: string, sent: Request, { scope, hosts, complaints }: Asked, skip: number): Promise<Answer> {
+    const all = [...complaints]
+    for (const session of hosts.slice(skip, -1)) {
       try {
         const response = await session.send(path, scope, { ...sent, retries: 0 })
-        if (response.status < 300) return response
-        complaints.push(statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND').message)
+        if (response.status < 300) return { response, host: session.host }
+        all.push(statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND').message)
       } catch (error) {
         if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, `GET ${path}`)
-        complaints.push(error instanceof Error ? error.message : String(error))
+        all.push(error instanceof Error ? error.message : String(error))
       }
     }
-    return able
-      .at(-1)!
-      .send(path, scope, sent)
-      .catch((error: unknown) => {
-        throw afterMirrors(error, complaints)
-      })
+    const last = hosts.at(-1)!
+    const response = await last.send(path, scope, sent).catch((error: unknown) => {
+      throw afterMirrors(error, all)
+    })
+    return { response, host: last.host }
   }
 
   /**

@@ -86,6 +86,19 @@ export function aborted(signal: AbortSignal | undefined, operation: string): Uts
   return new UtsuwaError('ABORTED', 'aborted', { operation, cause: signal?.reason })
 }
 
+/** What a host has sent is not what it should be. */
+export function isMismatch(error: unknown): error is UtsuwaError {
+  return error instanceof UtsuwaError && (error.code === 'DIGEST_MISMATCH' || error.code === 'SIZE_MISMATCH')
+}
+
+/** An error about what a host has sent, with the name of the host. */
+export function fromHost(error: UtsuwaError, { root }: { root: URL }): UtsuwaError {
+  return new UtsuwaError(error.code, `${error.message}, from ${hostAndPort(root)}`, {
+    cause: error,
+    ...(error.path === undefined ? {} : { path: error.path }),
+  })
+}
+
 /** The error of the last host, with what the mirrors said before: one of them may be what needs repair. */
 export function afterMirrors(error: unknown, complaints: readonly string[]): unknown {
   if (!(error instanceof UtsuwaError) || complaints.length === 0) return error

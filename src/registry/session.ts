@@ -6,6 +6,12 @@ import { isLoopback } from './endpoint.ts'
 import type { RegistryHost } from './hosts.ts'
 import { elsewhere, type Request, type Response, readErrorBody, type Transport } from './transport.ts'
 
+/** An answer, and the host that was asked: where it comes from, a redirect may have decided. */
+export interface Answer {
+  readonly response: Response
+  readonly host: RegistryHost
+}
+
 export class HostSession {
   readonly host: RegistryHost
   readonly #transport: Transport

@@ -4,7 +4,7 @@ import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Flush } from '../content/flush.ts'
 import { layersPath, storeError } from '../content/paths.ts'
-import type { Remove } from '../content/remove-tree.ts'
+import { type Remove, removeTree } from '../content/remove-tree.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { Appliers } from '../layer/applier.ts'
 import { type AppliedLayer, applyLayer } from '../layer/apply.ts'
@@ -65,6 +65,8 @@ export async function commitLayer(
   try {
     const layer = join(workDirectory, 'layer')
     const directory = join(layer, 'fs')
+    // What the bytes of a host made that turned out to be wrong.
+    if (existsSync(layer)) await removeTree(layer)
     mkdirSync(directory, { recursive: true, mode: 0o755 })
     const onWritten = (bytes: number) => flush.wrote(bytes)
     const options = { appliers, directory, diffId, signal, onWritten, ...(limits === undefined ? {} : { limits }) }

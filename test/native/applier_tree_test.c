@@ -117,7 +117,7 @@ static void test_times_of_directories(void) {
 }
 
 static void test_implied_directories(void) {
-  const uint32_t before = tree.implied_left;
+  const uint64_t before = tree.implied_left;
   tree.implied_left = 3;
   CHECK(make_file("i/j/f", "x") == 0 && make_file("i/j/g", "x") == 0 && make_file("i/k/f", "x") == 0);
   CHECK(tree.implied_left == 0 && make_file("i/j/new", "x") == 0);

@@ -56,10 +56,11 @@ export interface ServedImage {
   layerDigests: string[]
 }
 
-/** The documents of an image `app:v1` with these layers, stored uncompressed. */
+/** The documents of an image `app:v1` with these layers, as stored: uncompressed, unless the diff ids say otherwise. */
 export function imageOf(
   layers: Buffer[],
   platform = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch },
+  diffIds: readonly string[] = layers.map(sha256),
 ): ServedImage {
   const documents: ServedImage['documents'] = new Map()
   const put = (kind: 'blobs' | 'manifests', body: Buffer, type = 'application/octet-stream') => {
@@ -67,7 +68,7 @@ export function imageOf(
     return sha256(body)
   }
   const layerDigests = layers.map(layer => put('blobs', layer))
-  const config = Buffer.from(JSON.stringify({ ...platform, rootfs: { type: 'layers', diff_ids: layerDigests } }))
+  const config = Buffer.from(JSON.stringify({ ...platform, rootfs: { type: 'layers', diff_ids: diffIds } }))
   const configDigest = put('blobs', config)
   const type = 'application/vnd.oci.image.manifest.v1+json'
   const manifest = Buffer.from(

@@ -411,7 +411,7 @@ describe('blobs', () => {
     await withRegistry(
       (request, response) => serve(image, request, response),
       async (client, { requests }) => {
-        const rest = Buffer.concat(await Array.fromAsync(client.readBlob('app', blob, 150_000)))
+        const rest = Buffer.concat(await Array.fromAsync(client.blobReader('app', blob).read(150_000)))
         assert.deepEqual(rest, layer.subarray(150_000))
         assert.equal(requests[0]!.headers.range, 'bytes=150000-')
       },
@@ -419,7 +419,7 @@ describe('blobs', () => {
     await withRegistry(
       (_, response) => response.end(layer),
       async client => {
-        const rest = Buffer.concat(await Array.fromAsync(client.readBlob('app', blob, 150_000)))
+        const rest = Buffer.concat(await Array.fromAsync(client.blobReader('app', blob).read(150_000)))
         assert.deepEqual(rest, layer.subarray(150_000))
       },
     )
@@ -504,7 +504,7 @@ describe('blobs', () => {
     await withRegistry(
       (request, response) => serve(image, request, response),
       async client => {
-        for await (const _ of client.readBlob('app', blob)) break
+        for await (const _ of client.blobReader('app', blob).read()) break
         await sleep(1)
       },
     )
