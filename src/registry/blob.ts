@@ -8,6 +8,11 @@ import { isTransientError, type RetryPolicy } from './retry.ts'
 import type { Answer, HostSession } from './session.ts'
 import { discard, type Response, readErrorBody } from './transport.ts'
 
+/** Those that have not had their turn: what is before `host` has not answered. */
+export function hostsAfter(host: RegistryHost, hosts: readonly HostSession[]): readonly HostSession[] {
+  return hosts.slice(hosts.findIndex(session => session.host === host) + 1)
+}
+
 /** How the hosts of a registry are asked for a blob. */
 export interface BlobRequests {
   /**
@@ -34,9 +39,9 @@ export class RegistryBlob {
   readonly #descriptor: Descriptor
   readonly #requests: BlobRequests
   #hosts: readonly HostSession[]
-  readonly #complaints: string[] = []
+  #complaints: readonly string[] = []
   /** The one whose bytes come first. */
-  #answered: RegistryHost | undefined
+  #answered: Answer | undefined
 
   constructor(descriptor: Descriptor, hosts: readonly HostSession[], requests: BlobRequests) {
     this.#descriptor = descriptor
@@ -52,9 +57,9 @@ export class RegistryBlob {
   read(offset = 0): AsyncGenerator<Buffer> {
     this.#answered = undefined
     const get = async (headers: Record<string, string>, failures: number) => {
-      const { response, host } = await this.#requests.ask(headers, this.#hosts, this.#complaints, failures)
-      this.#answered ??= host
-      return response
+      const answer = await this.#requests.ask(headers, this.#hosts, this.#complaints, failures)
+      this.#answered ??= answer
+      return answer.response
     }
     return readBlob({ ...this.#requests, get }, this.#descriptor, offset)
   }
@@ -65,13 +70,13 @@ export class RegistryBlob {
    * @returns what to fail with; undefined where another host is left
    */
   failed(error: unknown): unknown {
-    const host = this.#answered
-    if (!isMismatch(error) || host === undefined) return error
+    if (!isMismatch(error) || this.#answered === undefined) return error
+    const { host, complaints } = this.#answered
     const failure = fromHost(error, host)
     // Where two have given a part each, the second is asked for all of it, and has its turn to be wrong.
-    this.#hosts = this.#hosts.filter(session => session.host !== host)
-    if (this.#hosts.length === 0) return afterMirrors(failure, this.#complaints)
-    this.#complaints.push(failure.message)
+    this.#hosts = hostsAfter(host, this.#hosts)
+    if (this.#hosts.length === 0) return afterMirrors(failure, complaints)
+    this.#complaints = [...complaints, failure.message]
     return undefined
   }
 }

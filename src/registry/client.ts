@@ -11,7 +11,7 @@ import {
   MEDIA_TYPE,
 } from '../spec/image.ts'
 import type { FindCredentials } from './auth.ts'
-import { RegistryBlob } from './blob.ts'
+import { hostsAfter, RegistryBlob } from './blob.ts'
 import { findCredentials } from './credentials.ts'
 import { redact } from './endpoint.ts'
 import { aborted, afterMirrors, connectionError, fromHost, isMismatch, statusError } from './errors.ts'
@@ -101,18 +101,18 @@ export class RegistryClient implements AsyncDisposable {
     const path = `${reference.repository}/manifests/${identifierOf(reference)}`
     const capability = reference.digest === undefined ? 'resolve' : 'pull'
     const headers = { accept: ACCEPT }
-    const complaints: string[] = []
-    for (let hosts = this.#able(capability); ; ) {
-      const asked = { scope: pullScope(reference.repository), hosts, complaints }
-      const { response, body, host } = await this.#readDocument(path, { headers }, asked)
+    let hosts = this.#able(capability)
+    for (let before: readonly string[] = []; ; ) {
+      const asked = { scope: pullScope(reference.repository), hosts, complaints: before }
+      const { response, body, host, complaints } = await this.#readDocument(path, { headers }, asked)
       try {
         return this.#manifestIn(response, body, reference)
       } catch (error) {
         if (!isMismatch(error)) throw afterMirrors(error, complaints)
         const failure = fromHost(error, host)
-        hosts = hosts.filter(session => session.host !== host)
+        hosts = hostsAfter(host, hosts)
         if (hosts.length === 0) throw afterMirrors(failure, complaints)
-        complaints.push(failure.message)
+        before = [...complaints, failure.message]
       }
     }
   }
@@ -193,18 +193,15 @@ export class RegistryClient implements AsyncDisposable {
     return this.#readDocument(path, sent, { scope, hosts: this.#able(capability), complaints: [] })
   }
 
-  async #readDocument(
-    path: string,
-    sent: Request,
-    asked: Asked,
-  ): Promise<{ response: Response; body: Buffer; host: RegistryHost }> {
+  async #readDocument(path: string, sent: Request, asked: Asked): Promise<Answer & { body: Buffer }> {
     const operation = `GET ${path}`
     for (let attempt = 0; ; attempt++) {
-      const { response, host } = await this.#ask(path, sent, asked, attempt)
+      const answer = await this.#ask(path, sent, asked, attempt)
+      const { response } = answer
       try {
-        if (response.status !== 200) return { response, host, body: Buffer.from(await readErrorBody(response)) }
+        if (response.status !== 200) return { ...answer, body: Buffer.from(await readErrorBody(response)) }
         const body = await readBounded(response.body, MAX_MANIFEST_SIZE)
-        if (body !== undefined) return { response, host, body }
+        if (body !== undefined) return { ...answer, body }
         throw new UtsuwaError('LIMIT_EXCEEDED', `more than ${MAX_MANIFEST_SIZE} bytes`, { operation })
       } catch (error) {
         if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, operation)
@@ -226,7 +223,7 @@ export class RegistryClient implements AsyncDisposable {
     for (const session of hosts.slice(skip, -1)) {
       try {
         const response = await session.send(path, scope, { ...sent, retries: 0 })
-        if (response.status < 300) return { response, host: session.host }
+        if (response.status < 300) return { response, host: session.host, complaints: all }
         all.push(statusError(response, await readErrorBody(response), 'IMAGE_NOT_FOUND').message)
       } catch (error) {
         if (this.#transport.signal?.aborted) throw aborted(this.#transport.signal, `GET ${path}`)
@@ -237,7 +234,7 @@ export class RegistryClient implements AsyncDisposable {
     const response = await last.send(path, scope, sent).catch((error: unknown) => {
       throw afterMirrors(error, all)
     })
-    return { response, host: last.host }
+    return { response, host: last.host, complaints: all }
   }
 
   /**

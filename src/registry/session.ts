@@ -10,6 +10,8 @@ import { elsewhere, type Request, type Response, readErrorBody, type Transport }
 export interface Answer {
   readonly response: Response
   readonly host: RegistryHost
+  /** What those have said who were asked before. */
+  readonly complaints: readonly string[]
 }
 
 export class HostSession {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -28,6 +28,11 @@ const options = () => ({ root, retry: { retries: 2, baseDelay: 1 }, credentials:
 function assertNothingLeft(): void {
   for (const directory of ['tmp', 'layers', 'containers'])
     assert.deepEqual(readdirSync(join(root, directory)), [], directory)
+}
+
+function assertNothingPartial(): void {
+  assert.deepEqual(readdirSync(join(root, 'tmp')), [])
+  assert.deepEqual(existsSync(join(root, 'partial')) ? readdirSync(join(root, 'partial')) : [], [])
 }
 
 async function assertPullFails(handle: Handler, expected: { code: string; message?: RegExp }): Promise<void> {
@@ -135,6 +140,84 @@ describe('a pull fails, and leaves nothing,', () => {
       }),
     )
     await assert.rejects(pull(`${registry.host}/app:v1`, { ...options(), signal: abort.signal }), { code: 'ABORTED' })
+    assertNothingLeft()
+  })
+})
+
+describe('a mirror that has other bytes', () => {
+  /** Each with content that takes a while, and one of few bytes, which is had in memory. */
+  const image = imageOf([
+    good,
+    writeTar([{ path: 'large', data: Buffer.alloc(8_000_000, 'l') }]),
+    writeTar([{ path: 's' }]),
+  ])
+  const isLayer = (url: string) => image.layerDigests.some(digest => url.endsWith(digest))
+  const damages: [string, (body: Buffer) => Buffer][] = [
+    ['at their end', body => Buffer.concat([body.subarray(0, -1), Buffer.from('x')])],
+    ['at their beginning, so that they are no archive', body => Buffer.concat([Buffer.from('x'), body.subarray(1)])],
+    ['and another size', body => body.subarray(0, -512)],
+  ]
+  const damaging =
+    (damage: (body: Buffer) => Buffer): Handler =>
+    (request, response) => {
+      request.url = request.url!.replace(/\?.*/, '')
+      if (!isLayer(request.url)) return serve(image, request, response)
+      response.writeHead(200).end(damage(image.documents.get(request.url)!.body))
+    }
+  const mirrored = (upstream: string, ...mirrors: string[]) => {
+    const hostsDir = join(scratch, 'certs.d')
+    mkdirSync(join(hostsDir, upstream), { recursive: true })
+    const toml = mirrors.map(url => `[host."${url}"]\ncapabilities = ["pull", "resolve"]\n`).join('')
+    writeFileSync(join(hostsDir, upstream, 'hosts.toml'), toml)
+    return { ...options(), hostsDir }
+  }
+
+  for (const [title, damage] of damages)
+    it(`${title}: the layers come from the registry, and nothing of the mirror is left`, async () => {
+      await using upstream = await startScripted((request, response) => serve(image, request, response))
+      await using mirror = await startScripted(damaging(damage))
+      const pulled = await pull(`${upstream.host}/app:v1`, mirrored(upstream.host, mirror.url))
+      assert.equal(pulled.id, image.configDigest)
+      const asked = (registry: typeof upstream) => registry.requests.filter(({ url }) => isLayer(url)).length
+      assert.deepEqual([asked(mirror), asked(upstream)], [3, 3])
+      assert.equal(
+        upstream.requests.every(({ headers }) => headers.range === undefined),
+        true,
+      )
+      const layers = readdirSync(join(root, 'layers')).map(name => [
+        ...describeTree(join(root, 'layers', name, 'fs')).keys(),
+      ])
+      assert.deepEqual(
+        layers
+          .flat()
+          .filter(path => path !== '')
+          .sort(),
+        ['good', 'large', 's'],
+      )
+      assertNothingPartial()
+    })
+
+  it('fails the pull when all have, each named, and leaves nothing', async () => {
+    const bad = damaging(damages[0]![1])
+    await using upstream = await startScripted(bad)
+    await using mirror = await startScripted(bad)
+    await assert.rejects(pull(`${upstream.host}/app:v1`, mirrored(upstream.host, mirror.url)), {
+      code: 'DIGEST_MISMATCH',
+      message: new RegExp(`, from ${upstream.host}; before: .*, from ${mirror.host}$`),
+    })
+    assertNothingLeft()
+    assertNothingPartial()
+  })
+
+  it('does not hide that a layer is what nobody should unpack', async () => {
+    const hostile = imageOf([writeTar([{ path: '../evil', data: Buffer.alloc(100_000) }])])
+    const handle: Handler = (request, response) => {
+      request.url = request.url!.replace(/\?.*/, '')
+      serve(hostile, request, response)
+    }
+    await using upstream = await startScripted(handle)
+    await using mirror = await startScripted(handle)
+    await assert.rejects(pull(`${upstream.host}/app:v1`, mirrored(upstream.host, mirror.url)), { code: 'UNSAFE_LAYER' })
     assertNothingLeft()
   })
 })

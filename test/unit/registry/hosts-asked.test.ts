@@ -6,6 +6,7 @@ import { connect, type LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import type { UtsuwaError } from '../../../src/errors.ts'
 import { parseReference } from '../../../src/reference/reference.ts'
 import { RegistryClient, type RegistryOptions } from '../../../src/registry/client.ts'
 import type { Descriptor, Digest } from '../../../src/spec/image.ts'
@@ -112,6 +113,72 @@ describe('mirrors', () => {
     assert.deepEqual(
       upstream.requests.map(({ headers }) => headers.range),
       ['bytes=70000-'],
+    )
+  })
+
+  /** As a good one, but of everything another first byte. */
+  const corrupting: Handler = (request, response) => {
+    const { documents } = image
+    const found = documents.get(request.url!.replace(/\?.*/, ''))
+    if (found === undefined) return response.writeHead(404).end()
+    const body = Buffer.from(found.body)
+    body[0]! ^= 1
+    response.writeHead(200, { 'content-type': found.type, 'docker-content-digest': image.manifestDigest }).end(body)
+  }
+  const larger: Handler = ({ url }, response) =>
+    url!.includes('/blobs/') ? response.end(Buffer.alloc(layer.length + 1)) : response.writeHead(404).end()
+
+  it('that have other bytes are passed over, the next of them and the registry asked', async () => {
+    await using upstream = await startScripted(good)
+    await using first = await startScripted(corrupting)
+    await using second = await startScripted(larger)
+    configure(upstream.host, { 'hosts.toml': servers(first.url, second.url) })
+    await using client = await RegistryClient.open(upstream.host, options())
+    assert.deepEqual(await client.fetchBlob('app', blob), layer)
+    for (const asked of [first, second, upstream]) assert.equal(asked.requests.length, 1)
+    // By its digest, and by a name for which the mirror itself says which digest it has.
+    for (const name of [`app@${image.manifestDigest}`, 'app:v1'])
+      assert.equal(await manifest(`${upstream.host}/${name}`), image.manifestDigest)
+    assert.equal(first.requests.length, 3)
+    assert.equal(upstream.requests.length, 3)
+  })
+
+  it('are named with what each has wrong when all have', async () => {
+    await using upstream = await startScripted(corrupting)
+    await using first = await startScripted(corrupting)
+    await using second = await startScripted(larger)
+    configure(upstream.host, { 'hosts.toml': servers(first.url, 'http://127.0.0.1:1', second.url) })
+    await using client = await RegistryClient.open(upstream.host, options())
+    await assert.rejects(client.fetchBlob('app', blob), ({ code, message }: UtsuwaError) => {
+      assert.equal(code, 'DIGEST_MISMATCH')
+      const said = message.split(/; before: |; /)
+      assert.match(said[0]!, new RegExp(`expected ${blob.digest}, got sha256:\\w+, from ${upstream.host}$`))
+      assert.match(said[1]!, new RegExp(`expected ${blob.digest}, got sha256:\\w+, from ${first.host}$`))
+      assert.match(said[2]!, /connect to registry 127.0.0.1:1: ECONNREFUSED/)
+      assert.match(said[3]!, new RegExp(`200000.*, from ${second.host}$`))
+      return true
+    })
+    const digest = image.manifestDigest
+    await assert.rejects(manifest(`${upstream.host}/app@${digest}`), ({ code, message }: UtsuwaError) => {
+      assert.equal(code, 'DIGEST_MISMATCH')
+      for (const { host } of [upstream, first]) assert.ok(message.includes(`from ${host}`), message)
+      return true
+    })
+  })
+
+  it('that give a part of wrong bytes, and break, spoil nothing of the registry', async () => {
+    await using upstream = await startScripted(good)
+    await using mirror = await startScripted((request, response) => {
+      if (request.headers.range !== undefined) return response.destroy()
+      response.writeHead(200, { 'content-length': layer.length })
+      response.write(Buffer.alloc(70_000), () => setTimeout(() => response.destroy(), 20))
+    })
+    configure(upstream.host, { 'hosts.toml': servers(mirror.url) })
+    await using client = await RegistryClient.open(upstream.host, options())
+    assert.deepEqual(await client.fetchBlob('app', blob), layer)
+    assert.deepEqual(
+      upstream.requests.map(({ headers }) => headers.range),
+      ['bytes=70000-', undefined],
     )
   })
 
