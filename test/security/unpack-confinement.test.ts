@@ -189,6 +189,7 @@ describe('the walls around the applier', () => {
     const limits = readProc('limits')
     for (const [name, limit] of Object.entries({ 'core file size': 0, processes: 0, 'address space': 32 * 1024 ** 2 }))
       assert.match(limits, new RegExp(`^Max ${name}\\s+${limit}\\s+${limit}\\s`, 'm'))
+    assert.match(limits, /^Max cpu time\s+3600\s+3601\s/m)
   })
 })
 

@@ -32,7 +32,7 @@ const lookUps = (steps: number) =>
   writeTar([
     { path: 'l0', type: '2', linkpath: '.' },
     ...times(29, index => ({ path: `l${index + 1}`, type: '2', linkpath: `${'./'.repeat(steps)}l${index}` })),
-    ...times(4000, index => ({ path: `l29/${index}/f`, data: '' })),
+    ...times(2000, index => ({ path: `l29/${index}/f`, data: '' })),
   ])
 
 export const greedyLayers: readonly GreedyLayer[] = [
@@ -84,7 +84,7 @@ export const greedyLayers: readonly GreedyLayer[] = [
   },
   {
     attempt: 'directories with long names',
-    archive: () => joined(times(22_000, index => part({ path: `${longName(index)}/` }))),
+    archive: () => joined(times(10_000, index => part({ path: `${longName(index)}/` }))),
   },
   {
     attempt: 'directories that it does not list',

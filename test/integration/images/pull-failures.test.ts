@@ -151,7 +151,7 @@ describe('a mirror that has other bytes', () => {
     writeTar([{ path: 'large', data: Buffer.alloc(8_000_000, 'l') }]),
     writeTar([{ path: 's' }]),
   ])
-  const isLayer = (url: string) => image.layerDigests.some(digest => url.endsWith(digest))
+  const isLayer = (url: string) => image.layerDigests.some(digest => url.includes(digest))
   const damages: [string, (body: Buffer) => Buffer][] = [
     ['at their end', body => Buffer.concat([body.subarray(0, -1), Buffer.from('x')])],
     ['at their beginning, so that they are no archive', body => Buffer.concat([Buffer.from('x'), body.subarray(1)])],
