@@ -162,7 +162,8 @@ describe('a mirror that has other bytes', () => {
     (request, response) => {
       request.url = request.url!.replace(/\?.*/, '')
       if (!isLayer(request.url)) return serve(image, request, response)
-      response.writeHead(200).end(damage(image.documents.get(request.url)!.body))
+      const body = damage(image.documents.get(request.url)!.body)
+      response.writeHead(200, { 'content-length': body.length }).end(body)
     }
   const mirrored = (upstream: string, ...mirrors: string[]) => {
     const hostsDir = join(scratch, 'certs.d')
