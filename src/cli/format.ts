@@ -55,3 +55,8 @@ export const STEERING_CHARACTERS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 export function printable(text: string): string {
   return text.replace(STEERING_CHARACTERS, '\uFFFD')
 }
+
+/** The same of several lines, which stay lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
+}

@@ -33,9 +33,12 @@ export function printedAsJson({ format, json }: FormatFlags, value: unknown): bo
 
 /** JSON that means the same and cannot steer a terminal: JSON itself escapes only the first 32 control characters. */
 export function printableJson(value: unknown): string {
-  return stringifyJson(value, 2).replace(STEERING_CHARACTERS, character =>
-    character === '\n' ? character : escapeJson(character),
-  )
+  return escapeSteering(stringifyJson(value, 2))
+}
+
+/** @param json of several lines */
+export function escapeSteering(json: string): string {
+  return json.replace(STEERING_CHARACTERS, character => (character === '\n' ? character : escapeJson(character)))
 }
 
 function escapeJson(character: string): string {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { type CreateOptions, explain, planOf, planToJson, UtsuwaError } from '../../index.ts'
 import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
+import { printableLines } from '../format.ts'
+import { escapeSteering } from '../output-format.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 
@@ -23,7 +25,7 @@ export function define(command: Command): void {
     .action(async (source: string | undefined, args: string[], flags: PlanFlags) => {
       const options = { ...containerOptions(flags, args), ...rootsOf(command), ...sourceOf(source, flags) }
       const plan = await planOf(options)
-      writeAll(1, `${flags.json ? planToJson(plan) : explain(plan)}\n`)
+      writeAll(1, `${flags.json ? escapeSteering(planToJson(plan)) : printableLines(explain(plan))}\n`)
     })
 }
 

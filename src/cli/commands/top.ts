@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { containerProcesses } from '../../index.ts'
+import { printable } from '../format.ts'
 import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
 import { listProcesses } from '../processes.ts'
 import { rootsOf } from '../roots.ts'
@@ -19,7 +20,7 @@ export function define(command: Command): void {
       const objects = rows.map(row =>
         Object.fromEntries(cellsOf(row, titles.length).map((cell, at) => [titles[at], cell])),
       )
-      if (!printedAsJson(flags, objects)) writeAll(1, [header, ...rows].map(line => `${line}\n`).join(''))
+      if (!printedAsJson(flags, objects)) writeAll(1, [header, ...rows].map(line => `${printable(line)}\n`).join(''))
     })
 }
 

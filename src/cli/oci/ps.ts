@@ -1,4 +1,5 @@
 import { containerProcesses } from '../../lifecycle/processes.ts'
+import { printable } from '../format.ts'
 import { listProcesses } from '../processes.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
@@ -20,5 +21,5 @@ export const command = defineCommand({
 
 async function table(pids: readonly number[], options: readonly string[]): Promise<string> {
   const { header, rows } = await listProcesses(pids, options)
-  return [header, ...rows, ''].join('\n')
+  return [header, ...rows, ''].map(printable).join('\n')
 }

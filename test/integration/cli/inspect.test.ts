@@ -26,6 +26,18 @@ test('a plan as JSON has the three stages', async () => {
   assert.equal(plan.init?.at(-1)?.op, 'exec')
 })
 
+test('a plan does not steer the terminal by the command of an image', async () => {
+  using workplace = openWorkplace()
+  const rootfs = makeBusyboxRoot(workplace.directory)
+  const command = 'a\u009bb\u202ec'
+  const { stdout } = await workplace.utsuwa('plan', '--rootfs', rootfs, 'echo', command)
+  assert.match(stdout, /exec echo "a\uFFFDb\uFFFDc"/)
+  const { stdout: json } = await workplace.utsuwa('plan', '--json', '--rootfs', rootfs, 'echo', command)
+  assert.doesNotMatch(json, /[\u009b\u202e]/)
+  const { init } = JSON.parse(json) as { init: { op: string; args?: string[] }[] }
+  assert.deepEqual(init.find(({ op }) => op === 'exec')?.args, ['echo', command])
+})
+
 test('planning needs no privileges', () => {
   using workplace = openWorkplace()
   const rootfs = makeBusyboxRoot(workplace.directory)
