@@ -6,13 +6,14 @@
  *
  * The socket ends when init executes the container's command, or dies.
  */
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { type Operation, type OperationOf, reportKind } from '../plan/ops.ts'
 import { type Launched, type ProcessExit, sys } from '../sys/index.ts'
 import { type ExecutableFile, parseExecutable } from './executable.ts'
 import { operationError } from './failure.ts'
+import { pidOf } from './process-files.ts'
 import { waitReadable } from './readable.ts'
 
 const REPORT_HEADER_SIZE = 12
@@ -191,7 +192,8 @@ export class InitConversation {
     await this.#parent.ended(this.pidfd)
     closeSync(this.pidfd)
     this.pidfd = pidfd
-    this.pid = pidOf(pidfd)
+    // The PID in our own namespace: the one in init's message would be of another.
+    this.pid = pidOf(pidfd) ?? 0
   }
 
   async #answer(report: InitReport, onBarrier: BarrierHandler): Promise<void> {
@@ -226,10 +228,4 @@ export async function receiveExecutables(socket: number): Promise<ExecutableFile
 /** The socket has ended, and not by an exec. */
 export function killedBeforeExec(): UtsuwaError {
   return new UtsuwaError('INIT_FAILED', 'init was killed before it could execute the command')
-}
-
-/** The PID in our own namespace: the one in init's message would be of another. */
-function pidOf(pidfd: number): number {
-  const info = readFileSync(`/proc/self/fdinfo/${pidfd}`, 'utf8')
-  return Number(/^Pid:\s*(\d+)$/m.exec(info)?.[1])
 }

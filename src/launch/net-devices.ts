@@ -6,19 +6,21 @@ import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { type NetworkLink, RouteSocket } from './netlink.ts'
+import { openOfProcess } from './process-files.ts'
 
 /**
  * The launcher's part at the barrier `network`. A device keeps its attributes and its permanent global addresses, which
  * the kernel takes from it on its way, and is up afterwards. It stays in the namespace: where that ends, the kernel gives
  * a physical one back to the host.
- * @param pid of init, which is in the container's network namespace
+ * @param pidfd of init, which is in the container's network namespace
  * @param lentFd a netlink socket that was made there; it stays open
  * @throws UtsuwaError with the pointer of the device that could not move, and is where it was
  */
-export function moveNetDevices(devices: Readonly<Record<string, LinuxNetDevice>>, pid: number, lentFd: number): void {
+export function moveNetDevices(devices: Readonly<Record<string, LinuxNetDevice>>, pidfd: number, lentFd: number): void {
   using ownSocket = scopedFd(sys.routeSocket())
   using own = scopedFd(openSync('/proc/self/ns/net', 'r'))
-  using its = scopedFd(openSync(`/proc/${pid}/ns/net`, 'r'))
+  using its = openOfProcess(pidfd, 'ns/net')
+  if (its === undefined) throw new UtsuwaError('INIT_FAILED', 'init was killed while network devices were moved to it')
   const host: Network = { socket: new RouteSocket(ownSocket.fd), namespaceFd: own.fd }
   const container: Network = { socket: new RouteSocket(lentFd), namespaceFd: its.fd }
   for (const [name, { name: wanted = name }] of Object.entries(devices)) {

@@ -11,6 +11,7 @@ import { errnoOf } from '../util/errno.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { openPathInRoot } from './container-files.ts'
 import { deleteContainer } from './delete.ts'
+import { openRootOfInit } from './first-process.ts'
 import { type ContainerRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { containerStatus } from './status.ts'
 import { isHostFile } from './stream-names.ts'
@@ -71,7 +72,7 @@ async function dump(stateRoot: string, id: string, options: CheckpointOptions): 
       ...(preDump || parentPath !== undefined ? { trackMemory: true } : {}),
       ...(parentPath === undefined ? {} : { parentImages: parentPath }),
       ...freezer(record),
-      externalMounts: mountsToDump(spec, record),
+      externalMounts: mountsToDump(spec, record, operation),
       external: [...externalNamespaces(spec, path => statSync(path).ino), ...record.streams.filter(isHostFile)],
     },
   })
@@ -102,19 +103,16 @@ export function openDirectory(path: string, operation: string): Disposable & { r
 }
 
 /** Mount point and name of each, the mount point as the container's mountinfo has it: links resolved. */
-function mountsToDump(spec: RuntimeSpec, { pid, bundle }: ContainerRecord): [string, string][] {
-  const rootFd = openSync(`/proc/${pid}/root`, constants.O_PATH | constants.O_DIRECTORY)
-  try {
-    return externalMounts(spec, bundle).flatMap(({ name, containerPath, onlyFiles }): [string, string][] => {
-      const fd = openPathInRoot(rootFd, containerPath)
-      if (fd === undefined) return [] // a path to mask that the kernel does not have
-      try {
-        return onlyFiles && fstatSync(fd).isDirectory() ? [] : [[readlinkSync(`/proc/self/fd/${fd}`), name]]
-      } finally {
-        closeSync(fd)
-      }
-    })
-  } finally {
-    closeSync(rootFd)
-  }
+function mountsToDump(spec: RuntimeSpec, record: ContainerRecord, operation: string): [string, string][] {
+  using root = openRootOfInit(record)
+  if (root === undefined) throw new UtsuwaError('CONTAINER_STATE', 'it has ended', { operation })
+  return externalMounts(spec, record.bundle).flatMap(({ name, containerPath, onlyFiles }): [string, string][] => {
+    const fd = openPathInRoot(root.fd, containerPath)
+    if (fd === undefined) return [] // a path to mask that the kernel does not have
+    try {
+      return onlyFiles && fstatSync(fd).isDirectory() ? [] : [[readlinkSync(`/proc/self/fd/${fd}`), name]]
+    } finally {
+      closeSync(fd)
+    }
+  })
 }

@@ -2,19 +2,21 @@
 import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { capabilitySets } from '../config/runtime-spec.ts'
+import { resolveUser } from '../config/user.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { CAPABILITIES } from '../spec/capabilities.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from './aborted.ts'
 import { type CapturedText, tellLater } from './capture.ts'
-import { execInContainer } from './exec.ts'
+import { containerFileReader } from './container-files.ts'
+import { execInContainer, hasStopped } from './exec.ts'
 import { completeProcess } from './exec-process.ts'
 import { exitStatus } from './exit-status.ts'
-import { resolveUserIn } from './home.ts'
+import { openRootOfInit } from './first-process.ts'
 import { parseSignal } from './kill.ts'
 import { signalName } from './outcome.ts'
 import { ProcessStreams } from './process-streams.ts'
-import { readRecord, readSpec } from './record.ts'
+import { type ContainerRecord, readRecord, readSpec } from './record.ts'
 import { openStdio, type StdioOptions, type Streams } from './stdio.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
 import { whileRunning } from './while-running.ts'
@@ -123,7 +125,7 @@ async function launchProcess(
   const record = readRecord(stateRoot, id)
   const { consoleSocketFd, signal } = options
   return whileRunning(record, 'exec in container', async () =>
-    execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, record.pid), {
+    execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, record), {
       stdio,
       ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
       ...(signal === undefined ? {} : { signal }),
@@ -131,10 +133,15 @@ async function launchProcess(
   )
 }
 
-function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOptions, pid: number): Process {
+function processFor(
+  args: readonly string[],
+  spec: RuntimeSpec,
+  options: SpawnOptions,
+  record: ContainerRecord,
+): Process {
   const { process: own } = spec
   const { env = [], cwd = own?.cwd ?? '/', user: asked, terminal = false, privileged = false } = options
-  const user = asked === undefined ? undefined : userOf(asked, pid)
+  const user = asked === undefined ? undefined : userOf(asked, record)
   // Another user has another home, which execInContainer fills in.
   const inherited = (own?.env ?? [DEFAULT_PATH]).filter(entry => user === undefined || !entry.startsWith('HOME='))
   const bounding = privileged ? [...CAPABILITIES] : (own?.capabilities?.bounding ?? [])
@@ -153,8 +160,9 @@ function processFor(args: readonly string[], spec: RuntimeSpec, options: SpawnOp
   )
 }
 
-function userOf(user: string, pid: number): Process['user'] {
-  const { uid, gid, additionalGids } = resolveUserIn(user, `/proc/${pid}/root`)
+function userOf(user: string, record: ContainerRecord): Process['user'] {
+  using root = openRootOfInit(record) ?? hasStopped(`exec in container ${record.id}`)
+  const { uid, gid, additionalGids } = resolveUser(user, containerFileReader(root.fd))
   return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) }
 }
 

@@ -1,14 +1,5 @@
 /** `copyIn` and `copyOut`: files of a container that lives, as its own processes see them, mounts and all. */
-import {
-  closeSync,
-  constants as fsConstants,
-  fstatSync,
-  futimesSync,
-  openSync,
-  read as readCallback,
-  readFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants as fsConstants, fstatSync, futimesSync, read as readCallback, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { DEFAULT_LAYER_LIMITS } from '../layer/limits.ts'
@@ -18,10 +9,10 @@ import type { IdMapping } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { nextTurn } from '../util/next-turn.ts'
-import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
+import type { ScopedFd } from '../util/scoped-fd.ts'
 import { throwIfAborted, untilAborted } from './aborted.ts'
 import { type Files, mappedOwners, writeFiles } from './files.ts'
-import { openInit } from './kill.ts'
+import { openRootOfInit, readOfInit } from './first-process.ts'
 import type { ContainerRecord } from './record.ts'
 import { type PendingFile, RootWriter } from './root-writer.ts'
 
@@ -134,19 +125,12 @@ export async function* copyArchiveOut(
 
 /** The root directory as the container's processes have it. @throws UtsuwaError CONTAINER_NOT_RUNNING */
 export function openRoot(record: ContainerRecord): ScopedFd {
-  const pidfd = openInit(record)
-  if (pidfd !== undefined) {
-    try {
-      const fd = openSync(`/proc/${record.pid}/root`, constants.O_DIRECTORY)
-      // It was the container's if the process is still the one that it was.
-      if (sys.pidfdSendSignal(pidfd, 0)) return scopedFd(fd)
-      closeSync(fd)
-    } finally {
-      closeSync(pidfd)
-    }
-  }
+  return openRootOfInit(record) ?? hasEnded(record)
+}
+
+function hasEnded({ id }: ContainerRecord): never {
   throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'its files are seen through its first process, which has ended', {
-    operation: `copy files of container ${record.id}`,
+    operation: `copy files of container ${id}`,
   })
 }
 
@@ -166,15 +150,18 @@ export function openInside(rootFd: number, path: string, flags: number, operatio
   }
 }
 
-/** From the container's numbers to the host's. */
-export function ownersOf({ pid }: ContainerRecord) {
-  return mappedOwners(readIdMap(pid, 'uid_map'), readIdMap(pid, 'gid_map'))
+/** From the container's numbers to the host's. @throws UtsuwaError CONTAINER_NOT_RUNNING */
+export function ownersOf(record: ContainerRecord) {
+  return mappedOwners(readIdMap(record, 'uid_map'), readIdMap(record, 'gid_map'))
 }
 
-function readIdMap(pid: number, file: 'uid_map' | 'gid_map'): IdMapping[] {
-  return [...readFileSync(`/proc/${pid}/${file}`, 'utf8').matchAll(/^\s*(\d+)\s+(\d+)\s+(\d+)$/gm)].map(
-    ([, inside, outside, size]) => ({ containerID: Number(inside), hostID: Number(outside), size: Number(size) }),
-  )
+function readIdMap(record: ContainerRecord, file: 'uid_map' | 'gid_map'): IdMapping[] {
+  const text = readOfInit(record, file) ?? hasEnded(record)
+  return [...text.matchAll(/^\s*(\d+)\s+(\d+)\s+(\d+)$/gm)].map(([, inside, outside, size]) => ({
+    containerID: Number(inside),
+    hostID: Number(outside),
+    size: Number(size),
+  }))
 }
 
 /** Writes the entries of an archive below a directory. */

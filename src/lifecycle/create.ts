@@ -92,14 +92,14 @@ async function launchInto(
     throwIfAborted(options.signal)
     await init.ready(async ({ name }, fd) => {
       if (name === 'cgroup') return enter(plan.scope!)
-      if (name === 'namespaces') return runHooksBeforePivot(withProcess(record, init.pid), options)
-      moveNetDevices(options.spec.linux!.netDevices!, init.pid, fd!)
+      if (name === 'namespaces') return runHooksBeforePivot(withProcess(record, init), options)
+      moveNetDevices(options.spec.linux!.netDevices!, init.pidfd, fd!)
       return GO_ON
     })
-    if (record.managed?.network !== undefined) await connect(options, withProcess(record, init.pid))
+    if (record.managed?.network !== undefined) await connect(options, withProcess(record, init))
     const readyNs = process.hrtime.bigint()
     const created: ContainerRecord = {
-      ...withProcess(record, init.pid),
+      ...withProcess(record, init),
       ...withMonitor(monitor),
       ...withLevelsAbove(record),
       phase: 'created',
@@ -132,8 +132,10 @@ async function connect({ stateRoot, signal }: CreateOptions, record: ContainerRe
   await attachNetwork(stateRoot, record, signal)
 }
 
-function withProcess(record: ContainerRecord, pid: number): ContainerRecord {
-  return { ...record, pid, pidStartTime: readProcessStat(pid)?.startTime ?? 0 }
+function withProcess(record: ContainerRecord, { pid, pidfd }: InitConversation): ContainerRecord {
+  const startTime = readProcessStat(pid)?.startTime ?? 0
+  // Of init only if it has not been reaped: the number may be another's already. No process has started at 0.
+  return { ...record, pid, pidStartTime: sys.pidfdSendSignal(pidfd, 0) ? startTime : 0 }
 }
 
 function withMonitor(monitor: Monitor | undefined): Pick<ContainerRecord, 'monitor'> {

@@ -1,5 +1,5 @@
 /** What create and restore begin with: where a container belongs, its plan and its record. Nothing of it exists yet. */
-import { realpathSync } from 'node:fs'
+import { openSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { processesOf } from '../cgroup/processes.ts'
 import { UtsuwaError } from '../errors.ts'
@@ -10,7 +10,9 @@ import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
 import type { ProgramStore } from '../seccomp/compile.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
 import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
 import { withHome } from './home.ts'
 import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
@@ -148,7 +150,8 @@ function completeSpec(options: CreateOptions): RuntimeSpec {
 /** For the plan alone: what is executed later, maybe as another user, gets a HOME of its own. */
 function withHomeInBundle({ spec, rootfsMountFd }: CreateOptions): RuntimeSpec {
   if (spec.root === undefined || spec.process === undefined || rootfsMountFd !== undefined) return spec
-  return { ...spec, process: withHome(spec.process, spec.root.path) }
+  const { path } = spec.root
+  return { ...spec, process: withHome(spec.process, () => scopedFd(openSync(path, constants.O_DIRECTORY))) }
 }
 
 /** root.path may be a symbolic link, but move_mount(2) attaches nothing at one. It is the caller's path, not an image's. */

@@ -19,8 +19,8 @@ export function containerStats(stateRoot: string, id: string): ContainerStats {
   return statsOf(runningCgroup(stateRoot, record), record)
 }
 
-function statsOf(directory: string, { pid }: ContainerRecord): ContainerStats {
-  return { ...readCgroupStats(directory), use: readCgroupUse(directory), network: readNetworkUse(pid) }
+function statsOf(directory: string, record: ContainerRecord): ContainerStats {
+  return { ...readCgroupStats(directory), use: readCgroupUse(directory), network: readNetworkUse(record) }
 }
 
 function runningCgroup(stateRoot: string, record: ContainerRecord): string {

@@ -1,16 +1,17 @@
 /** `exec`: one more process in a container that lives. */
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseOwnCgroup } from '../cgroup/hierarchy.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { launch } from '../launch/launch.ts'
+import { readOfProcess } from '../launch/process-files.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { compileExec } from '../plan/compile-exec.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { errnos } from '../util/errno.ts'
+import { openInit, openRootOfInit } from './first-process.ts'
 import { withHome } from './home.ts'
-import { openInit } from './kill.ts'
 import { type ContainerRecord, readRecord, readSpec } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
 import { seccompPrograms } from './seccomp-programs.ts'
@@ -50,12 +51,11 @@ export async function execInContainer(
   if (status === 'paused' && !options.ignorePaused)
     throw new UtsuwaError('CONTAINER_STATE', 'cannot exec in a paused container', { operation })
   const pidfd = status === 'creating' ? undefined : openInit(record)
-  if (pidfd === undefined)
-    throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'cannot exec in a stopped container', { operation })
+  if (pidfd === undefined) return hasStopped(operation)
   try {
     return await whileRunning(record, 'exec in container', () => {
       const spec = readSpec(stateRoot, id)
-      const executed = withHome(process, `/proc/${record.pid}/root`)
+      const executed = withHome(process, () => openRootOfInit(record) ?? hasStopped(operation))
       const { preserveFds = 0, noNewKeyring = false } = options
       const programs = seccompPrograms(stateRoot, record.managed)
       const planIn = (cgroupHostPath: string | undefined): CompiledPlan =>
@@ -73,6 +73,10 @@ export async function execInContainer(
   } finally {
     closeSync(pidfd)
   }
+}
+
+export function hasStopped(operation: string): never {
+  throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'cannot exec in a stopped container', { operation })
 }
 
 async function launchExec(
@@ -120,11 +124,11 @@ async function cloneExec(
   } catch (error) {
     // A container that hands controllers to cgroups of its own has its processes in them, and none may be above.
     if (subCgroup !== undefined || !isUtsuwaError(error) || error.errno !== errnos.EBUSY) throw error
-    return launchInto(cgroupOfInit(record.cgroup.mount, record.pid) ?? own)
+    return launchInto(cgroupOfInit(record.cgroup.mount, pidfd) ?? own)
   }
 }
 
-function cgroupOfInit(mount: string, pid: number): string | undefined {
-  const path = parseOwnCgroup(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
+function cgroupOfInit(mount: string, pidfd: number): string | undefined {
+  const path = parseOwnCgroup(readOfProcess(pidfd, 'cgroup') ?? '')
   return path === undefined ? undefined : join(mount, path)
 }

@@ -61,13 +61,13 @@ export function explainProcess(
   target: string | number,
   { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {},
 ): ProcessExplanation {
-  const pid = findPid(String(target), runRoot)
+  const { pid, startTime } = findProcess(String(target), runRoot)
   const privileges = readPrivileges(pid)
   if (privileges === undefined) throw noProcess(target)
   const ancestors = ancestorsOf(pid)
   const cgroup = explainCgroup(pid)
   const record = containerIn(runRoot, cgroup)
-  return {
+  const explanation = {
     pid,
     command: commandOf(pid),
     ancestors,
@@ -77,19 +77,23 @@ export function explainProcess(
     cgroup,
     privileges,
   }
+  // All of it is about one process: a number may be another's meanwhile.
+  if (readProcessStat(pid)?.startTime !== startTime) throw noProcess(target)
+  return explanation
 }
 
 /** Digits are a PID, unless there is no such process: an id may begin with them. */
-function findPid(target: string, runRoot: string): number {
+function findProcess(target: string, runRoot: string): { readonly pid: number; readonly startTime: number } {
   const isNumber = /^\d+$/.test(target)
-  if (isNumber && readIfAny(`/proc/${target}/stat`) !== undefined) return Number(target)
+  const stat = isNumber ? readProcessStat(Number(target)) : undefined
+  if (stat !== undefined) return { pid: Number(target), startTime: stat.startTime }
   let record: ContainerRecord
   try {
     record = readByName(runRoot, target)
   } catch (error) {
     throw isNumber && isUtsuwaError(error, 'CONTAINER_NOT_FOUND') ? noProcess(target) : error
   }
-  if (isAlive(record)) return record.pid
+  if (isAlive(record)) return { pid: record.pid, startTime: record.pidStartTime }
   throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it does not run', {
     operation: `explain container ${target}`,
     hint: `utsuwa why ${target}`,

@@ -1,17 +1,18 @@
 /** `export`: the file system of a container as an archive. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
 import { UtsuwaError } from '../errors.ts'
 import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { writeOutput } from '../util/output.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
+import { openRootOfInit } from './first-process.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
 import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { isAlive } from './status.ts'
 
 /** Options of `exportContainer`. */
 export interface ExportOptions extends Roots {
@@ -39,18 +40,13 @@ export async function exportContainer(
   // Held to the end for a container that has ended. Meanwhile nobody creates, starts or removes it.
   using container = await lockContainer(stateRoot, resolveContainer(runRoot, nameOrId))
   const record = readRecord(stateRoot, basename(container.directory))
-  const isRunning = isAlive(record)
-  const rootFd = await openRootFileSystem(record, isRunning)
-  try {
-    if (isRunning) container[Symbol.dispose]()
-    await writeOutput(target, readArchive(rootFd, operation), signal)
-  } finally {
-    closeSync(rootFd)
-  }
+  const live = openRootOfInit(record)
+  if (live !== undefined) container[Symbol.dispose]()
+  using root = live ?? scopedFd(await openStopped(record))
+  await writeOutput(target, readArchive(root.fd, operation), signal)
 }
 
-async function openRootFileSystem({ id, pid, rootfs, managed }: ContainerRecord, isRunning: boolean): Promise<number> {
-  if (isRunning) return openSync(`/proc/${pid}/root`, constants.O_DIRECTORY)
+async function openStopped({ id, rootfs, managed }: ContainerRecord): Promise<number> {
   if (managed?.storeRoot === undefined) return openSync(rootfs, constants.O_DIRECTORY)
   const [{ viewSnapshot }, { mountOverlay }] = await Promise.all([
     import('../snapshot/active.ts'),

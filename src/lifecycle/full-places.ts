@@ -1,9 +1,12 @@
 /** Where a container can write, and no room is left. */
+import { closeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { errnoOf } from '../util/errno.ts'
 import { formatBinarySize } from '../util/sizes.ts'
+import { openPathInRoot } from './container-files.ts'
+import { openRootOfInit } from './first-process.ts'
 import type { ContainerRecord } from './record.ts'
 
 interface Place {
@@ -13,8 +16,7 @@ interface Place {
 
 /** Of one that has ended, its temporary file systems are gone with it. */
 export async function fullPlaces(record: ContainerRecord, spec: RuntimeSpec, isOver: boolean): Promise<string[]> {
-  const places = isOver ? placesAfterEnd(record, spec) : placesWithin(record.pid, spec)
-  const found = await Promise.all(places.map(describeIfFull))
+  const found = await (isOver ? describeAll(placesAfterEnd(record, spec)) : fullWithin(record, spec))
   return [...new Set(found.filter(text => text !== undefined))]
 }
 
@@ -34,16 +36,35 @@ function placesAfterEnd({ id, rootfs, managed }: ContainerRecord, spec: RuntimeS
   ]
 }
 
-function placesWithin(pid: number, spec: RuntimeSpec): Place[] {
+/** As its processes see them: links lead where they lead inside its root. */
+async function fullWithin(record: ContainerRecord, spec: RuntimeSpec): Promise<(string | undefined)[]> {
+  using root = openRootOfInit(record)
+  if (root === undefined) return []
+  const opened = pathsWithin(spec).map(containerPath => ({ containerPath, fd: openPathInRoot(root.fd, containerPath) }))
+  try {
+    return await describeAll(
+      opened.flatMap(({ containerPath, fd }) =>
+        fd === undefined ? [] : [{ containerPath, hostPath: `/proc/self/fd/${fd}` }],
+      ),
+    )
+  } finally {
+    for (const { fd } of opened) if (fd !== undefined) closeSync(fd)
+  }
+}
+
+function describeAll(places: readonly Place[]): Promise<(string | undefined)[]> {
+  return Promise.all(places.map(describeIfFull))
+}
+
+function pathsWithin(spec: RuntimeSpec): string[] {
   const isStorage = ({ type = '' }: { type?: string }): boolean =>
     !['proc', 'sysfs', 'cgroup', 'devpts', 'mqueue'].includes(type)
-  const paths = [
+  return [
     ...(spec.root?.readonly ? [] : ['/']),
     ...writableMounts(spec)
       .filter(isStorage)
       .map(each => each.destination),
   ]
-  return paths.map(containerPath => ({ containerPath, hostPath: join('/proc', String(pid), 'root', containerPath) }))
 }
 
 async function describeIfFull({ containerPath, hostPath }: Place): Promise<string | undefined> {

@@ -1,10 +1,10 @@
 /** The namespaces of other containers, for one that shares them. */
-import { closeSync, openSync } from 'node:fs'
 import { containersToJoin, type JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
-import { openInit } from './kill.ts'
+import type { ScopedFd } from '../util/scoped-fd.ts'
+import { openOfInit } from './first-process.ts'
 import { containersDirectory, nameOrIdOf, resolveContainer } from './names.ts'
 import { readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
@@ -29,15 +29,15 @@ export function openNamespaces(
 
 /** The same for a container that is started again, when the others may have been, too. */
 export function openJoined(joins: Joins, runRoot: string): OpenNamespaces {
-  const fds: number[] = []
+  const opened: ScopedFd[] = []
   const dispose = (): void => {
-    for (const fd of fds) closeSync(fd)
+    for (const namespace of opened) namespace[Symbol.dispose]()
   }
   try {
     const paths = Object.entries(joins).map(([type, id]) => {
-      const fd = openNamespace(type, id, runRoot)
-      fds.push(fd)
-      return [type, `/proc/${process.pid}/fd/${fd}`] as const
+      const namespace = openNamespace(type, id, runRoot)
+      opened.push(namespace)
+      return [type, `/proc/${process.pid}/fd/${namespace.fd}`] as const
     })
     return { joins, paths: Object.fromEntries(paths), [Symbol.dispose]: dispose }
   } catch (error) {
@@ -55,19 +55,13 @@ export function withNamespacePaths(spec: RuntimeSpec, paths: JoinedNamespaces): 
   return { ...spec, linux: { ...spec.linux, namespaces } }
 }
 
-function openNamespace(type: string, id: string, runRoot: string): number {
+function openNamespace(type: string, id: string, runRoot: string): ScopedFd {
   const record = readRecord(containersDirectory(runRoot), id)
   const container = nameOrIdOf(record)
-  const pidfd = openInit(record)
-  if (pidfd === undefined) {
-    throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has ended', {
-      operation: `join the ${type} namespace of container ${container}`,
-      hint: `utsuwa start ${container}`,
-    })
-  }
-  try {
-    return openSync(`/proc/${record.pid}/ns/${type}`, 'r')
-  } finally {
-    closeSync(pidfd)
-  }
+  const opened = openOfInit(record, `ns/${type}`)
+  if (opened !== undefined) return opened
+  throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has ended', {
+    operation: `join the ${type} namespace of container ${container}`,
+    hint: `utsuwa start ${container}`,
+  })
 }

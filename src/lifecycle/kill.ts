@@ -1,14 +1,13 @@
 /** `kill`: a signal to the container's first process, or to all of them. */
-import { closeSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { processesBelow } from '../cgroup/processes.ts'
 import { killCgroup } from '../cgroup/remove.ts'
 import { UtsuwaError } from '../errors.ts'
-import { sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
+import { signalInit } from './first-process.ts'
 import { type ContainerRecord, readRecord } from './record.ts'
-import { containerStatus, isAlive } from './status.ts'
+import { containerStatus } from './status.ts'
 
 const SIGKILL = osConstants.signals.SIGKILL
 const SIGRTMIN = 34
@@ -76,31 +75,4 @@ function signalProcess(pid: number, signal: number): void {
   } catch (error) {
     if (!isErrno(error, 'ESRCH')) throw error
   }
-}
-
-/** By pidfd, so that the signal cannot reach a later process with the same number. False when it has ended. */
-export function signalInit(record: ContainerRecord, signal: number): boolean {
-  const pidfd = openInit(record)
-  if (pidfd === undefined) return false
-  try {
-    return sys.pidfdSendSignal(pidfd, signal)
-  } finally {
-    closeSync(pidfd)
-  }
-}
-
-/** A pidfd of the container's first process; undefined when it has ended. */
-export function openInit(record: ContainerRecord): number | undefined {
-  if (!isAlive(record)) return undefined
-  let pidfd: number
-  try {
-    pidfd = sys.pidfdOpen(record.pid)
-  } catch (error) {
-    if (error instanceof UtsuwaError && error.errno === osConstants.errno.ESRCH) return undefined
-    throw error
-  }
-  // The number may have been reused just before the pidfd was opened; from now on it cannot.
-  if (isAlive(record)) return pidfd
-  closeSync(pidfd)
-  return undefined
 }

@@ -1,9 +1,11 @@
 /** What is left to see of a container's monitor: whether it lives, and how the container ended. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
 import { sleep } from '../util/sleep.ts'
 import { exitFileName, removalFileName, stopFileName } from './detached.ts'
+import { signalInit } from './first-process.ts'
 import { type ContainerRecord, containerDirectory } from './record.ts'
 import { isAlive } from './status.ts'
 
@@ -116,10 +118,5 @@ export async function untilMonitorIsDone(stateRoot: string, record: ContainerRec
 }
 
 function signalMonitor({ monitor }: ContainerRecord): void {
-  if (monitor === undefined || !isAlive(monitor)) return
-  try {
-    process.kill(monitor.pid, 'SIGTERM')
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error
-  }
+  if (monitor !== undefined) signalInit(monitor, constants.signals.SIGTERM)
 }

@@ -2,13 +2,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PublishedPort } from '../config/ports.ts'
-import { isUtsuwaError } from '../errors.ts'
+import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { type CniResult, connect, disconnect, type RuntimeConfig } from '../network/attachment.ts'
 import type { Conflist } from '../network/conflist.ts'
 import type { HostLine } from '../network/files.ts'
 import { addMasquerade } from '../network/masquerade.ts'
 import { DEFAULT_NETWORK, lockHosts, lockNetworks, readNetwork } from '../network/store.ts'
 import { contains, parseAddress, parseSubnet } from '../network/subnets.ts'
+import type { ScopedFd } from '../util/scoped-fd.ts'
+import { openOfInit } from './first-process.ts'
 import { forgetAttachment, type KeptAttachment, readAttachment, writeAttachment } from './kept-attachment.ts'
 import { hostsOf, type NetworkRecord } from './network.ts'
 import { choosePorts } from './ports.ts'
@@ -21,7 +23,7 @@ import {
   readSpec,
   tryLockContainer,
 } from './record.ts'
-import { containerStatus, isAlive } from './status.ts'
+import { containerStatus } from './status.ts'
 
 const INTERFACE = 'eth0'
 
@@ -37,7 +39,9 @@ export async function attachNetwork(stateRoot: string, record: ContainerRecord, 
   if (network?.network === undefined) return
   const attachment = await takePlace(stateRoot, record.id, network, signal)
   try {
-    const result = await connectOnceMore(stateRoot, attachment, `/proc/${record.pid}/ns/net`, signal)
+    using namespace = openOfInit(record, 'ns/net')
+    if (namespace === undefined) throw new UtsuwaError('INIT_FAILED', 'init was killed before it had a network')
+    const result = await connectOnceMore(stateRoot, attachment, pathForPlugins(namespace), signal)
     writeAttachment(stateRoot, { ...attachment, result })
   } catch (error) {
     await releaseNetwork(stateRoot, record)
@@ -45,6 +49,9 @@ export async function attachNetwork(stateRoot: string, record: ContainerRecord, 
   }
   await refreshHosts(stateRoot, network, record.id)
 }
+
+/** By a descriptor of this process: a PID may be another's by the time a plugin comes to it. */
+const pathForPlugins = ({ fd }: ScopedFd): string => `/proc/${process.pid}/fd/${fd}`
 
 async function takePlace(
   stateRoot: string,
@@ -137,7 +144,8 @@ export async function releaseNetwork(stateRoot: string, record: ContainerRecord)
   const attachment = readAttachment(stateRoot, record.id)
   if (attachment === undefined) return
   // Where its processes have ended, their namespace has too, and the kernel takes its devices away by itself.
-  await disconnect(attachment, isAlive(record) ? `/proc/${record.pid}/ns/net` : '')
+  using namespace = openOfInit(record, 'ns/net')
+  await disconnect(attachment, namespace === undefined ? '' : pathForPlugins(namespace))
   forgetAttachment(stateRoot, record.id)
   const { network } = record.managed ?? {}
   if (network !== undefined) await refreshHosts(stateRoot, network)

@@ -1,6 +1,6 @@
 /** What went over the network interfaces of a process's network namespace. */
-import { readFileSync, readlinkSync } from 'node:fs'
-import { isErrno } from '../util/errno.ts'
+import { fstatSync, statSync } from 'node:fs'
+import { openOfInit, type RecordedProcess, readOfInit } from './first-process.ts'
 
 /** Bytes and packets of all interfaces but loopback. */
 export interface NetworkUse {
@@ -9,14 +9,11 @@ export interface NetworkUse {
 }
 
 /** Undefined for one that has ended, or that shares the caller's network: what is counted there is not its own. */
-export function readNetworkUse(pid: number): NetworkUse | undefined {
-  try {
-    if (readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync('/proc/self/ns/net')) return undefined
-    return parseNetworkUse(readFileSync(`/proc/${pid}/net/dev`, 'utf8'))
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'EINVAL')) return undefined
-    throw error
-  }
+export function readNetworkUse(record: RecordedProcess): NetworkUse | undefined {
+  using namespace = openOfInit(record, 'ns/net')
+  if (namespace === undefined || fstatSync(namespace.fd).ino === statSync('/proc/self/ns/net').ino) return undefined
+  const text = readOfInit(record, 'net/dev')
+  return text === undefined ? undefined : parseNetworkUse(text)
 }
 
 /** @param text of /proc/PID/net/dev, see proc_pid_net(5) */

@@ -1,5 +1,5 @@
 /** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import {
   checkNetworkOptions,
@@ -24,11 +24,11 @@ import { findPlugin } from '../network/plugins.ts'
 import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../network/store.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { readIfThere } from '../util/read-if-there.ts'
-import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
+import type { ScopedFd } from '../util/scoped-fd.ts'
+import { networkPathOf, openOfInit } from './first-process.ts'
 import { withNamespacePaths } from './joined-namespaces.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, containerDirectory, readRecord } from './record.ts'
-import { isAlive } from './status.ts'
+import { containerDirectory, readRecord } from './record.ts'
 
 /** What a record keeps of what was asked, so that it can be done again at a restart. */
 export interface NetworkRecord {
@@ -101,10 +101,8 @@ function recordOf(options: ContainerOptions, choice: NetworkChoice, { root, runR
 
 function pathOf({ container }: NetworkRecord, { runRoot }: NetworkInput): Pick<PreparedNetwork, 'namespacePath'> {
   if (container === undefined) return {}
-  return { namespacePath: namespaceOf(readRecord(containersDirectory(runRoot), container)) }
+  return { namespacePath: networkPathOf(readRecord(containersDirectory(runRoot), container)) }
 }
-
-const namespaceOf = ({ pid }: ContainerRecord): string => `/proc/${pid}/ns/net`
 
 /** Found now, rather than when the container is half made; the default one is made here. */
 async function requireNetwork({ root, runRoot }: NetworkInput, name: string): Promise<void> {
@@ -194,13 +192,10 @@ export function shareNetwork(
   spec: RuntimeSpec,
 ): ScopedFd & { readonly spec: RuntimeSpec } {
   const other = readRecord(stateRoot, container)
-  const fd = isAlive(other) ? openSync(namespaceOf(other), 'r') : undefined
-  const scoped = fd === undefined ? undefined : scopedFd(fd)
-  if (scoped === undefined || !isAlive(other)) {
-    scoped?.[Symbol.dispose]()
+  const scoped = openOfInit(other, 'ns/net')
+  if (scoped === undefined)
     throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'it has no network to share any more', {
       operation: `share the network of container ${other.managed?.name ?? container.slice(0, 12)}`,
     })
-  }
   return { ...scoped, spec: withNamespacePaths(spec, { network: `/proc/${process.pid}/fd/${scoped.fd}` }) }
 }

@@ -7,8 +7,8 @@ import type { ExecutableFile } from '../launch/executable.ts'
 import { execError } from '../launch/failure.ts'
 import { sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
+import { openInit, signalInit } from './first-process.ts'
 import { runHooks } from './hooks.ts'
-import { openInit, signalInit } from './kill.ts'
 import { NotifyRelay } from './notify.ts'
 import {
   type ContainerRecord,

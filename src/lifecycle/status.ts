@@ -15,7 +15,8 @@ export function containerStatus(stateRoot: string, record: ContainerRecord): Con
   if (!isAlive(record)) return 'stopped'
   if (isFrozen(record)) return 'paused'
   const executed = hasExecuted(record.pid)
-  if (executed === undefined) return 'stopped'
+  // What the link said is about the container's process only if that is still there.
+  if (executed === undefined || !isAlive(record)) return 'stopped'
   return executed ? 'running' : 'created'
 }
 

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { errnoOf, errnos } from '../util/errno.ts'
-import { openInit } from './kill.ts'
+import { openInit } from './first-process.ts'
 import { nameOrIdOf } from './names.ts'
 import type { ContainerRecord } from './record.ts'
 

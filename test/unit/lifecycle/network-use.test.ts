@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseNetworkUse, readNetworkUse } from '../../../src/lifecycle/network-use.ts'
+import { readProcessStat } from '../../../src/lifecycle/status.ts'
 
 const text = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -14,6 +15,6 @@ test('interfaces are summed up, without loopback', () => {
 })
 
 test('nothing is known of our own network, or of nobody', () => {
-  assert.equal(readNetworkUse(process.pid), undefined)
-  assert.equal(readNetworkUse(2 ** 22 + 1), undefined)
+  assert.equal(readNetworkUse({ pid: process.pid, pidStartTime: readProcessStat(process.pid)!.startTime }), undefined)
+  assert.equal(readNetworkUse({ pid: 2 ** 22 + 1, pidStartTime: 1 }), undefined)
 })
