@@ -337,8 +337,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#isSettled = true
     if (this.#isDetached) {
       // Its monitor takes note. Loaded when needed.
-      const { untilEndIsNoted } = await import('./stop.ts')
-      return untilEndIsNoted(this.#context.stateRoot, this.id)
+      const { keeperOf, untilEndIsNoted } = await import('./ending.ts')
+      return untilEndIsNoted(this.#context.stateRoot, this.id, keeperOf(this.#record))
     }
     await this.#init.abort()
     this.#streams.close()

@@ -5,23 +5,22 @@ import { STOP_SIGNAL_ANNOTATION } from '../config/runtime-spec.ts'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
-import { sleep } from '../util/sleep.ts'
 import { cgroupDirectory } from './cgroup-directory.ts'
+import { keeperOf, untilEndIsNoted } from './ending.ts'
 import { openInit } from './first-process.ts'
 import { tell } from './journal.ts'
 import { killContainer, parseSignal } from './kill.ts'
 import { forbidRestart } from './monitored.ts'
 import { containersDirectory, readByName } from './names.ts'
-import { type ContainerRecord, findRecord, lockContainer, readRecord } from './record.ts'
+import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { containerStatus } from './status.ts'
 
 const SIGKILL = 9
 /** Docker's and podman's. */
 const DEFAULT_TIMEOUT_S = 10
-/** How long a killed container may take, and whoever runs it to keep how it ended. */
+/** How long a killed container may take. */
 const END_TIMEOUT_MS = 10_000
-const POLL_MS = 10
 /** A timer of Node that is set for longer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -63,6 +62,7 @@ async function stop(
   if (status !== 'running' && status !== 'paused' && !isRestarted) return record.id
   const pidfd = openInit(record)
   if (pidfd === undefined) return record.id
+  const keeper = keeperOf(record)
   try {
     sys.pidfdSendSignal(pidfd, isRestarted ? SIGKILL : number)
     tell(runRoot, 'kill', record, { signal: String(number), by: 'stop' })
@@ -74,7 +74,7 @@ async function stop(
   } finally {
     closeSync(pidfd)
   }
-  await untilEndIsNoted(stateRoot, record.id)
+  await untilEndIsNoted(stateRoot, record.id, keeper)
   tell(runRoot, 'stop', record)
   return record.id
 }
@@ -96,12 +96,4 @@ async function killNow(runRoot: string, record: ContainerRecord, pidfd: number, 
   tell(runRoot, 'kill', record, { signal: String(SIGKILL), by: 'stop', grace: String(grace) })
   if (!(await waitReadable(pidfd, END_TIMEOUT_MS)))
     throw new UtsuwaError('TIMEOUT', 'it was killed and has not ended', { operation: `stop container ${record.id}` })
-}
-
-/** Whoever runs it writes down how it ended, or removes it, a moment after the end. */
-export async function untilEndIsNoted(stateRoot: string, id: string): Promise<void> {
-  for (const deadline = Date.now() + END_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    const record = findRecord(stateRoot, id)
-    if (record === undefined || record.managed?.exit !== undefined) return
-  }
 }

@@ -2,18 +2,14 @@
 import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
-import { sleep } from '../util/sleep.ts'
 import { throwIfAborted } from './aborted.ts'
+import { keeperOf, untilNoted } from './ending.ts'
 import { openInit } from './first-process.ts'
 import { lastEvent } from './journal.ts'
-import { hasMonitor, readExit } from './monitored.ts'
+import { readExit } from './monitored.ts'
 import { containersDirectory, readByName } from './names.ts'
 import { findRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-
-const POLL_MS = 10
-/** How long whoever runs it may take to write down how it ended. */
-const NOTE_TIMEOUT_MS = 10_000
 
 /** Options of `waitForContainer`. */
 export interface WaitOptions extends Pick<Roots, 'runRoot'> {
@@ -39,17 +35,16 @@ export async function waitForContainer(
   const { id, managed } = record
   if (managed?.exit !== undefined) return managed.exit.exitCode
   const pidfd = openInit(record)
+  const keeper = keeperOf(record)
   if (pidfd !== undefined) {
-    await waitReadable(pidfd, undefined, signal)
-    closeSync(pidfd)
+    try {
+      await waitReadable(pidfd, undefined, signal)
+    } finally {
+      closeSync(pidfd)
+    }
   }
-  for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    throwIfAborted(signal)
-    const exitCode = noted(runRoot, stateRoot, id)
-    if (exitCode !== undefined) return exitCode
-    // It was over before we asked, and nobody is there who would still write it down.
-    if (pidfd === undefined && !hasMonitor(record)) break
-  }
+  const exitCode = await untilNoted(keeper, () => noted(runRoot, stateRoot, id), signal)
+  if (exitCode !== undefined) return exitCode
   throw new UtsuwaError('CONTAINER_STATE', 'its exit status is not known: whoever ran it was killed', {
     operation: `wait for container ${nameOrId}`,
   })

@@ -1,18 +1,18 @@
 /** `why`: what a container ended of, or what holds back one that runs. */
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import { isUtsuwaError } from '../errors.ts'
-import { sleep } from '../util/sleep.ts'
 import type { Cause, CauseCode, DeathFacts, Evidence, SentSignal } from './cause.ts'
 import { whyRunning } from './cause-running.ts'
 import { failedRestart } from './cause-start.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
+import { keeperOf, untilNoted } from './ending.ts'
 import { figuresOf } from './figures.ts'
 import { findCause } from './find-cause.ts'
 import { fullPlaces } from './full-places.ts'
 import { readJournal, startOf } from './journal.ts'
 import { parseLogLines } from './log-lines.ts'
 import { logBlocks } from './logs.ts'
-import { hasMonitor, isRestarting, readExit } from './monitored.ts'
+import { isRestarting, readExit } from './monitored.ts'
 import { containersDirectory, readByName } from './names.ts'
 import { oomIn, signalName } from './outcome.ts'
 import { type PostMortem, readLimits, readPostMortem } from './post-mortem.ts'
@@ -22,9 +22,6 @@ import { type ContainerStatus, containerStatus } from './status.ts'
 
 const OUTPUT_LINES = 10
 const SHORT_ID = 12
-/** What cleans up after a container has written down how it ended by then. */
-const NOTE_TIMEOUT_MS = 10_000
-const POLL_MS = 10
 
 /** Why a container ended. */
 export interface Why extends Cause {
@@ -52,7 +49,7 @@ export interface Why extends Cause {
  */
 export async function why(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: Pick<Roots, 'runRoot'> = {}): Promise<Why> {
   const stateRoot = containersDirectory(runRoot)
-  const record = await untilNoted(stateRoot, readByName(runRoot, nameOrId))
+  const record = await settled(stateRoot, readByName(runRoot, nameOrId))
   const { id, managed } = record
   const status = isRestarting(stateRoot, record) ? 'restarting' : containerStatus(stateRoot, record)
   const isOver = status === 'stopped' || status === 'restarting'
@@ -73,15 +70,15 @@ export async function why(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: Pick
 }
 
 /** Right after its end there is a moment in which only its monitor knows of it. */
-async function untilNoted(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
+async function settled(stateRoot: string, record: ContainerRecord): Promise<ContainerRecord> {
   const isNoted = ({ managed }: ContainerRecord): boolean =>
     managed?.exit !== undefined || managed?.startFailure !== undefined
   if (isNoted(record) || isRestarting(stateRoot, record)) return record
   if (containerStatus(stateRoot, record) !== 'stopped') return record
-  for (const deadline = Date.now() + NOTE_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  await untilNoted(keeperOf(record), () => {
     const now = findRecord(stateRoot, record.id)
-    if (now === undefined || isNoted(now) || !hasMonitor(now)) break
-  }
+    return now === undefined || isNoted(now) || undefined
+  })
   return readRecord(stateRoot, record.id)
 }
 
