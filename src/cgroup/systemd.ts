@@ -7,6 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { reasonOfEnd } from '../util/how-ended.ts'
 import { sleep } from '../util/sleep.ts'
 import { parseOwnCgroup } from './hierarchy.ts'
 import type { SystemdProperty } from './systemd-properties.ts'
@@ -176,5 +177,6 @@ function busError(operation: string, cause: Error, stderr: string): UtsuwaError 
     .trim()
     .replace(/^Call failed: /, '')
     .replace(/\.$/, '')
-  return new UtsuwaError('CGROUP_ERROR', reason || cause.message, { operation, cause })
+  const { code = null, signal = null } = cause as { code?: number | null; signal?: string | null }
+  return new UtsuwaError('CGROUP_ERROR', reasonOfEnd('busctl', { code, signal }, reason), { operation, cause })
 }

@@ -1,6 +1,7 @@
 /** What ps(1) says of processes. */
 import { UtsuwaError } from '../errors.ts'
 import { errnoOf } from '../util/errno.ts'
+import { howEnded, programError } from '../util/how-ended.ts'
 
 export interface ProcessList {
   readonly header: string
@@ -13,7 +14,13 @@ export interface ProcessList {
  */
 export async function listProcesses(pids: readonly number[], options: readonly string[]): Promise<ProcessList> {
   const { spawnSync } = await import('node:child_process')
-  const { error, status, stdout, stderr } = spawnSync('ps', options.length === 0 ? ['-ef'] : options, {
+  const {
+    error,
+    status: code,
+    signal,
+    stdout,
+    stderr,
+  } = spawnSync('ps', options.length === 0 ? ['-ef'] : options, {
     encoding: 'utf8',
     maxBuffer: Number.POSITIVE_INFINITY,
   })
@@ -25,7 +32,9 @@ export async function listProcesses(pids: readonly number[], options: readonly s
       hint: 'install ps: on Debian the package procps',
       cause: error,
     })
-  if (status !== 0) throw new UtsuwaError('INVALID_ARGUMENT', `ps: ${stderr.trim() || `exit status ${status}`}`)
+  // One that was killed has not refused its options.
+  if (signal !== null) throw programError('ps', { code, signal }, stderr, 'list processes')
+  if (code !== 0) throw new UtsuwaError('INVALID_ARGUMENT', `ps: ${stderr.trim() || howEnded({ code, signal })}`)
   const [header = '', ...lines] = stdout.trimEnd().split('\n')
   const column = header.trim().split(/\s+/).indexOf('PID')
   if (column < 0) throw new UtsuwaError('INVALID_ARGUMENT', "couldn't find PID field in ps output")

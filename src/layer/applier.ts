@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, writevSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants as os } from 'node:os'
-import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
+import { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { isErrno } from '../util/errno.ts'
+import { howEnded, type ProgramEnd, signalName } from '../util/how-ended.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import { DEFAULT_LAYER_LIMITS, type LayerLimits, limitExceeded } from './limits.ts'
 import { displayPath } from './path.ts'
@@ -23,13 +24,16 @@ const CPU_SECONDS = 3600
 const PIPE_ROOM = 60 * 1024
 const HASH = vocabularyHash(applierVocabulary)
 const END = encode({ op: 'end' })
+/** How long the end of the program may take to be heard of. */
+const END_MS = 2000
 /** What a message carries beside a descriptor: nothing, but it must have a byte. */
 const BYTE = Buffer.alloc(1)
 
 /** One applier for each layer, all children of a small program, which has them sooner than Node would. Dispose of it. */
 export class Appliers implements AsyncDisposable {
   readonly #child: ChildProcess
-  readonly #ended: Promise<unknown>
+  /** How it ended, for people. */
+  readonly #ended: Promise<string>
   readonly #controlFd: number
 
   /** @throws UtsuwaError KERNEL_OPERATION_FAILED */
@@ -50,7 +54,10 @@ export class Appliers implements AsyncDisposable {
       closeSync(theirs)
     }
     // Where it could not be started, the first layer notices.
-    this.#ended = once(this.#child, 'exit').catch(() => undefined)
+    this.#ended = once(this.#child, 'exit').then(
+      ([code, signal]) => howEnded({ code, signal } as ProgramEnd),
+      (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+    )
   }
 
   /**
@@ -59,7 +66,7 @@ export class Appliers implements AsyncDisposable {
    * @param directory the layer's root, an existing empty directory
    * @throws UtsuwaError KERNEL_OPERATION_FAILED
    */
-  start(directory: string, limits: LayerLimits = DEFAULT_LAYER_LIMITS): Applier {
+  async start(directory: string, limits: LayerLimits = DEFAULT_LAYER_LIMITS): Promise<Applier> {
     const theirs = [openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)]
     const own: number[] = []
     try {
@@ -70,13 +77,25 @@ export class Appliers implements AsyncDisposable {
       theirs.push(report)
       own.push(fromApplier)
       for (const fd of theirs) sys.send(this.#controlFd, BYTE, fd)
-      return new Applier(toApplier, fromApplier, limits)
+      return new Applier(toApplier, fromApplier, this.#gone, limits)
     } catch (error) {
       for (const fd of own) closeSync(fd)
-      throw error
+      const isGone = isUtsuwaError(error) && (error.errno === os.errno.EPIPE || error.errno === os.errno.ECONNRESET)
+      throw isGone ? await this.#gone() : error
     } finally {
       for (const fd of theirs) closeSync(fd)
     }
+  }
+
+  /** The error about the program itself, when it has ended although a layer needs it. */
+  readonly #gone = async (): Promise<UtsuwaError> => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    // Node hears of its end at once; to wait for ever would be worse than not to know.
+    const timer = setTimeout(resolve, END_MS, 'it ended without a word')
+    void this.#ended.then(resolve)
+    const how = await promise
+    clearTimeout(timer)
+    return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier: ${how}`, { operation: 'unpack layer' })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -93,11 +112,16 @@ export class Applier implements AsyncDisposable {
   #input: Socket | undefined
   #closed = false
   readonly #report: Promise<Buffer>
+  readonly #gone: () => Promise<UtsuwaError>
   readonly #limits: LayerLimits
 
-  /** Pipes: where its records go, and where its verdict comes from. */
-  constructor(inputFd: number, reportFd: number, limits: LayerLimits) {
+  /**
+   * Pipes: where its records go, and where its verdict comes from.
+   * @param gone tells of an end without a verdict
+   */
+  constructor(inputFd: number, reportFd: number, gone: () => Promise<UtsuwaError>, limits: LayerLimits) {
     this.#inputFd = inputFd
+    this.#gone = gone
     this.#limits = limits
     this.#report = contentOf(new Socket({ fd: reportFd, readable: true, writable: false }))
     this.#fill([encode({ op: 'begin', hash: HASH, impliedDirectories: limits.impliedDirectories })])
@@ -125,7 +149,7 @@ export class Applier implements AsyncDisposable {
   async finish(): Promise<void> {
     if (this.#input === undefined && this.#fill([END])) this.#close()
     else this.#stream().end(END)
-    const failure = failureIn(await this.#report, this.#limits)
+    const failure = await this.#verdict()
     if (failure !== undefined) throw failure
   }
 
@@ -164,8 +188,13 @@ export class Applier implements AsyncDisposable {
     this.#closed = true
   }
 
+  async #verdict(): Promise<UtsuwaError | undefined> {
+    const report = await this.#report
+    return report.length < REPORT_HEAD ? this.#gone() : failureIn(report, this.#limits)
+  }
+
   async #fail(): Promise<never> {
-    const failure = failureIn(await this.#report, this.#limits)
+    const failure = await this.#verdict()
     throw (
       failure ?? new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier ended early', { operation: 'unpack layer' })
     )
@@ -187,9 +216,6 @@ async function contentOf(socket: Socket): Promise<Buffer> {
 }
 
 function failureIn(report: Buffer, { impliedDirectories }: LayerLimits): UtsuwaError | undefined {
-  if (report.length < REPORT_HEAD) {
-    return new UtsuwaError('KERNEL_OPERATION_FAILED', 'the applier died', { operation: 'unpack layer' })
-  }
   const op = OPS[report.readUInt32LE(0) - 1] ?? 'unknown'
   const step = STEPS[report.readUInt32LE(4)] ?? 'read'
   const errno = report.readUInt32LE(8)
@@ -201,7 +227,7 @@ function failureIn(report: Buffer, { impliedDirectories }: LayerLimits): UtsuwaE
     return limitExceeded('directories that it does not list, beside one an entry', impliedDirectories)
   }
   if (step === 'died') {
-    return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier died of signal ${errno}`, {
+    return new UtsuwaError('KERNEL_OPERATION_FAILED', `the applier: killed by ${signalName(errno)}`, {
       operation: 'unpack layer',
     })
   }

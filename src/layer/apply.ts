@@ -50,7 +50,7 @@ export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options
   const reader = new TarReader(translator, limits)
   const hash = createHash(algorithmOf(options.diffId))
   const counted = { compressed: 0, uncompressed: 0 }
-  await using applier = options.appliers.start(options.directory, limits)
+  await using applier = await options.appliers.start(options.directory, limits)
 
   const take = async (chunk: Buffer) => {
     counted.uncompressed += chunk.length

@@ -7,6 +7,7 @@ import type { Writable } from 'node:stream'
 import { UtsuwaError } from '../errors.ts'
 import { constants } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { programError } from '../util/how-ended.ts'
 import { writeOutput } from '../util/output.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { openRootOfInit } from './first-process.ts'
@@ -22,13 +23,16 @@ export interface ExportOptions extends Roots {
 /** GNU tar's status for files that changed while it read them, which a container that runs may do. */
 const TAR_CHANGED = 1
 const MAX_COMPLAINT = 4096
+/** What GNU's, busybox's and the BSDs' tar say; busybox's status is that of files that changed. */
+const UNKNOWN_OPTION = /^tar: (?:(?:unrecognized|invalid|unknown) option\b|Option \S+ is not supported)/
 
 /**
  * Writes the file system of a container, running or not, as a tar archive with owners, modes and extended attributes.
  * What is mounted in it, volumes too, is left out.
  *
  * @param target a file, or a stream, which is ended
- * @throws UtsuwaError CONTAINER_NOT_FOUND, UNSUPPORTED without GNU tar, INVALID_ARGUMENT, NO_SPACE, ABORTED
+ * @throws UtsuwaError CONTAINER_NOT_FOUND, UNSUPPORTED without GNU tar, KERNEL_OPERATION_FAILED with what tar says,
+ *   INVALID_ARGUMENT, NO_SPACE, ABORTED
  */
 export async function exportContainer(
   nameOrId: string,
@@ -86,21 +90,22 @@ export async function* readArchive(rootFd: number, operation: string, name = '.'
   child.stderr!.on('data', (chunk: Buffer) => {
     if (complaint.length < MAX_COMPLAINT) complaint += chunk
   })
-  const ended = once(child, 'close') as Promise<[number | null]>
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   ended.catch(() => undefined)
   try {
     yield* child.stdout!
-    const [status] = await ended
-    if (status === 0 || status === TAR_CHANGED) return
-    throw new UtsuwaError('UNSUPPORTED', complaint.trim().split('\n')[0], { operation })
+    const [code, killedBy] = await ended
+    if (code === 0) return
+    if (UNKNOWN_OPTION.test(complaint)) throw unsupported('the tar of this machine lacks options', operation)
+    if (code === TAR_CHANGED) return
+    throw programError('tar', { code, signal: killedBy }, complaint, operation)
   } catch (cause) {
-    if (!isErrno(cause, 'ENOENT')) throw cause
-    throw new UtsuwaError('UNSUPPORTED', 'there is no tar on this machine', {
-      operation,
-      hint: 'install GNU tar',
-      cause,
-    })
+    throw isErrno(cause, 'ENOENT') ? unsupported('there is no tar on this machine', operation, cause) : cause
   } finally {
     child.kill()
   }
+}
+
+function unsupported(reason: string, operation: string, cause?: unknown): UtsuwaError {
+  return new UtsuwaError('UNSUPPORTED', reason, { operation, hint: 'install GNU tar', cause })
 }

@@ -1,10 +1,10 @@
 /** What is left of a run when the container has ended, and is not removed. */
+import { signalName } from '../util/how-ended.ts'
 import { giveBack } from './delete.ts'
 import { failureStatus } from './exit-status.ts'
 import { tell } from './journal.ts'
 import { type MonitoredExit, readExit } from './monitored.ts'
 import { containersDirectory } from './names.ts'
-import { signalName } from './outcome.ts'
 import { examine, keepPostMortem, type PostMortem } from './post-mortem.ts'
 import type { ContainerRecord, LockedContainer } from './record.ts'
 

@@ -3,6 +3,7 @@ import { constants as osConstants } from 'node:os'
 import { UtsuwaError } from '../errors.ts'
 import type { Hook } from '../spec/runtime.ts'
 import { errnoOf } from '../util/errno.ts'
+import { howEnded } from '../util/how-ended.ts'
 import type { ContainerRecord } from './record.ts'
 import { formatState, type OciState } from './state.ts'
 
@@ -78,7 +79,7 @@ async function runHook(
     if (code === 0) return resolve()
     if (signal === 'SIGKILL' && hook.timeout !== undefined && child.killed)
       return reject(new UtsuwaError('TIMEOUT', `took longer than its ${hook.timeout} s`, details))
-    const how = signal === null ? `exit status ${code}` : `signal ${signal}`
+    const how = howEnded({ code, signal })
     const said = output.trim()
     reject(new UtsuwaError('HOOK_FAILED', said === '' ? how : `${how}: ${said}`, details))
   })

@@ -1,8 +1,8 @@
 /** How a container ended and what it used, as its cgroup still knows it. */
-import { constants as osConstants } from 'node:os'
 import { outOfMemoryAbove } from '../cgroup/levels.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
+import { signalName } from '../util/how-ended.ts'
 import type { CapturedText } from './capture.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { exitStatus } from './exit-status.ts'
@@ -105,9 +105,4 @@ function usageOf(stats: CgroupStats | undefined, exit: ProcessExit): Usage {
 
 function sum(numbers: readonly number[] | undefined): number | undefined {
   return numbers?.reduce((total, each) => total + each, 0)
-}
-
-export function signalName(number: number): string {
-  const known = Object.entries(osConstants.signals).find(([, value]) => value === number)
-  return known?.[0] ?? `SIGRTMIN+${number - 34}`
 }

@@ -5,6 +5,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { UtsuwaError } from '../errors.ts'
+import { isErrno } from '../util/errno.ts'
+import { reasonOfEnd } from '../util/how-ended.ts'
 import type { NetworkProperties } from './conflist.ts'
 
 const execute = promisify(execFile)
@@ -39,8 +41,8 @@ async function iptables(action: '-A' | '-C' | '-D', network: Rule): Promise<stri
     await execute('iptables', ['--wait', '-t', 'nat', action, ...ruleOf(network)], { env: { PATH } })
     return undefined
   } catch (cause) {
-    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string }
-    if (code !== 'ENOENT') return stderr.trim().split('\n')[0] || `iptables: exit status ${code}`
+    const { code, signal, stderr = '' } = cause as { code: number | null; signal: string | null; stderr?: string }
+    if (!isErrno(cause, 'ENOENT')) return reasonOfEnd('iptables', { code, signal }, stderr)
     throw new UtsuwaError('UNSUPPORTED', 'there is no iptables on this machine', {
       operation: 'connect a container to a network',
       hint: 'apt-get install iptables, or use --network none or host',

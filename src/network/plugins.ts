@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { UtsuwaError } from '../errors.ts'
 import { findProgram } from '../util/find-program.ts'
+import { reasonOfEnd } from '../util/how-ended.ts'
 
 /** Attachment parameters, which a plugin gets in its environment. */
 export interface PluginCall {
@@ -70,19 +71,14 @@ export async function runPlugin(
   child.stdin.on('error', () => undefined)
   child.stdin.end(JSON.stringify(config))
   try {
-    const [[status], output, complaint] = await Promise.all([
-      once(child, 'close') as Promise<[number | null]>,
+    const [[code, killedBy], output, complaint] = await Promise.all([
+      once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>,
       text(child.stdout),
       text(child.stderr),
     ])
-    if (status === 0) return output.trim() === '' ? undefined : parse(output, operation)
-    throw new UtsuwaError(
-      'CNI_FAILED',
-      reasonOf(output) ?? (complaint.trim().split('\n')[0] || `exit status ${status}`),
-      {
-        operation,
-      },
-    )
+    if (code === 0) return output.trim() === '' ? undefined : parse(output, operation)
+    const reason = reasonOf(output) ?? reasonOfEnd(type, { code, signal: killedBy }, complaint)
+    throw new UtsuwaError('CNI_FAILED', reason, { operation })
   } catch (cause) {
     if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation, cause })
     if (timeout.aborted)

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
+import { howEnded, type ProgramEnd } from '../util/how-ended.ts'
 import type { Credentials } from './credentials.ts'
 
 const TIMEOUT_MS = 30_000
@@ -51,12 +52,12 @@ export async function eraseFromHelper(name: string, key: string): Promise<boolea
 /** What it prints, or undefined when it says that it knows nothing. */
 async function run(name: string, verb: 'get' | 'store' | 'erase', input: string): Promise<string | undefined> {
   if (!/^[\w.-]+$/.test(name)) throw helperError(name, 'not the name of a credential helper')
-  const { code, output } = await spawnHelper(programOf(name), verb, input).catch((cause: unknown) => {
+  const { end, output } = await spawnHelper(programOf(name), verb, input).catch((cause: unknown) => {
     throw helperError(name, isErrno(cause, 'ENOENT') ? 'the credential helper is not installed' : String(cause), cause)
   })
-  if (code === 0) return output
+  if (end.code === 0) return output
   if (/not found/i.test(output)) return undefined
-  throw helperError(name, output.trim().slice(0, 200) || `exit code ${code}`)
+  throw helperError(name, output.trim().slice(0, 200) || howEnded(end))
 }
 
 const programOf = (name: string) => `docker-credential-${name}`
@@ -66,7 +67,7 @@ function helperError(name: string, reason: string, cause?: unknown): UtsuwaError
   return new UtsuwaError('REGISTRY_UNAUTHORIZED', reason, { operation: `run ${program}`, path: program, cause })
 }
 
-function spawnHelper(program: string, verb: string, input: string): Promise<{ code: number | null; output: string }> {
+function spawnHelper(program: string, verb: string, input: string): Promise<{ end: ProgramEnd; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [verb], { stdio: ['pipe', 'pipe', 'ignore'], timeout: TIMEOUT_MS })
     let output = ''
@@ -74,7 +75,7 @@ function spawnHelper(program: string, verb: string, input: string): Promise<{ co
       output += chunk
     })
     child.once('error', reject)
-    child.once('close', code => resolve({ code, output }))
+    child.once('close', (code, signal) => resolve({ end: { code, signal }, output }))
     // A helper that is gone before it read its input has an exit code that tells more than EPIPE.
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)

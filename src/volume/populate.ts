@@ -9,6 +9,7 @@ import { removeTree } from '../content/remove-tree.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos, isErrno } from '../util/errno.ts'
+import { programError } from '../util/how-ended.ts'
 import type { Volume } from './store.ts'
 
 const MAX_COMPLAINT = 4096
@@ -84,13 +85,12 @@ async function copy(sourceFd: number, target: string, operation: string, signal?
     if (complaint.length < MAX_COMPLAINT) complaint += chunk
   })
   try {
-    const [status] = (await once(child, 'close')) as [number | null]
-    if (status === 0) return
+    const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    if (code === 0) return
+    throw programError('cp', { code, signal: killedBy }, complaint, operation)
   } catch (cause) {
     if (signal?.aborted) throw new UtsuwaError('ABORTED', 'aborted', { operation, cause })
     if (!isErrno(cause, 'ENOENT')) throw cause
     throw new UtsuwaError('UNSUPPORTED', 'there is no cp on this machine', { operation, cause })
   }
-  const code = complaint.includes('No space left on device') ? 'NO_SPACE' : 'KERNEL_OPERATION_FAILED'
-  throw new UtsuwaError(code, complaint.trim().split('\n')[0], { operation })
 }

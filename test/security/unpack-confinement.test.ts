@@ -61,7 +61,7 @@ async function apply(...records: ApplierRecord[]): Promise<void> {
   const writer = new RecordWriter(applierVocabulary)
   for (const record of records) writer.write(record)
   await using appliers = new Appliers()
-  await using applier = appliers.start(layer)
+  await using applier = await appliers.start(layer)
   await applier.write([writer.take()])
   await applier.finish()
 }
@@ -111,25 +111,34 @@ describe('the applier', () => {
   it('refuses a beginning in the middle, and garbage', async () => {
     await assert.rejects(apply({ op: 'begin', hash: 1n, impliedDirectories: 0 }), { message: /EPROTO/ })
     await using appliers = new Appliers()
-    await using applier = appliers.start(layer)
+    await using applier = await appliers.start(layer)
     await applier.write([Buffer.alloc(4096, 0xff)])
     await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED' })
   })
 
   it('says which signal ended it', async () => {
     await using appliers = new Appliers()
-    await using applier = appliers.start(layer)
+    await using applier = await appliers.start(layer)
     await applier.write([Buffer.from([40, 0, 0, 0])])
     const [program] = childrenOf(process.pid)
     let children: number[] = []
     for (; children.length === 0; await sleep(5)) children = childrenOf(program!)
     process.kill(children[0]!, 'SIGKILL')
-    await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED', message: /died of signal 9/ })
+    await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED', message: 'unpack layer: the applier: killed by SIGKILL' })
+  })
+
+  it('says which signal ended the program that starts them', async () => {
+    await using appliers = new Appliers()
+    process.kill(childrenOf(process.pid)[0]!, 'SIGKILL')
+    await assert.rejects(appliers.start(layer), {
+      code: 'KERNEL_OPERATION_FAILED',
+      message: 'unpack layer: the applier: killed by SIGKILL',
+    })
   })
 
   it('ends when its input ends, and says so', async () => {
     await using appliers = new Appliers()
-    const applier = appliers.start(layer)
+    const applier = await appliers.start(layer)
     await applier.write([Buffer.from([40, 0, 0, 0])])
     await applier[Symbol.asyncDispose]()
   })
@@ -142,7 +151,7 @@ describe('the walls around the applier', () => {
   /** One that has made its first file, and waits for more. */
   beforeEach(async () => {
     appliers = new Appliers()
-    const applier = appliers.start(layer)
+    const applier = await appliers.start(layer)
     const writer = new RecordWriter(applierVocabulary)
     writer.write(file('waiting'))
     await applier.write([writer.take()])
