@@ -10,7 +10,9 @@ import { isAbsolute } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { sys } from '../sys/index.ts'
+import { isPeerGone } from '../util/errno.ts'
 import { findProgram } from '../util/find-program.ts'
+import { howEnded, type ProgramEnd } from '../util/how-ended.ts'
 import {
   type CriuOptions,
   type CriuRequestType,
@@ -86,10 +88,11 @@ export async function callCriu(operation: string, call: CriuCall): Promise<CriuR
   try {
     process = await start(call, theirs, criu)
     await process.release()
-    sys.send(ours, encodeRequest(call.type, call.options))
     const response = await converse(ours, call)
     if (response?.success) return response
-    throw criuError(operation, call.logPath, response)
+    // It has ended without a word: how, is all there is to say.
+    const end = response === undefined ? await process.ended : undefined
+    throw criuError(operation, call.logPath, response, end)
   } finally {
     // Without its peer criu ends, whatever it is about; so does what waits at the gate.
     closeSync(ours)
@@ -99,7 +102,7 @@ export async function callCriu(operation: string, call: CriuCall): Promise<CriuR
 }
 
 interface CriuProcess {
-  readonly ended: Promise<unknown>
+  readonly ended: Promise<ProgramEnd | Error>
   /** Puts it into its place and lets it begin. */
   release(): Promise<void>
   abandon(): void
@@ -138,15 +141,16 @@ async function start(
   }
 }
 
-function endOf(child: ChildProcess): Promise<unknown> {
+function endOf(child: ChildProcess): Promise<ProgramEnd | Error> {
   return new Promise(resolve => {
-    child.on('exit', resolve)
+    child.on('exit', (code, signal) => resolve({ code, signal }))
     child.on('error', resolve)
   })
 }
 
 /** Answers each step until criu is done; undefined when it ended without a word. */
-async function converse(socket: number, { onStep }: CriuCall): Promise<CriuResponse | undefined> {
+async function converse(socket: number, { type, options, onStep }: CriuCall): Promise<CriuResponse | undefined> {
+  if (!sendIfThere(socket, encodeRequest(type, options))) return undefined
   for (;;) {
     await waitReadable(socket)
     const message = sys.receive(socket)
@@ -160,13 +164,31 @@ async function converse(socket: number, { onStep }: CriuCall): Promise<CriuRespo
     } finally {
       if (message.fd !== undefined) closeSync(message.fd)
     }
-    sys.send(socket, encodeNotified())
+    if (!sendIfThere(socket, encodeNotified())) return undefined
   }
 }
 
-function criuError(operation: string, logPath: string, response: CriuResponse | undefined): UtsuwaError {
+/** False when criu has ended. */
+function sendIfThere(socket: number, message: Uint8Array): boolean {
+  try {
+    sys.send(socket, message)
+    return true
+  } catch (error) {
+    if (isPeerGone(error)) return false
+    throw error
+  }
+}
+
+function criuError(
+  operation: string,
+  logPath: string,
+  response: CriuResponse | undefined,
+  end: ProgramEnd | Error | undefined,
+): UtsuwaError {
   const said = lastErrors(logPath)
-  const reason = said.length > 0 ? `criu: ${said.join('; ')}` : response?.message || 'criu gave up without a word'
+  const how = end instanceof Error ? end.message : end && howEnded(end)
+  const words = [how, said.join('; ') || response?.message].filter(Boolean)
+  const reason = `criu: ${words.join(': ') || 'it gave up without a word'}`
   return new UtsuwaError('CRIU_FAILED', `${reason} (log: ${logPath})`, {
     operation,
     path: logPath,

@@ -11,6 +11,8 @@ import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { type Operation, type OperationOf, reportKind } from '../plan/ops.ts'
 import { type Launched, type ProcessExit, sys } from '../sys/index.ts'
+import { isPeerGone } from '../util/errno.ts'
+import { howEnded, signalName } from '../util/how-ended.ts'
 import { type ExecutableFile, parseExecutable } from './executable.ts'
 import { operationError } from './failure.ts'
 import { pidOf } from './process-files.ts'
@@ -18,6 +20,9 @@ import { waitReadable } from './readable.ts'
 
 const REPORT_HEADER_SIZE = 12
 const SIGKILL = 9
+const BEFORE_EXEC = 'it could execute the command'
+/** How long init may take to end when it has closed its socket. */
+const END_MS = 1000
 
 export interface InitReport {
   readonly kind: (typeof reportKind.choices)[number]
@@ -111,7 +116,7 @@ export class InitConversation {
   async ready(onBarrier: BarrierHandler): Promise<void> {
     for (;;) {
       const report = await this.#next()
-      if (report === undefined) throw this.#endedSilently()
+      if (report === undefined) throw await this.#killed('the container was ready')
       if (report.kind === 'ready') return
       if (report.kind === 'barrier') await this.#answer(report, onBarrier)
       else if (report.kind === 'failed') throw this.#failure(report)
@@ -123,7 +128,7 @@ export class InitConversation {
    * @throws UtsuwaError when the command could not be executed
    */
   async start(onSeccompListener: SeccompListenerHandler): Promise<void> {
-    sys.send(this.#socket, Buffer.of(1))
+    await this.#send(Buffer.of(1), BEFORE_EXEC)
     await this.executed(onSeccompListener)
   }
 
@@ -136,7 +141,7 @@ export class InitConversation {
     const files = report === undefined ? [] : await receiveExecutables(this.#socket)
     this.close()
     if (report !== undefined) throw this.#failure(report, files)
-    if (!this.#announced) throw killedBeforeExec()
+    if (!this.#announced) throw await this.#killed(BEFORE_EXEC)
   }
 
   /** SIGKILL; nothing happens when it has ended and was waited for. */
@@ -199,7 +204,7 @@ export class InitConversation {
   async #answer(report: InitReport, onBarrier: BarrierHandler): Promise<void> {
     try {
       const answer = await onBarrier(this.#operations[report.index] as OperationOf<'barrier'>, report.fd)
-      sys.send(this.#socket, answer)
+      await this.#send(answer, 'the container was ready')
     } finally {
       if (report.fd !== undefined) closeSync(report.fd)
     }
@@ -211,8 +216,19 @@ export class InitConversation {
     return operationError(operation, errno, detail, files)
   }
 
-  #endedSilently(): UtsuwaError {
-    return new UtsuwaError('INIT_FAILED', 'init was killed before the container was ready')
+  async #send(message: Uint8Array, before: string): Promise<void> {
+    try {
+      sys.send(this.#socket, message)
+    } catch (error) {
+      throw isPeerGone(error) ? await this.#killed(before) : error
+    }
+  }
+
+  /** The error of an init that has ended without a word; it is reaped where that is known. */
+  async #killed(before: string): Promise<UtsuwaError> {
+    const hasEnded = await waitReadable(this.pidfd, END_MS)
+    const exit = hasEnded ? await this.wait().catch(() => undefined) : undefined
+    return killed(before, exit)
   }
 }
 
@@ -227,5 +243,13 @@ export async function receiveExecutables(socket: number): Promise<ExecutableFile
 
 /** The socket has ended, and not by an exec. */
 export function killedBeforeExec(): UtsuwaError {
-  return new UtsuwaError('INIT_FAILED', 'init was killed before it could execute the command')
+  return killed(BEFORE_EXEC, undefined)
+}
+
+function killed(before: string, exit: ProcessExit | undefined): UtsuwaError {
+  const { exitCode, signal } = exit ?? {}
+  const end = { code: exitCode ?? null, signal: signal === undefined ? null : signalName(signal) }
+  const how = exit === undefined || signal !== undefined ? 'was killed' : 'ended'
+  const detail = exit === undefined ? '' : ` (${howEnded(end)})`
+  return new UtsuwaError('INIT_FAILED', `init ${how} before ${before}${detail}`)
 }

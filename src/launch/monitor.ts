@@ -15,6 +15,7 @@ import {
   sys,
 } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
+import { isPeerGone } from '../util/errno.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import type { InitParent } from './conversation.ts'
@@ -25,6 +26,7 @@ import { waitAnyReadable, waitReadable } from './readable.ts'
 const MONITORS_CGROUP = '/utsuwa-monitors'
 const REQUEST_FD = 3
 const RESULT_OFFSET = 8
+const MONITOR_KILLED = 'the monitor of the container was killed'
 
 const hash = vocabularyHash(monitorVocabulary)
 
@@ -76,11 +78,18 @@ export class Monitor implements InitParent {
     return { ...result, pidfd: message.fd! }
   }
 
-  /** From now on the container is known: its monitor cleans up after it. */
+  /**
+   * From now on the container is known: its monitor cleans up after it.
+   * @throws UtsuwaError INIT_FAILED when it was killed
+   */
   created(pid: number): void {
     const message = Buffer.alloc(4)
     message.writeUInt32LE(pid)
-    sys.send(this.#controlFd, message)
+    try {
+      sys.send(this.#controlFd, message)
+    } catch (error) {
+      throw isPeerGone(error) ? new UtsuwaError('INIT_FAILED', MONITOR_KILLED) : error
+    }
   }
 
   async ended(pidfd: number): Promise<void> {
@@ -102,7 +111,7 @@ export class Monitor implements InitParent {
   async #receiveExit(): Promise<ProcessExit> {
     const message = await this.#receive()
     this.close()
-    if (message === undefined) throw new UtsuwaError('INIT_FAILED', 'the monitor of the container was killed')
+    if (message === undefined) throw new UtsuwaError('INIT_FAILED', MONITOR_KILLED)
     const signal = message.data.readInt32LE(4)
     return {
       exitCode: signal === 0 ? message.data.readInt32LE(0) : undefined,

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, writevSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants as os } from 'node:os'
-import { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
+import { UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
-import { isErrno } from '../util/errno.ts'
+import { isErrno, isPeerGone } from '../util/errno.ts'
 import { howEnded, type ProgramEnd, signalName } from '../util/how-ended.ts'
 import { RecordWriter, vocabularyHash } from '../util/wire.ts'
 import { DEFAULT_LAYER_LIMITS, type LayerLimits, limitExceeded } from './limits.ts'
@@ -80,8 +80,7 @@ export class Appliers implements AsyncDisposable {
       return new Applier(toApplier, fromApplier, this.#gone, limits)
     } catch (error) {
       for (const fd of own) closeSync(fd)
-      const isGone = isUtsuwaError(error) && (error.errno === os.errno.EPIPE || error.errno === os.errno.ECONNRESET)
-      throw isGone ? await this.#gone() : error
+      throw isPeerGone(error) ? await this.#gone() : error
     } finally {
       for (const fd of theirs) closeSync(fd)
     }

@@ -12,6 +12,7 @@ import { parseJson, stringifyJson } from '../spec/json.ts'
 import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
+import { readIfThere } from '../util/read-if-there.ts'
 import { sleep } from '../util/sleep.ts'
 import type { Joins } from './joined-namespaces.ts'
 import type { NetworkRecord } from './network.ts'
@@ -317,15 +318,26 @@ export function readRecord(stateRoot: string, id: string): ContainerRecord {
   return findRecord(stateRoot, id) ?? notFound(id)
 }
 
-/** The runtime spec that the container was created from. */
+/**
+ * The runtime spec that the container was created from.
+ * @throws UtsuwaError CONTAINER_NOT_FOUND when it was removed meanwhile, CONTAINER_STATE before it is created
+ */
 export function readSpec(stateRoot: string, id: string): RuntimeSpec {
   const path = join(containerDirectory(stateRoot, id), SPEC_FILE)
-  return parseJson(readFileSync(path, 'utf8'), path) as RuntimeSpec
+  const text = readIfThere(path)
+  if (text !== undefined) return parseJson(text, path) as RuntimeSpec
+  if (findRecord(stateRoot, id) === undefined) return notFound(id)
+  throw new UtsuwaError('CONTAINER_STATE', 'it has not been created yet', {
+    operation: `read the spec of container ${id}`,
+  })
 }
 
 function notFound(id: string): never {
-  // runc's words, alone: engines and people look for them.
-  throw new UtsuwaError('CONTAINER_NOT_FOUND', 'container does not exist', { path: id })
+  // runc's words at the end: engines and people look for them.
+  throw new UtsuwaError('CONTAINER_NOT_FOUND', 'container does not exist', {
+    operation: `find container ${id}`,
+    path: id,
+  })
 }
 
 /** All records, by id. */

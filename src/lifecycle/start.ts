@@ -6,7 +6,7 @@ import { type InitReport, killedBeforeExec, receiveExecutables, receiveReport } 
 import type { ExecutableFile } from '../launch/executable.ts'
 import { execError } from '../launch/failure.ts'
 import { sys } from '../sys/index.ts'
-import { errnos } from '../util/errno.ts'
+import { errnos, isPeerGone } from '../util/errno.ts'
 import { openInit, signalInit } from './first-process.ts'
 import { runHooks } from './hooks.ts'
 import { NotifyRelay } from './notify.ts'
@@ -131,9 +131,7 @@ function tellToStart(path: string): number {
   } catch (error) {
     if (socket !== undefined) closeSync(socket)
     const errno = isUtsuwaError(error) ? error.errno : undefined
-    throw errno === errnos.ECONNREFUSED || errno === errnos.EPIPE || errno === errnos.ECONNRESET
-      ? killedBeforeExec()
-      : error
+    throw errno === errnos.ECONNREFUSED || isPeerGone(error) ? killedBeforeExec() : error
   }
 }
 

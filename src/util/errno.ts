@@ -20,3 +20,9 @@ export function errnoOf(error: unknown): number | undefined {
 export function isErrno(error: unknown, name: string): boolean {
   return error instanceof Error && 'code' in error && error.code === name
 }
+
+/** True when the other end of a socket or pipe has been closed, as by the end of the process that had it. */
+export function isPeerGone(error: unknown): boolean {
+  const errno = errnoOf(error)
+  return errno === errnos.EPIPE || errno === errnos.ECONNRESET
+}

@@ -124,7 +124,10 @@ describe('the applier', () => {
     let children: number[] = []
     for (; children.length === 0; await sleep(5)) children = childrenOf(program!)
     process.kill(children[0]!, 'SIGKILL')
-    await assert.rejects(applier.finish(), { code: 'KERNEL_OPERATION_FAILED', message: 'unpack layer: the applier: killed by SIGKILL' })
+    await assert.rejects(applier.finish(), {
+      code: 'KERNEL_OPERATION_FAILED',
+      message: 'unpack layer: the applier: killed by SIGKILL',
+    })
   })
 
   it('says which signal ended the program that starts them', async () => {

@@ -14,6 +14,7 @@ import {
   listRecords,
   lockContainer,
   readRecord,
+  readSpec,
 } from '../../../src/lifecycle/record.ts'
 import { containerStatus } from '../../../src/lifecycle/status.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
@@ -142,10 +143,20 @@ test('ids that are no plain file name are refused', () => {
   for (const id of ['a', 'A-b_c.d+e', '0'.repeat(64), '.hidden']) assert.doesNotThrow(() => checkContainerId(id))
 })
 
+test('a container that is being created has no spec yet, and the error says so', () => {
+  using root = temporaryDirectory()
+  addRecord(root.path, recordOf('box'))[Symbol.dispose]()
+  assert.throws(() => readSpec(root.path, 'box'), {
+    code: 'CONTAINER_STATE',
+    message: /^read the spec of container box: /,
+  })
+})
+
 test('no such container, no state root, files that are no container', async () => {
   using root = temporaryDirectory()
   assert.throws(() => readRecord(root.path, 'box'), withCode('CONTAINER_NOT_FOUND'))
-  assert.throws(() => readRecord(root.path, 'box'), /container does not exist/)
+  assert.throws(() => readRecord(root.path, 'box'), { message: 'find container box: container does not exist' })
+  assert.throws(() => readSpec(root.path, 'box'), { message: 'find container box: container does not exist' })
   await assert.rejects(lockContainer(root.path, 'box'), withCode('CONTAINER_NOT_FOUND'))
   assert.deepEqual(listRecords(join(root.path, 'none')), [])
   writeFileSync(join(root.path, 'file'), '')
