@@ -226,7 +226,8 @@ export class InitConversation {
 
   /** The error of an init that has ended without a word; it is reaped where that is known. */
   async #killed(before: string): Promise<UtsuwaError> {
-    const hasEnded = await waitReadable(this.pidfd, END_MS)
+    // Where its end is waited for already, the pidfd is not ours to look at.
+    const hasEnded = this.#exit !== undefined || (await waitReadable(this.pidfd, END_MS))
     const exit = hasEnded ? await this.wait().catch(() => undefined) : undefined
     return killed(before, exit)
   }

@@ -43,7 +43,7 @@ function openIfThere(path: string, flags: number): number | undefined {
   try {
     return openSync(path, flags)
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return undefined
+    if (['ENOENT', 'ESRCH', 'EINVAL'].some(name => isErrno(error, name))) return undefined
     throw error
   }
 }

@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isUtsuwaError } from '../errors.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { errnoOf } from '../util/errno.ts'
 import { formatBinarySize } from '../util/sizes.ts'
@@ -40,7 +41,7 @@ function placesAfterEnd({ id, rootfs, managed }: ContainerRecord, spec: RuntimeS
 async function fullWithin(record: ContainerRecord, spec: RuntimeSpec): Promise<(string | undefined)[]> {
   using root = openRootOfInit(record)
   if (root === undefined) return []
-  const opened = pathsWithin(spec).map(containerPath => ({ containerPath, fd: openPathInRoot(root.fd, containerPath) }))
+  const opened = pathsWithin(spec).map(containerPath => ({ containerPath, fd: openIfAny(root.fd, containerPath) }))
   try {
     return await describeAll(
       opened.flatMap(({ containerPath, fd }) =>
@@ -49,6 +50,16 @@ async function fullWithin(record: ContainerRecord, spec: RuntimeSpec): Promise<(
     )
   } finally {
     for (const { fd } of opened) if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** Undefined where nothing is, or what does not lead to anything. */
+function openIfAny(rootFd: number, containerPath: string): number | undefined {
+  try {
+    return openPathInRoot(rootFd, containerPath)
+  } catch (error) {
+    if (!isUtsuwaError(error) || error.errno === undefined) throw error
+    return undefined
   }
 }
 

@@ -91,3 +91,14 @@ test('a hook that does not read its state is no failure', async () => {
   const hooks = { createRuntime: [{ path: '/bin/true' }], createContainer: [{ path: '/bin/true' }] }
   assert.equal((await runPrinting(sandbox, [], { spec: specOf(hooks) })).result.exitCode, 0)
 })
+
+test('an init that is killed while a hook runs: the error says by what', async () => {
+  const path = join(scratch, 'killing')
+  writeFileSync(path, `#!/bin/sh\nkill -KILL $(sed 's/.*"pid":\\([0-9]*\\).*/\\1/'); sleep 0.2\n`, { mode: 0o755 })
+  const hooks = { createRuntime: [{ path, env: [`PATH=${process.env.PATH}`] }] }
+  await assert.rejects(runPrinting(sandbox, [], { spec: specOf(hooks) }), {
+    code: 'INIT_FAILED',
+    message: 'init was killed before the container was ready (killed by SIGKILL)',
+  })
+  assert.deepEqual(children(), [])
+})
