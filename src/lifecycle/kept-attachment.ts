@@ -1,8 +1,12 @@
 /** What is kept of a container's connection to its network, beside its record. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PublishedPort } from '../config/ports.ts'
+import { lockFd } from '../content/lock.ts'
+import { isUtsuwaError } from '../errors.ts'
 import type { Attachment } from '../network/attachment.ts'
+import type { PluginOptions } from '../network/plugins.ts'
 import { isErrno } from '../util/errno.ts'
 import { containerDirectory } from './record.ts'
 
@@ -33,4 +37,25 @@ export function writeAttachment(stateRoot: string, attachment: KeptAttachment): 
 
 export function forgetAttachment(stateRoot: string, id: string): void {
   rmSync(pathOf(stateRoot, id), { force: true })
+}
+
+/** Longer than plugins take. */
+const PLUGIN_TIMEOUT_MS = 5000
+
+/** To be disposed of when no plugin is asked any more. */
+export interface PluginHold extends AsyncDisposable {
+  /** For each plugin that is asked. */
+  readonly inherited: Pick<PluginOptions, 'lockFd'>
+}
+
+/**
+ * A lock on what plugins do for a container, which they hold too: one whose caller was killed goes on for a moment, and what
+ * it makes then has to be there before it is undone. One that hangs is not waited for any longer.
+ */
+export async function holdPlugins(stateRoot: string, id: string): Promise<PluginHold> {
+  const file: FileHandle = await open(join(containerDirectory(stateRoot, id), 'network.lock'), 'a', 0o600)
+  await lockFd(file.fd, 'exclusive', AbortSignal.timeout(PLUGIN_TIMEOUT_MS)).catch((error: unknown) => {
+    if (!isUtsuwaError(error, 'ABORTED')) throw error
+  })
+  return { inherited: { lockFd: file.fd }, [Symbol.asyncDispose]: () => file.close() }
 }

@@ -1,10 +1,12 @@
-import { resolve } from 'node:path'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
+import { join, resolve } from 'node:path'
 import { invalidOption } from '../config/invalid-option.ts'
 import { checkNetworkName } from '../config/network.ts'
 import { UtsuwaError } from '../errors.ts'
 import { RouteSocket } from '../launch/netlink.ts'
 import type { Conflist } from '../network/conflist.ts'
-import { removeMasquerade } from '../network/masquerade.ts'
+import { removeHostRules } from '../network/host-rules.ts'
 import {
   DEFAULT_NETWORK,
   findNetwork,
@@ -13,7 +15,7 @@ import {
   readNetwork,
   removeNetworkFile,
 } from '../network/store.ts'
-import { SMALL } from '../network/subnets.ts'
+import { contains, parseAddress, parseSubnet, SMALL } from '../network/subnets.ts'
 import { sys } from '../sys/index.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { readAttachment } from './kept-attachment.ts'
@@ -137,13 +139,26 @@ export async function pruneNetworks({
   return unused.map(({ name }) => name)
 }
 
-/** The bridge and its rule go first: what is left when that is cut short is a network that works. */
-async function remove(root: string, { name, utsuwa }: Conflist): Promise<void> {
+/** The bridge and its rules go first: what is left when that is cut short is a network that works. */
+async function remove(root: string, conflist: Conflist): Promise<void> {
+  const { name, utsuwa } = conflist
+  await removeHostRules(conflist)
   if (utsuwa !== undefined) {
-    await removeMasquerade(utsuwa)
     const index = linkNames().get(utsuwa.bridge)
     using socket = scopedFd(sys.routeSocket())
     if (index !== undefined) new RouteSocket(socket.fd).remove(index)
   }
+  await removeAddresses(conflist)
   await removeNetworkFile(root, name)
+}
+
+/** Those that were never given back. Another store may have a network of this name, of other addresses. */
+async function removeAddresses({ name, plugins, utsuwa }: Conflist): Promise<void> {
+  const { dataDir } = (plugins[0]?.ipam ?? {}) as { readonly dataDir?: string }
+  const subnet = utsuwa === undefined ? undefined : parseSubnet(utsuwa.subnet)
+  if (dataDir === undefined || subnet === undefined) return
+  const directory = join(dataDir, name)
+  if (!existsSync(directory)) return
+  const isOurs = (file: string): boolean => isIPv4(file) && contains(subnet, parseAddress(file))
+  for (const address of readdirSync(directory).filter(isOurs)) rmSync(join(directory, address), { force: true })
 }

@@ -6,12 +6,19 @@ import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { type CniResult, connect, disconnect, type RuntimeConfig } from '../network/attachment.ts'
 import type { Conflist } from '../network/conflist.ts'
 import type { HostLine } from '../network/files.ts'
-import { addMasquerade } from '../network/masquerade.ts'
+import { addHostRules } from '../network/host-rules.ts'
 import { DEFAULT_NETWORK, lockHosts, lockNetworks, readNetwork } from '../network/store.ts'
 import { contains, parseAddress, parseSubnet } from '../network/subnets.ts'
 import type { ScopedFd } from '../util/scoped-fd.ts'
 import { openOfInit } from './first-process.ts'
-import { forgetAttachment, type KeptAttachment, readAttachment, writeAttachment } from './kept-attachment.ts'
+import {
+  forgetAttachment,
+  holdPlugins,
+  type KeptAttachment,
+  type PluginHold,
+  readAttachment,
+  writeAttachment,
+} from './kept-attachment.ts'
 import { hostsOf, type NetworkRecord } from './network.ts'
 import { choosePorts } from './ports.ts'
 import {
@@ -28,25 +35,21 @@ import { containerStatus } from './status.ts'
 const INTERFACE = 'eth0'
 
 /**
- * Connects a container whose init waits for the start. What it takes is written down first: whoever is killed meanwhile
- * leaves something by which it can be given back.
+ * Connects a container whose init waits for the start. What it takes is written down first, and what each plugin has made
+ * before the next is asked: whoever is killed meanwhile leaves something by which it can be given back.
  *
  * @param record with the process
- * @throws UtsuwaError PORT_IN_USE; CNI_FAILED, UNSUPPORTED, TIMEOUT, ABORTED: it is connected to nothing then
+ * @throws UtsuwaError PORT_IN_USE; CNI_FAILED, UNSUPPORTED, TIMEOUT, ABORTED: `releaseNetwork` gives back what is there then
  */
 export async function attachNetwork(stateRoot: string, record: ContainerRecord, signal?: AbortSignal): Promise<void> {
   const network = record.managed?.network
   if (network?.network === undefined) return
+  // Of a run before this one, where plugins would not let go: what is known of that would be lost now.
+  await releaseNetwork(stateRoot, { ...record, pid: 0 })
   const attachment = await takePlace(stateRoot, record.id, network, signal)
-  try {
-    using namespace = openOfInit(record, 'ns/net')
-    if (namespace === undefined) throw new UtsuwaError('INIT_FAILED', 'init was killed before it had a network')
-    const result = await connectOnceMore(stateRoot, attachment, pathForPlugins(namespace), signal)
-    writeAttachment(stateRoot, { ...attachment, result })
-  } catch (error) {
-    await releaseNetwork(stateRoot, record)
-    throw error
-  }
+  using namespace = openOfInit(record, 'ns/net')
+  if (namespace === undefined) throw new UtsuwaError('INIT_FAILED', 'init was killed before it had a network')
+  await connectOnceMore(stateRoot, attachment, pathForPlugins(namespace), signal)
   await refreshHosts(stateRoot, network, record.id)
 }
 
@@ -61,8 +64,8 @@ async function takePlace(
 ): Promise<KeptAttachment> {
   await using _lock = await lockNetworks(network.root, signal)
   const conflist = await readNetwork(network.root, network.network!)
-  // Here, since two who look for it at once would both not find it.
-  if (conflist.utsuwa !== undefined) await addMasquerade(conflist.utsuwa)
+  // Here, since two who look for them at once would both not find them; and before a plugin opens anything.
+  await addHostRules(conflist)
   const ports = await choosePorts(network.ports, () => portsInUse(stateRoot, id))
   const attachment = {
     containerId: id,
@@ -96,13 +99,16 @@ async function connectOnceMore(
   attachment: KeptAttachment,
   netns: string,
   signal: AbortSignal | undefined,
-): Promise<CniResult> {
+): Promise<void> {
+  await using hold = await holdPlugins(stateRoot, attachment.containerId)
+  const keep = (result: CniResult): void => writeAttachment(stateRoot, { ...attachment, result })
   try {
-    return await connect(attachment, netns, signal)
+    await connect(attachment, netns, { keep, signal, ...hold.inherited })
   } catch (error) {
     if (!isUtsuwaError(error, 'CNI_FAILED') || !/no IP addresses available/.test(error.message)) throw error
+    await disconnect(readAttachment(stateRoot, attachment.containerId)!, netns, hold.inherited)
     await releaseEnded(stateRoot)
-    return connect(attachment, netns, signal)
+    await connect(attachment, netns, { keep, signal, ...hold.inherited })
   }
 }
 
@@ -119,12 +125,15 @@ function connected(stateRoot: string): ContainerRecord[] {
   return listRecords(stateRoot).filter(({ managed }) => managed?.network?.network !== undefined)
 }
 
-/** Gives back what containers have that have ended, where whoever should have done it was killed. */
+/**
+ * Gives back what containers have that have ended, where whoever should have done it was killed. One of which that fails keeps
+ * what it has, and `ps` says so: it is no reason for another one to fail.
+ */
 export async function releaseEnded(stateRoot: string): Promise<void> {
-  for (const { id } of connected(stateRoot)) await releaseIfEnded(stateRoot, id)
+  for (const { id } of connected(stateRoot)) await releaseIfEnded(stateRoot, id).catch(() => undefined)
 }
 
-/** Nothing happens while somebody else has to do with the container. */
+/** Nothing happens while somebody else has to do with the container. @throws UtsuwaError as `releaseNetwork` */
 export async function releaseIfEnded(stateRoot: string, id: string): Promise<void> {
   if (readAttachment(stateRoot, id) === undefined) return
   using container: LockedContainer | undefined = tryLockContainer(stateRoot, id)
@@ -141,14 +150,31 @@ export async function releaseIfEnded(stateRoot: string, id: string): Promise<voi
  * @throws UtsuwaError CNI_FAILED, TIMEOUT; it can be tried again then
  */
 export async function releaseNetwork(stateRoot: string, record: ContainerRecord): Promise<void> {
-  const attachment = readAttachment(stateRoot, record.id)
-  if (attachment === undefined) return
+  if (readAttachment(stateRoot, record.id) === undefined) return
+  await using hold = await holdPlugins(stateRoot, record.id)
   // Where its processes have ended, their namespace has too, and the kernel takes its devices away by itself.
   using namespace = openOfInit(record, 'ns/net')
-  await disconnect(attachment, namespace === undefined ? '' : pathForPlugins(namespace))
+  const netns = namespace === undefined ? '' : pathForPlugins(namespace)
+  await letGo(record, readAttachment(stateRoot, record.id)!, netns, hold)
   forgetAttachment(stateRoot, record.id)
   const { network } = record.managed ?? {}
   if (network !== undefined) await refreshHosts(stateRoot, network)
+}
+
+async function letGo(
+  record: ContainerRecord,
+  attachment: KeptAttachment,
+  netns: string,
+  { inherited }: PluginHold,
+): Promise<void> {
+  try {
+    await disconnect(attachment, netns, inherited)
+  } catch (cause) {
+    if (!isUtsuwaError(cause)) throw cause
+    const operation = `give back the network of container ${nameOf(record)}`
+    const hint = `utsuwa rm --force ${nameOf(record)} removes it all the same`
+    throw new UtsuwaError(cause.code, cause.message, { operation, hint, cause })
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Connecting a network namespace to a network, and letting go of it (CNI 1.0, "Section 3"). */
 import { isUtsuwaError } from '../errors.ts'
 import type { Conflist, PluginConfig } from './conflist.ts'
-import { runPlugin } from './plugins.ts'
+import { type PluginOptions, runPlugin } from './plugins.ts'
 
 /** What a container wants of a network: the values of its capabilities. */
 export interface RuntimeConfig {
@@ -29,39 +29,51 @@ export interface Attachment {
   /** As it was when the container was connected: that is what has to be undone. */
   readonly conflist: Conflist
   readonly runtimeConfig: RuntimeConfig
-  /** Undefined until it is connected. */
+  /** That of the last plugin that has answered: plugins find by it what they have to undo. Undefined before the first. */
   readonly result?: CniResult
 }
 
-/** @param netns path of the network namespace. @throws UtsuwaError as `runPlugin`; nothing is left then */
-export async function connect(attachment: Attachment, netns: string, signal?: AbortSignal): Promise<CniResult> {
+/** Options of `connect`. */
+export interface ConnectOptions extends PluginOptions {
+  /** Told of each plugin's result before the next one is asked. */
+  readonly keep: (result: CniResult) => void
+}
+
+/**
+ * @param netns path of the network namespace
+ * @throws UtsuwaError as `runPlugin`; to be undone by `disconnect` with the last result
+ */
+export async function connect(
+  attachment: Attachment,
+  netns: string,
+  { keep, ...options }: ConnectOptions,
+): Promise<void> {
   const { conflist, containerId, ifName } = attachment
-  let result: CniResult | undefined
-  try {
-    for (const plugin of pluginsOf(attachment)) {
-      const call = { command: 'ADD', containerId, ifName, netns } as const
-      result = (await runPlugin(plugin.type, call, configOf(attachment, plugin, result), signal)) as CniResult
-    }
-    return { cniVersion: conflist.cniVersion, ...result }
-  } catch (error) {
-    // "Adding an attachment": those that have succeeded have something to undo.
-    await disconnect(attachment, netns).catch(() => undefined)
-    throw error
+  let { result } = attachment
+  for (const plugin of pluginsOf(attachment)) {
+    const call = { command: 'ADD', containerId, ifName, netns } as const
+    const answer = (await runPlugin(plugin.type, call, configOf(attachment, plugin, result), options)) as
+      | CniResult
+      | undefined
+    result = { cniVersion: conflist.cniVersion, ...(answer ?? result) }
+    keep(result)
   }
 }
 
 /**
- * In reverse order, each with the last result. Once more is harmless.
+ * In reverse order, each with the last result, whether connecting came to its end or not. Once more is harmless.
  * @param netns '' where the namespace is gone: addresses and rules of the host are given back nevertheless
- * @throws UtsuwaError as `runPlugin`; the others have been asked then, too
+ * @throws UtsuwaError as `runPlugin`; the others have been asked then, too, but for what gives addresses back
  */
-export async function disconnect(attachment: Attachment, netns: string): Promise<void> {
+export async function disconnect(attachment: Attachment, netns: string, options?: PluginOptions): Promise<void> {
   const { containerId, ifName, result } = attachment
   let failure: unknown
   for (const plugin of pluginsOf(attachment).toReversed())
     try {
+      // Nobody else gets an address to which rules may still lead.
+      if (failure !== undefined && plugin.ipam !== undefined) continue
       const call = { command: 'DEL', containerId, ifName, netns } as const
-      await runPlugin(plugin.type, call, configOf(attachment, plugin, result))
+      await runPlugin(plugin.type, call, configOf(attachment, plugin, result), options)
     } catch (error) {
       // One that was taken from the machine cannot be asked; what it made may have to be looked for by hand.
       if (!isUtsuwaError(error, 'UNSUPPORTED')) failure ??= error

@@ -60,7 +60,7 @@ export function bridgeConflist(network: BridgeNetwork): Conflist {
         type: 'bridge',
         bridge,
         isGateway: !internal,
-        // One rule for the whole network does that (masquerade.ts): this plugin makes one for each container, and leaves
+        // One rule for the whole network does that (host-rules.ts): this plugin makes one for each container, and leaves
         // it behind when the container's namespace has ended before it is asked.
         ipMasq: false,
         hairpinMode: true,

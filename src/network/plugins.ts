@@ -1,6 +1,7 @@
 /** CNI plugins: programs that connect a network namespace to a network (CNI 1.0, "Section 2: Execution Protocol"). */
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { UtsuwaError } from '../errors.ts'
 import { findProgram } from '../util/find-program.ts'
@@ -38,6 +39,13 @@ export function findPlugin(type: string): string {
   })
 }
 
+/** Options of `runPlugin`. */
+export interface PluginOptions {
+  readonly signal?: AbortSignal | undefined
+  /** A lock that is not free before the plugin and its programs have ended, whatever becomes of this process. */
+  readonly lockFd?: number
+}
+
 /**
  * Runs a plugin, with nothing of the caller's environment.
  * @param config on its standard input
@@ -48,7 +56,7 @@ export async function runPlugin(
   type: string,
   { command, containerId = '', netns = '', ifName = '' }: PluginCall,
   config: object,
-  signal?: AbortSignal,
+  { signal, lockFd }: PluginOptions = {},
 ): Promise<unknown> {
   const path = findPlugin(type)
   const operation = `${command.toLowerCase()} by CNI plugin ${type}`
@@ -63,10 +71,10 @@ export async function runPlugin(
       CNI_PATH: pluginDirectories().join(':'),
       PATH,
     },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(lockFd === undefined ? [] : [lockFd])],
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     killSignal: 'SIGKILL',
-  })
+  }) as ChildProcessByStdio<Writable, Readable, Readable>
   // One that does not read its configuration fails, and says why.
   child.stdin.on('error', () => undefined)
   child.stdin.end(JSON.stringify(config))

@@ -63,14 +63,14 @@ async function inLanes(tasks: readonly (() => Promise<Result[]>)[]): Promise<Res
 
 /**
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
- * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network` asks
+ * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network`, also of `test/security`, asks
  * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do. What is in
  * `bench` mounts a hierarchy of its own. What is in `browser` starts one, and no container. What is in `examples` and `package` needs more of a machine than all others, and
  * gets a VM in which nothing has run before.
  */
 function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' | 'browser' {
   const [folder] =
-    /(?<=^test\/integration\/)(systemd|network|criu|controllers|examples|package|bench|browser)(?=\/)/.exec(
+    /(?<=^test\/(?:integration|security)\/)(systemd|network|criu|controllers|examples|package|bench|browser)(?=\/)/.exec(
       fromRoot(file),
     ) ?? []
   if (folder === 'systemd' || folder === 'network' || folder === 'bench' || folder === 'browser') return folder

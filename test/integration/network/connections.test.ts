@@ -37,6 +37,7 @@ test('several that need the network first of all, at once, are in one', async ()
   assert.deepEqual(JSON.parse(await other.succeed('network', 'ls', '--json')).length, 1)
   assert.deepEqual([other.addresses('bridge'), other.rulesOfContainers()], [[], []])
   assert.equal(other.execute('iptables-save', '-t', 'nat').match(/utsuwa0.*-j MASQUERADE$/gm)?.length, 1)
+  assert.equal(other.execute('iptables-save', '-t', 'mangle').match(/utsuwa0 .*-j DROP$/gm)?.length, 3)
 })
 
 test('with none it has loopback alone, with host what the host has', async () => {
@@ -111,7 +112,7 @@ test('in a network that somebody made they know each other by name; it leads now
   await killOutright(db)
   await host.succeed('network', 'rm', 'backend')
   assert.doesNotMatch(host.execute('ip', 'link'), /utsuwa1/)
-  assert.doesNotMatch(host.execute('iptables-save', '-t', 'nat'), /10\.9\.0\.0/)
+  assert.doesNotMatch(host.execute('iptables-save'), /10\.9\.0\.0|utsuwa1/)
 })
 
 test('an internal network leads to its own containers alone', async () => {

@@ -20,6 +20,15 @@ const SET_UP =
 /** Serves its host name. */
 export const SERVE = 'echo "from $(hostname)" >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
 
+/** Which of the two the host's `iptables` is, whatever it is on this machine. */
+export type Iptables = 'nft' | 'legacy'
+
+/** Programs of Debian's alternatives, both called by the names of the other one's commands. */
+const multi = (iptables: Iptables): string => `/usr/sbin/xtables-${iptables}-multi`
+
+const useIptables = (iptables: Iptables): string =>
+  `mount --bind ${multi(iptables)} $(readlink -f /usr/sbin/iptables) && `
+
 export class TestHost implements Disposable {
   readonly workplace: Workplace = openWorkplace({ connected: true })
   readonly rootfs: string = makeBusyboxRoot(this.workplace.directory)
@@ -29,17 +38,19 @@ export class TestHost implements Disposable {
     this.#holder = holder
   }
 
-  static async open(): Promise<TestHost> {
-    const script = `${SET_UP} && echo ready && exec sleep 100000`
-    const holder = spawn('unshare', ['--net', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [text] = (await Promise.race([once(holder.stdout, 'data'), once(holder, 'close')])) as unknown[]
-    assert.equal(String(text), 'ready\n')
-    return new TestHost(holder)
+  /** @param iptables default: this machine's */
+  static async open(iptables?: Iptables): Promise<TestHost> {
+    return new TestHost(await holdNamespaces(`${iptables === undefined ? '' : useIptables(iptables)}${SET_UP}`))
+  }
+
+  /** Its holder. */
+  get pid(): number {
+    return this.#holder.pid!
   }
 
   /** Words that run a command on this host. */
   words(...command: string[]): string[] {
-    return ['nsenter', `--net=/proc/${this.#holder.pid}/ns/net`, ...command]
+    return ['nsenter', `--net=/proc/${this.pid}/ns/net`, `--mount=/proc/${this.pid}/ns/mnt`, ...command]
   }
 
   /** `utsuwa` on this host. @param env beside the caller's */
@@ -102,6 +113,15 @@ export class TestHost implements Disposable {
     this.#holder.kill('SIGKILL')
     this.workplace[Symbol.dispose]()
   }
+}
+
+/** A process in a network and a mount namespace of its own, which a script has set up. It ends when it is killed. */
+export async function holdNamespaces(setUp: string): Promise<ChildProcess> {
+  const script = `${setUp} && echo ready && exec sleep 100000`
+  const holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [text] = (await Promise.race([once(holder.stdout, 'data'), once(holder, 'close')])) as unknown[]
+  assert.equal(String(text), 'ready\n')
+  return holder
 }
 
 /** Kills it outright, and resolves when it is gone. */

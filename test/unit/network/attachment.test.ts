@@ -42,6 +42,12 @@ const conflist = bridgeConflist({
   labels: {},
   addressDirectory: '/addresses',
 })
+let kept: unknown[] = []
+beforeEach(() => {
+  kept = []
+})
+const keep = (result: unknown): void => void kept.push(result)
+
 const attachment: Attachment = {
   containerId: 'box',
   ifName: 'eth0',
@@ -53,7 +59,8 @@ test('plugins are asked in their order, each with the result of the one before a
   plugin('bridge', answers(address))
   plugin('portmap', answers({ ...address, dns: {} }))
   plugin('firewall', answers({ ...address, routes: [] }))
-  assert.deepEqual(await connect(attachment, '/proc/1/ns/net'), { ...address, routes: [] })
+  await connect(attachment, '/proc/1/ns/net', { keep })
+  assert.deepEqual(kept, [address, { ...address, dns: {} }, { ...address, routes: [] }])
   const [bridge, portmap, firewall] = calls()
   // SECRET is empty: the environment is theirs alone.
   assert.equal(bridge?.words, 'bridge ADD box eth0 /proc/1/ns/net')
@@ -78,52 +85,56 @@ test('they let go in reverse order, with the last result, without a namespace wh
 
 test('portmap is not asked where there are no ports', async () => {
   for (const type of ['bridge', 'portmap', 'firewall']) plugin(type, answers(address))
-  await connect({ ...attachment, runtimeConfig: {} }, '/proc/1/ns/net')
+  await connect({ ...attachment, runtimeConfig: {} }, '/proc/1/ns/net', { keep })
   assert.deepEqual(
     calls().map(({ words }) => words.split(' ')[0]),
     ['bridge', 'firewall'],
   )
 })
 
-test('one that fails says why, and all are asked to let go', async () => {
+test('one that fails says why; what those before it have made is known by then', async () => {
   plugin('bridge', answers(address))
   plugin('portmap', `[ $CNI_COMMAND = DEL ] || { echo '{"code":7,"msg":"no","details":"way"}'; exit 1; }`)
   plugin('firewall')
-  await assert.rejects(connect(attachment, '/proc/1/ns/net'), error => {
+  await assert.rejects(connect(attachment, '/proc/1/ns/net', { keep }), error => {
     assert.ok(isUtsuwaError(error, 'CNI_FAILED'))
     assert.equal(error.message, 'add by CNI plugin portmap: no: way')
     return true
   })
   assert.deepEqual(
     calls().map(({ words }) => words.split(' ').slice(0, 2).join(' ')),
-    ['bridge ADD', 'portmap ADD', 'firewall DEL', 'portmap DEL', 'bridge DEL'],
+    ['bridge ADD', 'portmap ADD'],
   )
+  assert.deepEqual(kept, [address])
 })
 
-test('one that lets go of nothing does not keep the others from it', async () => {
+test('one that lets go of nothing keeps no other from it but that which gives the address back', async () => {
   for (const type of ['bridge', 'portmap']) plugin(type)
   plugin('firewall', 'echo broken >&2; exit 3')
   await assert.rejects(disconnect(attachment, ''), /^UtsuwaError: del by CNI plugin firewall: broken$/)
-  assert.equal(calls().length, 3)
+  assert.deepEqual(
+    calls().map(({ words }) => words.split(' ')[0]),
+    ['firewall', 'portmap'],
+  )
   rmSync(join(directory, 'firewall'))
   await disconnect(attachment, '')
 })
 
 test('one that is not there is named, with the package; one that prints no JSON is, too', async () => {
   rmSync(join(directory, 'bridge'), { force: true })
-  await assert.rejects(connect(attachment, '/x'), error => {
+  await assert.rejects(connect(attachment, '/x', { keep }), error => {
     assert.ok(isUtsuwaError(error, 'UNSUPPORTED') && error.hint?.includes('containernetworking-plugins'))
     return true
   })
   plugin('bridge', 'echo hello')
-  await assert.rejects(connect(attachment, '/x'), /it printed something else than JSON/)
+  await assert.rejects(connect(attachment, '/x', { keep }), /it printed something else than JSON/)
 })
 
 test('who gives up is not kept waiting', async () => {
   plugin('bridge', '[ $CNI_COMMAND = DEL ] || exec sleep 1000')
   for (const type of ['portmap', 'firewall']) plugin(type)
   const controller = new AbortController()
-  const connecting = connect(attachment, '/x', controller.signal)
+  const connecting = connect(attachment, '/x', { keep, signal: controller.signal })
   setImmediate(() => controller.abort())
   await assert.rejects(connecting, error => isUtsuwaError(error, 'ABORTED'))
 })
