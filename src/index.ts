@@ -103,7 +103,7 @@ export {
   readJournal,
 } from './lifecycle/journal.ts'
 export type { KeepOptions } from './lifecycle/keep-ended.ts'
-export { type ContainerSummary, containers } from './lifecycle/list.ts'
+export { type ContainerSummary, containers, type ListOptions } from './lifecycle/list.ts'
 export type { LogEntry } from './lifecycle/log-lines.ts'
 export { type LogBlock, type LogsOptions, logBlocks, logs } from './lifecycle/logs.ts'
 export type { CreateNetworkOptions } from './lifecycle/make-network.ts'

@@ -8,10 +8,19 @@ import { writeAll } from './write.ts'
 
 /** Prints it. @returns the exit status that says the same */
 export function reportError(error: unknown): number {
+  writeAll(2, format('', error))
+  return failureStatus(error)
+}
+
+/** Something that went wrong beside what was asked for, which is done. */
+export function reportWarning(warning: unknown): void {
+  writeAll(2, format('warning: ', warning))
+}
+
+function format(kind: string, error: unknown): string {
   const { message, hint } = describe(error)
   // What registries and archives say is in it.
-  writeAll(2, `utsuwa: ${printable(message)}\n${hint === undefined ? '' : `hint: ${printable(hint)}\n`}`)
-  return failureStatus(error)
+  return `utsuwa: ${kind}${printable(message)}\n${hint === undefined ? '' : `hint: ${printable(hint)}\n`}`
 }
 
 interface Description {

@@ -111,7 +111,8 @@ async function launchInto(
   } catch (error) {
     await init.abort()
     if (ownsCgroup) await removeCgroupOf(record)
-    await releaseNetworkOf(options.stateRoot, record)
+    // What plugins do not let go of stays written down; why there is no container is what the caller has to hear.
+    await releaseNetworkOf(options.stateRoot, record).catch(options.onWarning ?? (() => undefined))
     // runtime.md, "Lifecycle": a hook that fails leads to steps 12 and 13, as delete does.
     await runPoststopHooks(record, options.onWarning)
     throw error

@@ -21,13 +21,15 @@ export interface DeleteOptions {
   readonly volumes?: boolean
   /** Told of each poststop hook that failed: they do not keep a container from being deleted (runtime.md, "Delete"). */
   readonly onHookFailure?: (error: unknown) => void
+  /** Told when plugins do not let go of its network, which does not keep it from being deleted then. Default: an error. */
+  readonly onNetworkFailure?: ((error: unknown) => void) | undefined
 }
 
 /** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE while it runs */
 export async function deleteContainer(
   stateRoot: string,
   id: string,
-  { force = false, volumes = false, onHookFailure }: DeleteOptions = {},
+  { force = false, volumes = false, onHookFailure, onNetworkFailure }: DeleteOptions = {},
 ): Promise<void> {
   try {
     using container = await lockContainer(stateRoot, id)
@@ -40,7 +42,10 @@ export async function deleteContainer(
     announceRemoval(stateRoot, record)
     await end(record)
     await untilMonitorIsDone(stateRoot, record)
-    await releaseNetworkOf(stateRoot, record)
+    await releaseNetworkOf(stateRoot, record).catch((error: unknown) => {
+      if (onNetworkFailure === undefined) throw error
+      onNetworkFailure(error)
+    })
     await runPoststopHooks(record, onHookFailure)
     if (volumes || record.managed?.removeOnExit) await removeVolumesOf(stateRoot, record)
     const storeRoot = record.managed?.storeRoot ?? record.managed?.detached?.storeRoot
@@ -94,10 +99,13 @@ async function forgetUnit(name: string): Promise<void> {
   await stopUnit(name)
 }
 
-/** What a run of a container that has ended leaves beside its files: its cgroup, its place in a network. Once more is harmless. */
+/**
+ * What a run of a container that has ended leaves beside its files: its cgroup, its place in a network. Once more is harmless.
+ * Plugins that do not let go keep no end from being written down: `ps` asks them again, and says so.
+ */
 export async function giveBack(stateRoot: string, record: ContainerRecord): Promise<void> {
   await removeCgroupOf(record)
-  await releaseNetworkOf(stateRoot, record)
+  await releaseNetworkOf(stateRoot, record).catch(() => undefined)
 }
 
 /** Kills whatever is in the container's cgroup, and removes it. */

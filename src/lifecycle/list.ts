@@ -40,11 +40,20 @@ export interface ContainerSummary {
   readonly lostMonitor: boolean
 }
 
+/** Options of `containers`. */
+export interface ListOptions extends Roots {
+  /** Told why what ended unnoticed could not be removed or give back what it has; the next list tries again. */
+  readonly onWarning?: (warning: unknown) => void
+}
+
 /**
  * All containers, newest first. Those that were to be removed at their end, and whose launcher was killed before it
  * could, are removed now; so is what others that ended unnoticed have of their networks, and names that lead nowhere.
  */
-export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Promise<ContainerSummary[]> {
+export async function containers({
+  runRoot = DEFAULT_RUN_ROOT,
+  onWarning,
+}: ListOptions = {}): Promise<ContainerSummary[]> {
   const stateRoot = containersDirectory(runRoot)
   sweepRunRoot(runRoot)
   const summaries: ContainerSummary[] = []
@@ -52,12 +61,14 @@ export async function containers({ runRoot = DEFAULT_RUN_ROOT }: Roots = {}): Pr
     const settled = await settle(stateRoot, listed)
     if (settled === undefined) continue
     const { record, status } = settled
-    if (status === 'stopped' && record.managed?.removeOnExit && !hasMonitor(record))
-      await removeManaged(runRoot, record.id, record.managed.name, { force: true })
-    else {
-      if (status === 'stopped' && !hasMonitor(record)) await takeBackNetwork(stateRoot, record)
-      summaries.push(summarize(stateRoot, record, status))
+    const isLeft = status === 'stopped' && !hasMonitor(record)
+    try {
+      if (isLeft && (await tidyUp(runRoot, record)) === 'removed') continue
+    } catch (error) {
+      // One container is no reason to see nothing of the others.
+      onWarning?.(error)
     }
+    summaries.push(summarize(stateRoot, record, status))
   }
   return summaries.sort((a, b) => b.created.localeCompare(a.created))
 }
@@ -87,9 +98,18 @@ export async function settle(
 const isEndKnown = (stateRoot: string, { id, phase, managed, monitor }: ContainerRecord): boolean =>
   phase === 'created' && (monitor === undefined || managed?.exit !== undefined || readExit(stateRoot, id) !== undefined)
 
+/** What whoever was to see to its end would have done. */
+async function tidyUp(runRoot: string, { id, managed }: ContainerRecord): Promise<'removed' | 'kept'> {
+  if (managed?.removeOnExit) {
+    await removeManaged(runRoot, id, managed.name, { force: true })
+    return 'removed'
+  }
+  if (managed?.network?.network !== undefined) await takeBackNetwork(containersDirectory(runRoot), id)
+  return 'kept'
+}
+
 /** Loaded when needed. */
-async function takeBackNetwork(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
-  if (managed?.network?.network === undefined) return
+async function takeBackNetwork(stateRoot: string, id: string): Promise<void> {
   const { releaseIfEnded } = await import('./network-attachment.ts')
   await releaseIfEnded(stateRoot, id)
 }

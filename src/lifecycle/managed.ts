@@ -86,7 +86,8 @@ export async function create(options: CreateOptions): Promise<Container> {
   } catch (error) {
     reserved[Symbol.dispose]()
     if (findRecord(stateRoot, id)?.managed?.startFailure !== undefined) throw error
-    await removeManaged(runRoot, id, described.name, { force: true, volumes: true })
+    // `ps` removes what cannot be removed now; what the caller has to hear is why there is no container.
+    await removeManaged(runRoot, id, described.name, { force: true, volumes: true }).catch(() => undefined)
     throw error
   }
 }

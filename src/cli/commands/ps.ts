@@ -6,6 +6,7 @@ import { asksForStopped, containerFilter } from '../container-filter.ts'
 import { formatAge, formatDuration, printable, shortId, truncate } from '../format.ts'
 import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'
 import { parseNumber } from '../parse-number.ts'
+import { reportWarning } from '../report.ts'
 import { rootsOf } from '../roots.ts'
 import { formatTable } from '../table.ts'
 import { writeAll } from '../write.ts'
@@ -40,7 +41,7 @@ export function define(command: Command): void {
     .option('-l, --latest', 'the newest one, also when it has stopped')
     .option('--no-trunc', 'ids and commands in full')
     .action(async (flags: PsFlags) => {
-      const list = choose(await containers(rootsOf(command)), flags)
+      const list = choose(await containers({ ...rootsOf(command), onWarning: reportWarning }), flags)
       if (flags.quiet) writeAll(1, list.map(({ id }) => `${flags.trunc ? shortId(id) : id}\n`).join(''))
       else if (!printedAsJson(flags, list)) writeAll(1, table(list, flags, Date.now()))
     })

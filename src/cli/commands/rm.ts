@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { containers, removeContainer } from '../../index.ts'
 import { MANY_AT_ONCE, namesOrAll, printEach } from '../each-argument.ts'
+import { reportWarning } from '../report.ts'
 import { rootsOf } from '../roots.ts'
 
 interface RmFlags {
@@ -20,7 +21,7 @@ export function define(command: Command): void {
     .action(async (names: string[], { all = false, force = false, volumes = false }: RmFlags) => {
       const roots = rootsOf(command)
       const removable = async () => (await containers(roots)).filter(({ status }) => force || status === 'stopped')
-      const remove = (name: string) => removeContainer(name, { ...roots, force, volumes })
+      const remove = (name: string) => removeContainer(name, { ...roots, force, volumes, onWarning: reportWarning })
       await printEach(await namesOrAll(names, all, removable), remove, { atOnce: MANY_AT_ONCE })
     })
 }
