@@ -20,7 +20,7 @@ help: ## this list
 
 # --- What people type -------------------------------------------------------------------------------------------------
 
-.PHONY: build check test demo bench bench-start bench-pull bench-sample
+.PHONY: build check test soak demo bench bench-start bench-pull bench-sample
 build: native dist dist/types/index.d.ts bin/utsuwa ## native programs, dist/, and bin/utsuwa and bin/utsuwa-oci
 
 check: packages-check build sanitized ## format, types, imports, unit, golden and native tests; no root, under a minute
@@ -28,6 +28,9 @@ check: packages-check build sanitized ## format, types, imports, unit, golden an
 
 test: packages-test build sanitized ## everything; T=test/integration/x.test.ts runs one file
 	@$(NODE) test/run.ts $(if $(T),$(T),all)
+
+soak: packages-test build ## random commands, kills and full disks, for long; A='--seed 7 --minutes 40 --callers 4'
+	@$(NODE) test/soak/main.ts $(A)
 
 bench: packages-bench build build/bench/floor ## all benchmarks, on the page build/bench/README.md; A='--rounds 3' is quick
 	@$(NODE) bench/main.ts $(A)
