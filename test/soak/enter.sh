@@ -20,7 +20,10 @@ if [ -z "${SOAK_INSIDE:-}" ]; then
     echo $$ >"$directory/cgroup/$name/cgroup.procs"
     status=0
     shift 2
-    SOAK_INSIDE=1 unshare --cgroup --net --uts --ipc --pid --fork --kill-child --mount-proc "$script" "$@" || status=$?
+    SOAK_INSIDE=1 unshare --cgroup --net --uts --ipc --pid --fork --kill-child --mount-proc "$script" "$@" &
+    # With it all processes of the namespace end.
+    trap "kill -KILL $!" INT TERM
+    wait $! || status=$?
     echo $$ >"$home/cgroup.procs"
     # Processes of the namespace are dead by now; the kernel may still be about to take them out of their cgroups.
     for try in 1 2 3 4 5 6 7 8 9 10; do

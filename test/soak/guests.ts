@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 
 const WITNESS_STATUS = 7
 /** After the last fault; restarts wait longer from one to the next. */
-const BACK_WITHIN_MS = 90_000
+const BACK_WITHIN_MS = 60_000
 
 interface State {
   readonly Running: boolean
@@ -23,8 +23,6 @@ const guests: Readonly<Record<string, string[]>> = {
   witness: ['--network', 'none', 'IMAGE', 'sh', '-c', `sleep 4; exit ${WITNESS_STATUS}`],
 }
 
-export const isGuest = (name: string): boolean => Object.hasOwn(guests, name)
-
 /** @returns what went wrong */
 export async function inviteGuests(world: World): Promise<string[]> {
   const wrong: string[] = []
@@ -36,20 +34,17 @@ export async function inviteGuests(world: World): Promise<string[]> {
   return wrong
 }
 
-/** Whether a process keeps one of the guests: its monitor, or what cleans up after it. */
-export function keepsGuest(world: World): (process: Process) => boolean {
+/** Whether a process is of one of the guests: its first process, its monitor, or what cleans up after it. */
+export function isOfGuest(world: World): (process: Process) => boolean {
   const ids = Object.keys(guests).flatMap(name => idOf(world, name) ?? [])
-  const monitors = ids.map(id => monitorOf(world, id))
-  return ({ pid, commandLine, first }) =>
-    !first && (monitors.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, 12))))
+  const pids = ids.flatMap(id => Object.values(pidsOf(world, id)))
+  return ({ pid, commandLine }) => pids.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, 12)))
 }
 
 /** The keeper's first process, which may be killed. */
-export async function keeperPid(world: World): Promise<number | undefined> {
+export function keeperPid(world: World): number | undefined {
   const id = idOf(world, 'keeper')
-  const text = id === undefined ? '' : readOrEmpty(join(world.runRoot, 'containers', id, 'state.json'))
-  const pid = /"pid":\s*(\d+)/.exec(text)?.[1]
-  return pid === undefined ? undefined : Number(pid)
+  return id === undefined ? undefined : pidsOf(world, id).first
 }
 
 /** Once all faults are lifted. @returns what is not as it must be */
@@ -99,10 +94,11 @@ function idOf({ runRoot }: World, name: string): string | undefined {
   }
 }
 
-function monitorOf({ runRoot }: World, id: string): number | undefined {
+function pidsOf({ runRoot }: World, id: string): { first?: number; monitor?: number } {
   const text = readOrEmpty(join(runRoot, 'containers', id, 'state.json'))
-  const pid = /"monitor":\s*\{[^}]*"pid":\s*(\d+)/.exec(text)?.[1]
-  return pid === undefined ? undefined : Number(pid)
+  if (text === '') return {}
+  const { pid, monitor } = JSON.parse(text) as { pid: number; monitor?: { pid: number } }
+  return { ...(pid > 0 && { first: pid }), ...(monitor !== undefined && { monitor: monitor.pid }) }
 }
 
 function readOrEmpty(path: string): string {

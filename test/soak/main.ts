@@ -46,7 +46,10 @@ async function enter(): Promise<number> {
 }
 
 function statusOf(path: string, words: readonly string[]): Promise<number> {
-  const child = spawn(path, words, { stdio: ['ignore', 'inherit', 'inherit'] })
+  // It ends with this process, however that ends.
+  const command = ['--pdeathsig', 'TERM', path, ...words]
+  const child = spawn('setpriv', command, { stdio: ['ignore', 'inherit', 'inherit'] })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (status, signal) => resolve(signal === null ? (status ?? 1) : 1))

@@ -16,7 +16,8 @@ export class Report {
     faults: new Map(),
   }
   readonly #slowest = new Map<string, number>()
-  readonly #broken: string[] = []
+  /** How often each thing was broken, by what is the same of it each time. */
+  readonly #broken = new Map<string, { first: string; count: number }>()
   #round = 0
   #checks = 0
   #log: string[] = []
@@ -27,7 +28,7 @@ export class Report {
   }
 
   get broken(): number {
-    return this.#broken.length
+    return sum(new Map([...this.#broken].map(([key, { count }]) => [key, count])))
   }
 
   beginRound(round: number): void {
@@ -55,11 +56,20 @@ export class Report {
     this.#checks++
   }
 
-  /** An invariant that does not hold. */
-  breaks(invariant: string, details: string): void {
-    this.#broken.push(`round ${this.#round}: ${invariant}: ${details.split('\n')[0]}`)
+  /**
+   * An invariant that does not hold.
+   * @param message what it is known again by; printed in full only the first time
+   */
+  breaks(invariant: string, details: string, message: string = details): void {
     this.#brokenInRound++
     this.note(`BROKEN ${invariant}: ${details}`)
+    const key = `${invariant}: ${withoutNumbers(message)}`
+    const known = this.#broken.get(key)
+    if (known !== undefined) {
+      known.count++
+      return
+    }
+    this.#broken.set(key, { first: `round ${this.#round}: ${invariant}: ${details.split('\n')[0]}`, count: 1 })
     console.log(`BROKEN (seed ${this.#seed}, round ${this.#round}) ${invariant}:\n${details.replace(/^/gm, '  ')}`)
   }
 
@@ -86,7 +96,7 @@ export class Report {
         ...Object.entries(this.#tables).map(([title, counts]) => line(title, counts)),
         `slowest, in ms: ${slow.map(([kind, milliseconds]) => `${kind} ${milliseconds}`).join(', ')}`,
         `invariants: ${this.#checks} checked, ${this.broken} broken`,
-        ...this.#broken.map(text => `  ${text}`),
+        ...[...this.#broken.values()].map(({ first, count }) => `  ${count} times, first in ${first}`),
       ].join('\n'),
     )
   }
@@ -94,3 +104,5 @@ export class Report {
 
 const sum = (counts: ReadonlyMap<string, number>): number =>
   [...counts.values()].reduce((total, count) => total + count, 0)
+
+const withoutNumbers = (text: string): string => text.replace(/\b[0-9a-f]{12,}\b|\d+/g, 'N')

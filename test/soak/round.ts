@@ -6,7 +6,7 @@ import { actions } from './actions/index.ts'
 import { cleanUp } from './clean-up.ts'
 import { type Command, type Disturbance, disturbanceFor, type Ended, execute, spell } from './command.ts'
 import { makeFault } from './faults.ts'
-import { inviteGuests, judgeGuests, keeperPid, keepsGuest } from './guests.ts'
+import { inviteGuests, isOfGuest, judgeGuests, keeperPid } from './guests.ts'
 import { complaints } from './invariants/answers.ts'
 import { invariants } from './invariants/index.ts'
 import { differences } from './invariants/invariant.ts'
@@ -88,16 +88,16 @@ export class Rounds {
   async #kill(random: Random, end: number): Promise<void> {
     while (Date.now() < end) {
       await sleep(random.below(800))
-      if (random.chance(0.2)) await this.#killKeeper()
-      const kill = await killOne(random, keepsGuest(this.#world))
+      if (random.chance(0.2)) this.#killKeeper()
+      const kill = await killOne(random, isOfGuest(this.#world))
       if (kill === undefined) continue
       this.#report.count('kills', kill.kind)
       this.#report.note(`kill ${kill.kind} ${kill.pid}: ${kill.commandLine.slice(0, 200)}`)
     }
   }
 
-  async #killKeeper(): Promise<void> {
-    const pid = await keeperPid(this.#world)
+  #killKeeper(): void {
+    const pid = keeperPid(this.#world)
     if (pid === undefined) return
     this.#report.note(`kill keeper ${pid}`)
     this.#report.count('kills', 'keeper')
@@ -164,7 +164,7 @@ export class Rounds {
     const complaint = complaints(command, ended).join(', ')
     if (complaint === '') return
     const asked = `${spell(this.#world, command)}${describe(disturbance)} → ${signal ?? status}`
-    this.#report.breaks('answers', `${complaint}: ${asked}\n${stderr}`)
+    this.#report.breaks('answers', `${complaint}: ${asked}\n${stderr}`, `${complaint}\n${stderr}`)
   }
 
   #breakEach(invariant: string, wrong: readonly string[]): void {

@@ -10,7 +10,9 @@ const flags = { seed: 7, minutes: 1.2, callers: 3, 'round-seconds': 12, 'library
 
 test('commands, kills and full disks leave nothing, and the library holds no more than before', async () => {
   const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', process.execPath, main, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   child.stdout.on('data', chunk => {
     output += chunk
