@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, type Ended, execute } from './command.ts'
-import type { Process } from './processes.ts'
+import { type Process, processes } from './processes.ts'
 import type { World } from './world.ts'
 
 const WITNESS_STATUS = 7
@@ -44,7 +44,9 @@ export function isOfGuest(world: World): (process: Process) => boolean {
 /** The keeper's first process, which may be killed. */
 export function keeperPid(world: World): number | undefined {
   const id = idOf(world, 'keeper')
-  return id === undefined ? undefined : pidsOf(world, id).first
+  const pid = id === undefined ? undefined : pidsOf(world, id).first
+  // The record of one that has ended still has its number, which may be another's by now.
+  return processes().find(process => process.pid === pid && process.first)?.pid
 }
 
 /** Once all faults are lifted. @returns what is not as it must be */
@@ -55,7 +57,9 @@ export async function judgeGuests(world: World): Promise<string[]> {
     wrong.push(`witness exits with ${WITNESS_STATUS}, and is told of as: ${witness.text}`)
   const keeper = await until(world, 'keeper', ({ Running }) => Running)
   if (!keeper.state?.Running)
-    wrong.push(`keeper is to be restarted always, and is: ${keeper.text}\n${await ask(world, ['why', 'keeper'])}`)
+    wrong.push(
+      `keeper is to be restarted always, and is: ${keeper.text}\n${(await ask(world, ['why', 'keeper'])).split('\n\n')[0]}`,
+    )
   return wrong
 }
 
