@@ -96,7 +96,7 @@ export class Report {
         ...Object.entries(this.#tables).map(([title, counts]) => line(title, counts)),
         `slowest, in ms: ${slow.map(([kind, milliseconds]) => `${kind} ${milliseconds}`).join(', ')}`,
         `invariants: ${this.#checks} checked, ${this.broken} broken`,
-        ...[...this.#broken.values()].map(({ first, count }) => `  ${count} times, first in ${first}`),
+        ...[...this.#broken.values()].map(({ first, count }) => `  ${count} ×, first in ${first}`),
       ].join('\n'),
     )
   }
