@@ -2,18 +2,11 @@
 import { type Command, type Ended, execute } from './command.ts'
 import type { World } from './world.ts'
 
-export interface Failure {
-  readonly command: Command
-  readonly ended: Ended
-}
-
 /** @param tell is given every command */
-export async function cleanUp(world: World, tell: (command: Command, ended: Ended) => void): Promise<Failure[]> {
-  const failures: Failure[] = []
+export async function cleanUp(world: World, tell: (command: Command, ended: Ended) => void): Promise<void> {
   const perform = async (command: Command): Promise<string[]> => {
     const ended = await execute(world, command)
     tell(command, ended)
-    if (ended.status !== 0) failures.push({ command, ended })
     return ended.stdout.split('\n').filter(Boolean)
   }
   const utsuwa = (...words: string[]): Promise<string[]> => perform({ words, mustSucceed: true })
@@ -25,5 +18,4 @@ export async function cleanUp(world: World, tell: (command: Command, ended: Ende
   await utsuwa('volume', 'prune', '-a', '-f')
   await utsuwa('network', 'prune', '-f')
   await utsuwa('prune', '-a', '-f')
-  return failures
 }

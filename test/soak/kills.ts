@@ -45,7 +45,8 @@ export async function killOne(random: Random, spared: (process: Process) => bool
   return { kind, pid: victim.pid, commandLine: victim.commandLine }
 }
 
-function send(pid: number, signal: 'KILL' | 'STOP'): void {
+/** Nothing happens to one that has ended. */
+export function send(pid: number, signal: 'KILL' | 'STOP'): void {
   try {
     process.kill(pid, `SIG${signal}`)
   } catch (error) {

@@ -10,7 +10,7 @@ import { inviteGuests, isOfGuest, judgeGuests, keeperPid } from './guests.ts'
 import { complaints } from './invariants/answers.ts'
 import { invariants } from './invariants/index.ts'
 import { differences } from './invariants/invariant.ts'
-import { killOne } from './kills.ts'
+import { killOne, send } from './kills.ts'
 import type { Random } from './random.ts'
 import type { Report } from './report.ts'
 import type { World } from './world.ts'
@@ -67,8 +67,8 @@ export class Rounds {
   }
 
   async #prepare(): Promise<void> {
-    for (const command of [{ words: ['pull', this.#world.images[0] ?? ''], mustSucceed: true }])
-      this.#tell(command, await execute(this.#world, command))
+    const pull: Command = { words: ['pull', this.#world.images[0] ?? ''], mustSucceed: true }
+    this.#tell(pull, await execute(this.#world, pull), 'before')
     this.#breakEach('start without a fault', await inviteGuests(this.#world))
   }
 
@@ -101,11 +101,7 @@ export class Rounds {
     if (pid === undefined) return
     this.#report.note(`kill keeper ${pid}`)
     this.#report.count('kills', 'keeper')
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-    }
+    send(pid, 'KILL')
   }
 
   async #fail(random: Random, end: number): Promise<void> {
@@ -123,11 +119,8 @@ export class Rounds {
     }
   }
 
-  async #cleanUp(): Promise<void> {
-    const failures = await cleanUp(this.#world, (command, ended) => this.#tell(command, ended, 'clean-up'))
-    this.#report.checked()
-    for (const { command, ended } of failures)
-      this.#report.breaks('clean-up', `${spell(this.#world, command)}: status ${ended.status}: ${ended.stderr}`)
+  #cleanUp(): Promise<void> {
+    return cleanUp(this.#world, (command, ended) => this.#tell(command, ended, 'clean-up'))
   }
 
   /** Compares, and goes on from what there is now, so that each thing is told once. */
@@ -151,7 +144,7 @@ export class Rounds {
     if (found.some(([, lines]) => lines.length > 0)) this.#before = observe(this.#world)
   }
 
-  #tell(command: Command, ended: Ended, by = 'before'): void {
+  #tell(command: Command, ended: Ended, by: string): void {
     const [kind = ''] = command.words
     const name = command.program === 'utsuwa-oci' ? `oci ${kind}` : kind
     const { status, signal, milliseconds, stderr, disturbance } = ended
@@ -161,6 +154,7 @@ export class Rounds {
     this.#report.note(
       `${by}: ${spell(this.#world, command)} → ${signal ?? status}, ${milliseconds} ms\n${stderr}`.trim(),
     )
+    this.#report.checked()
     const complaint = complaints(command, ended).join(', ')
     if (complaint === '') return
     const asked = `${spell(this.#world, command)}${describe(disturbance)} → ${signal ?? status}`
