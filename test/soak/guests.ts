@@ -52,10 +52,12 @@ export function keeperPid(world: World): number | undefined {
 /** Once all faults are lifted. @returns what is not as it must be */
 export async function judgeGuests(world: World): Promise<string[]> {
   const wrong: string[] = []
-  const witness = await until(world, 'witness', ({ Status }) => Status === 'exited')
+  const [witness, keeper] = await Promise.all([
+    until(world, 'witness', ({ Status, ExitCode }) => Status === 'exited' && ExitCode === WITNESS_STATUS),
+    until(world, 'keeper', ({ Running }) => Running),
+  ])
   if (witness.state?.Status !== 'exited' || witness.state.ExitCode !== WITNESS_STATUS)
     wrong.push(`witness exits with ${WITNESS_STATUS}, and is told of as: ${witness.text}`)
-  const keeper = await until(world, 'keeper', ({ Running }) => Running)
   if (!keeper.state?.Running)
     wrong.push(
       `keeper is to be restarted always, and is: ${keeper.text}\n${(await ask(world, ['why', 'keeper'])).split('\n\n')[0]}`,
