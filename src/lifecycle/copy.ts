@@ -109,7 +109,7 @@ export async function* copyArchiveOut(
   path: string,
   { signal }: CopyOptions = {},
 ): AsyncGenerator<Buffer> {
-  const { readArchive } = await import('./export.ts')
+  const { readArchive } = await import('./archive.ts')
   const operation = `read ${path} of the container`
   using root = openRoot(record)
   const fd = openInside(root.fd, path, constants.O_RDONLY | constants.O_DIRECTORY, operation)

@@ -1,4 +1,5 @@
 /** A container that outlives whoever created it: what its monitor gets, for the first start and for each that follows. */
+
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseBytes } from '../config/bytes.ts'
@@ -7,6 +8,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { MonitorInput } from '../launch/monitor.ts'
 import { constants, sys } from '../sys/index.ts'
 import { commandLine } from './command-line.ts'
+import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from './places.ts'
 import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from './record.ts'
 import { reserve } from './whole-files.ts'
 
@@ -28,26 +30,13 @@ export interface DetachedContainerOptions {
   readonly stdin?: DetachedRecord['stdin']
 }
 
-export const LOG_NAME = 'container.log'
 const DEFAULT_LOG_SIZE = 10 * 1024 * 1024
 const DEFAULT_LOG_FILES = 3
-
-export const attachSocketName = 'attach.sock'
-export const exitFileName = 'exit.json'
-/** Made by whoever stops a container: it is not restarted. native/monitor_end.c looks for it. */
-export const stopFileName = 'stopped'
-/** Made by whoever removes a container: there is nothing to clean up for its monitor. */
-export const removalFileName = 'removed'
 
 /** Bytes: what native/monitor_end.c writes at most. */
 const EXIT_SIZE = 256
 const FIRST_DELAY_MS = 100
 const ANY_NUMBER = 0xffffffff
-
-/** Host path of the directory that a container's log is in. */
-export function logDirectory({ storeRoot }: DetachedRecord, id: string): string {
-  return join(storeRoot, 'containers', id, 'log')
-}
 
 /** @throws UtsuwaError INVALID_ARGUMENT */
 export function detachedRecord(

@@ -1,6 +1,6 @@
 /** Findings about cgroup v2. A pure function of what was read. */
 import type { CgroupHierarchy } from '../cgroup/hierarchy.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 export interface CgroupFacts {
   readonly hierarchy: CgroupHierarchy

@@ -3,7 +3,7 @@ import { closeSync, readFileSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 /** The newest thing that containers need: cgroup.kill. */
 const OLDEST_KERNEL = '5.14'

@@ -7,7 +7,7 @@ import { cloneFlags } from '../plan/namespaces.ts'
 import { isLaunchFailure, sys } from '../sys/index.ts'
 import { nativePath } from '../sys/native-path.ts'
 import { describeErrno, errnos } from '../util/errno.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 const SIGKILL = 9
 /** /dev/null for descriptors 0–2 and for the plan, without which init ends at once. */

@@ -4,7 +4,7 @@ import { isUtsuwaError } from '../errors.ts'
 import { bridgePlugins } from '../network/conflist.ts'
 import { findPlugin } from '../network/plugins.ts'
 import { findProgram } from '../util/find-program.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 const IPTABLES_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin']
 

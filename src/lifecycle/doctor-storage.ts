@@ -3,7 +3,7 @@ import { accessSync, constants as fsConstants, readFileSync, statfsSync } from '
 import { dirname } from 'node:path'
 import { nativePath } from '../sys/native-path.ts'
 import { isErrno } from '../util/errno.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 const OVERLAYFS_MAGIC = 0x794c7630
 /** File systems whose files cannot be the upper layer of an overlay. */

@@ -1,4 +1,5 @@
 /** What this machine has, what is missing for containers, and what a person can type to get it. */
+
 import { readFileSync } from 'node:fs'
 import { readCgroupHierarchy, readControllers } from '../cgroup/hierarchy.ts'
 import { processesOf } from '../cgroup/processes.ts'
@@ -8,18 +9,7 @@ import { checkKernel } from './doctor-kernel.ts'
 import { checkNamespaces } from './doctor-namespaces.ts'
 import { checkNetworks } from './doctor-network.ts'
 import { checkStorage } from './doctor-storage.ts'
-
-/** Something that `doctor` looked at. */
-export interface Finding {
-  /** `cgroup.memory`: stable, for programs. */
-  readonly id: string
-  /** `fail`: containers do not start. `warn`: something is missing that some of them need. */
-  readonly status: 'ok' | 'warn' | 'fail'
-  /** What was looked at and what was found, one line. */
-  readonly message: string
-  /** A command to type or a file to write, when something is missing. One line. */
-  readonly fix?: string
-}
+import type { Finding } from './finding.ts'
 
 /** Options of `doctor`. */
 export interface DoctorOptions {

@@ -61,7 +61,7 @@ async function restartOnce(
 async function keepFailedRestart(stateRoot: string, id: string, attempts: number, error: unknown): Promise<void> {
   using container = await lockIfMine(stateRoot, id)
   if (container === undefined) return
-  const { startFailureOf } = await import('./start.ts')
+  const { startFailureOf } = await import('./start-failure.ts')
   const record = findRecord(stateRoot, id)!
   const failedRestarts = { attempts, last: startFailureOf(error) }
   try {

@@ -2,14 +2,13 @@
 import { join } from 'node:path'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
-import { LOG_NAME, logDirectory } from './detached.ts'
 import { startOf } from './journal.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { type ContainerSummary, settle, summarize } from './list.ts'
 import { containersDirectory, readByName } from './names.ts'
-import { type ContainerRecord, containerDirectory, type RestartPolicy, readSpec } from './record.ts'
+import { LOG_NAME, logDirectory } from './places.ts'
+import { type ContainerRecord, containerDirectory, type RestartPolicy, readSpec, type VolumeUse } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import type { VolumeUse } from './volumes.ts'
 
 /** All that is known of a container. */
 export interface ContainerDetails extends ContainerSummary {

@@ -2,15 +2,12 @@
 import { containersToJoin, type JoinedNamespaces } from '../config/namespaces.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { UtsuwaError } from '../errors.ts'
-import type { LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
 import type { ScopedFd } from '../util/scoped-fd.ts'
 import { openOfInit } from './first-process.ts'
 import { containersDirectory, nameOrIdOf, resolveContainer } from './names.ts'
-import { readRecord } from './record.ts'
+import { type Joins, readRecord } from './record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-
-/** Ids of containers whose namespaces are joined, by the type of the namespace. */
-export type Joins = Readonly<Partial<Record<LinuxNamespaceType, string>>>
 
 export interface OpenNamespaces extends Disposable {
   readonly joins: Joins

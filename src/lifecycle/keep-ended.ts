@@ -3,9 +3,9 @@ import { isUtsuwaError } from '../errors.ts'
 import { giveBack } from './delete.ts'
 import { failureStatus } from './exit-status.ts'
 import { tell } from './journal.ts'
-import type { RunResult } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
 import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
-import { withStartFailure } from './start.ts'
+import { withStartFailure } from './start-failure.ts'
 
 /** Options of `create`: what stays of a container. */
 export interface KeepOptions {
@@ -28,7 +28,7 @@ export function keepsUnstarted({ removeOnExit, keepUnstarted, signal }: KeepOpti
 export async function keepEnded(
   stateRoot: string,
   record: ContainerRecord,
-  { exitCode, oom, signal }: Pick<RunResult, 'exitCode' | 'oom' | 'signal'>,
+  { exitCode, oom, signal }: Pick<Outcome, 'exitCode' | 'oom' | 'signal'>,
 ): Promise<void> {
   using container = await lockUnlessRemoved(stateRoot, record.id)
   if (container === undefined) return

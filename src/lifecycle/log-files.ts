@@ -8,8 +8,8 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 
 import { join } from 'node:path'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
-import { LOG_NAME } from './detached.ts'
 import { findLastLines } from './log-lines.ts'
+import { LOG_NAME } from './places.ts'
 
 const BLOCK_SIZE = 256 * 1024
 /** A change of files takes the monitor microseconds. */

@@ -19,7 +19,7 @@ import {
   readAttachment,
   writeAttachment,
 } from './kept-attachment.ts'
-import { hostsOf, type NetworkRecord } from './network.ts'
+import { hostsOf } from './network.ts'
 import { choosePorts } from './ports.ts'
 import {
   type ContainerRecord,
@@ -27,6 +27,7 @@ import {
   findRecord,
   type LockedContainer,
   listRecords,
+  type NetworkRecord,
   readSpec,
   tryLockContainer,
 } from './record.ts'

@@ -1,15 +1,9 @@
 /** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import {
-  checkNetworkOptions,
-  chooseNetwork,
-  type ExtraHost,
-  type NetworkChoice,
-  parseExtraHosts,
-} from '../config/network.ts'
+import { checkNetworkOptions, chooseNetwork, type NetworkChoice, parseExtraHosts } from '../config/network.ts'
 import type { ContainerOptions } from '../config/options.ts'
-import { type PortRequest, parsePorts } from '../config/ports.ts'
+import { parsePorts } from '../config/ports.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { Conflist } from '../network/conflist.ts'
 import {
@@ -28,22 +22,7 @@ import type { ScopedFd } from '../util/scoped-fd.ts'
 import { networkPathOf, openOfInit } from './first-process.ts'
 import { withNamespacePaths } from './joined-namespaces.ts'
 import { containersDirectory, resolveContainer } from './names.ts'
-import { containerDirectory, readRecord } from './record.ts'
-
-/** What a record keeps of what was asked, so that it can be done again at a restart. */
-export interface NetworkRecord {
-  /** Store that the network is in. */
-  readonly root: string
-  /** Name of the network; undefined for none, the host's and another container's. */
-  readonly network?: string
-  /** Id of the container whose network it shares. */
-  readonly container?: string
-  readonly ports: readonly PortRequest[]
-  readonly ip?: string
-  readonly macAddress?: string
-  readonly aliases: readonly string[]
-  readonly extraHosts: readonly ExtraHost[]
-}
+import { containerDirectory, type NetworkRecord, readRecord } from './record.ts'
 
 export interface PreparedNetwork {
   readonly record: NetworkRecord

@@ -3,12 +3,9 @@ import { outOfMemoryAbove } from '../cgroup/levels.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import type { ProcessExit } from '../sys/index.ts'
 import { signalName } from '../util/how-ended.ts'
-import type { CapturedText } from './capture.ts'
 import { findCgroupDirectory } from './cgroup-directory.ts'
 import { exitStatus } from './exit-status.ts'
 import type { ContainerRecord } from './record.ts'
-import type { Phases, Span } from './timeline.ts'
-import type { TimedOut } from './timeouts.ts'
 
 /** That the kernel killed in a container for lack of memory. */
 export interface OomKill {
@@ -49,16 +46,6 @@ export interface Outcome {
   /** Undefined when the kernel killed no process for lack of memory. */
   readonly oom: OomKill | undefined
   readonly usage: Usage
-}
-
-/** How a container ended. */
-export interface RunResult extends Outcome, CapturedText {
-  /** Undefined when it ended before its timeouts. */
-  readonly timedOut: TimedOut | undefined
-  /** How long each step took, in microseconds. */
-  readonly phases: Phases
-  /** The phases with their times, in the order in which they began; see `chromeTrace`. */
-  readonly timeline: readonly Span[]
 }
 
 /** To be called after the end and before the cgroup is removed. */

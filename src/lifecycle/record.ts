@@ -5,18 +5,18 @@
  * whoever is killed at any moment leaves either nothing or a record that names what there is to remove. A lock (flock,
  * which the kernel frees with its holder) on the directory is held while a container is created, started or deleted.
  */
+
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ExtraHost } from '../config/network.ts'
+import type { PortRequest } from '../config/ports.ts'
 import { type CommandFailure, UtsuwaError } from '../errors.ts'
 import { parseJson, stringifyJson } from '../spec/json.ts'
-import type { Hook, RuntimeSpec } from '../spec/runtime.ts'
+import type { Hook, LinuxNamespaceType, RuntimeSpec } from '../spec/runtime.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { readIfThere } from '../util/read-if-there.ts'
 import { sleep } from '../util/sleep.ts'
-import type { Joins } from './joined-namespaces.ts'
-import type { NetworkRecord } from './network.ts'
-import type { VolumesOfContainer } from './volumes.ts'
 import { replaceFile, reserveSpare } from './whole-files.ts'
 
 export interface ContainerRecord {
@@ -82,6 +82,40 @@ export interface ManagedRecord {
   readonly failedRestarts?: { readonly attempts: number; readonly last: StartFailure }
   /** Of a container that outlives its creator. */
   readonly detached?: DetachedRecord
+}
+
+/** Ids of containers whose namespaces are joined, by the type of the namespace. */
+export type Joins = Readonly<Partial<Record<LinuxNamespaceType, string>>>
+
+/** What a record keeps of what was asked, so that it can be done again at a restart. */
+export interface NetworkRecord {
+  /** Store that the network is in. */
+  readonly root: string
+  /** Name of the network; undefined for none, the host's and another container's. */
+  readonly network?: string
+  /** Id of the container whose network it shares. */
+  readonly container?: string
+  readonly ports: readonly PortRequest[]
+  readonly ip?: string
+  readonly macAddress?: string
+  readonly aliases: readonly string[]
+  readonly extraHosts: readonly ExtraHost[]
+}
+
+/** That a container mounts a volume. */
+export interface VolumeUse {
+  readonly name: string
+  /** Container path. */
+  readonly destination: string
+  /** Made for this container, and removed with it where that is asked for. */
+  readonly anonymous: boolean
+}
+
+/** What a record keeps of a container's volumes. */
+export interface VolumesOfContainer {
+  /** Store that they are in. */
+  readonly root: string
+  readonly uses: readonly VolumeUse[]
 }
 
 /** The parts of an error that outlive it. */

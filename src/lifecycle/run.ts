@@ -2,7 +2,7 @@
 import type { Container } from './container.ts'
 import { keepsUnstarted } from './keep-ended.ts'
 import { type CreateOptions, create } from './managed.ts'
-import type { RunResult } from './outcome.ts'
+import type { RunResult } from './result.ts'
 
 /** Options of `run`. */
 export interface RunOptions extends CreateOptions {

@@ -12,7 +12,8 @@ import { allowRestart, isStopRequested } from './monitored.ts'
 import { containersDirectory, nameOrIdOf } from './names.ts'
 import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { startContainer, withStartFailure } from './start.ts'
+import { startContainer } from './start.ts'
+import { withStartFailure } from './start-failure.ts'
 import { containerStatus } from './status.ts'
 
 /** What the restart policy is to know of the next run. */

@@ -1,4 +1,5 @@
 /** `start`: tells a created container's init to execute its command, from whichever process. */
+
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
@@ -16,10 +17,10 @@ import {
   lockContainer,
   readRecord,
   readSpec,
-  type StartFailure,
   startSocketName,
 } from './record.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
+import { withStartFailure } from './start-failure.ts'
 import { formatState } from './state.ts'
 import { containerStatus } from './status.ts'
 
@@ -83,25 +84,6 @@ async function execute(stateRoot: string, record: ContainerRecord): Promise<void
     if (report !== undefined) throw startError(record, report, await receiveExecutables(socket))
   } finally {
     closeSync(socket)
-  }
-}
-
-/** For `why`, when the error has been seen and forgotten. Nothing is kept for an OCI runtime's containers. */
-export function withStartFailure(record: ContainerRecord, error: unknown): ContainerRecord {
-  if (!isUtsuwaError(error)) return record
-  return { ...record, managed: { ...record.managed!, startFailure: startFailureOf(error) } }
-}
-
-export function startFailureOf(error: unknown): StartFailure {
-  const time = new Date().toISOString()
-  if (!isUtsuwaError(error)) return { time, code: 'INIT_FAILED', message: String(error) }
-  const { code, message, failure, hint } = error
-  return {
-    time,
-    code,
-    message,
-    ...(failure === undefined ? {} : { failure }),
-    ...(hint === undefined ? {} : { hint }),
   }
 }
 

@@ -3,23 +3,7 @@ import { resolve } from 'node:path'
 import { copiesImage } from '../config/volumes.ts'
 import type { Mount } from '../spec/runtime.ts'
 import { ensureVolume, lockVolumes, mountpointOf, removeVolumeTree, type Volume } from '../volume/store.ts'
-import { type ContainerRecord, listRecords } from './record.ts'
-
-/** That a container mounts a volume. */
-export interface VolumeUse {
-  readonly name: string
-  /** Container path. */
-  readonly destination: string
-  /** Made for this container, and removed with it where that is asked for. */
-  readonly anonymous: boolean
-}
-
-/** What a record keeps of a container's volumes. */
-export interface VolumesOfContainer {
-  /** Store that they are in. */
-  readonly root: string
-  readonly uses: readonly VolumeUse[]
-}
+import { type ContainerRecord, listRecords, type VolumesOfContainer, type VolumeUse } from './record.ts'
 
 export interface AttachInput {
   readonly root: string

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { doctor, type Finding } from '../../lifecycle/doctor.ts'
+import { doctor } from '../../lifecycle/doctor.ts'
+import type { Finding } from '../../lifecycle/finding.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 

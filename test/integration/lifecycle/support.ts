@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { type Container, type RunOptions, run } from '../../../src/index.ts'
-import type { RunResult } from '../../../src/lifecycle/outcome.ts'
+import type { RunResult } from '../../../src/lifecycle/result.ts'
 import type { Sandbox } from '../../support/busybox-root.ts'
 
 export interface Printed {

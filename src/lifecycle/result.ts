@@ -1,0 +1,15 @@
+/** What a finished run returns. */
+import type { CapturedText } from './capture.ts'
+import type { Outcome } from './outcome.ts'
+import type { Phases, Span } from './timeline.ts'
+import type { TimedOut } from './timeouts.ts'
+
+/** How a container ended. */
+export interface RunResult extends Outcome, CapturedText {
+  /** Undefined when it ended before its timeouts. */
+  readonly timedOut: TimedOut | undefined
+  /** How long each step took, in microseconds. */
+  readonly phases: Phases
+  /** The phases with their times, in the order in which they began; see `chromeTrace`. */
+  readonly timeline: readonly Span[]
+}
