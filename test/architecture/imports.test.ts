@@ -1,7 +1,7 @@
 /** Imports go one way: from a folder to those left of it. ARCHITECTURE.md explains the order. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { type Import, importsOf, projectFiles, root } from './source-files.ts'
 
@@ -44,8 +44,15 @@ const packages: Record<string, string[]> = {
 const sources = projectFiles('src').filter(file => file.endsWith('.ts'))
 const imports = sources.flatMap(importsOf)
 
-/** `src/plan/ops.ts` is in `plan`, `src/index.ts` in `index.ts`. */
-const placeOf = (file: string): string => file.split('/')[1] ?? ''
+/** `src/plan/ops.ts` is in `plan`, `src/index.ts` in `index.ts`; with rooms within a folder it is the innermost. */
+const placeOf = (file: string): string => {
+  const path = file.split('/').slice(1)
+  for (let end = path.length; end > 1; end--) {
+    const room = path.slice(0, end).join('/')
+    if (order.includes(room)) return room
+  }
+  return path[0] ?? ''
+}
 const free = (place: string): boolean => place === 'errors.ts' || place === 'util'
 const where = ({ file, line, target }: Import): string => `${file}:${line} imports ${target}`
 
@@ -86,7 +93,7 @@ test('packages are imported where they belong', () => {
     if (relative || typeOnly) return false
     const name = target.startsWith('node:') ? target : (target.split('/')[0] ?? target)
     const allowed = packages[name]
-    return allowed === undefined ? !target.startsWith('node:') : !allowed.includes(placeOf(file))
+    return allowed === undefined ? !target.startsWith('node:') : !allowed.includes(file.split('/')[1] ?? '')
   })
   assert.deepEqual(wrong.map(where), [])
 })
@@ -108,9 +115,10 @@ test('no file imports itself through others', () => {
 })
 
 test('unit tests lie where their subject lies', () => {
-  const places = new Set(sources.map(placeOf).map(place => place.replace(/\.ts$/, '')))
+  const folders = new Set(sources.map(file => dirname(file).replace(/^src/, 'test/unit')))
+  const files = new Set(sources.map(file => file.replace(/^src/, 'test/unit').replace(/ts$/, 'test.ts')))
   const wrong = projectFiles('test/unit').filter(
-    file => !places.has((file.split('/')[2] ?? '').replace(/\.test\.ts$/, '')),
+    file => file.endsWith('.test.ts') && !folders.has(dirname(file)) && !files.has(file),
   )
   assert.deepEqual(wrong, [])
 })
