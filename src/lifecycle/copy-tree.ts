@@ -18,8 +18,8 @@ import {
 import { promisify } from 'node:util'
 import { UtsuwaError } from '../errors.ts'
 import { constants, sys } from '../sys/index.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
-import { throwIfAborted } from './aborted.ts'
 import type { Owner, RootWriter } from './root-writer.ts'
 
 const read = promisify(readCallback)

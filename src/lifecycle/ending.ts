@@ -1,6 +1,7 @@
 /** How the end of a container becomes known: the process that runs it writes it down, a moment after the end. */
+
+import { throwIfAborted } from '../util/aborted.ts'
 import { sleep } from '../util/sleep.ts'
-import { throwIfAborted } from './aborted.ts'
 import { type ContainerRecord, findRecord } from './record.ts'
 import { isAlive, readProcessStat } from './status.ts'
 

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import type { IdMapping, RuntimeSpec } from '../spec/runtime.ts'
-import { throwIfAborted } from './aborted.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { openRoot } from './container-files.ts'
 import { type MapOwner, RootWriter } from './root-writer.ts'
 

@@ -5,10 +5,10 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, watch, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { constants, sys } from '../sys/index.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { errnoOf } from '../util/errno.ts'
 import { finishedAlways } from '../util/finished-always.ts'
 import { readIfThere } from '../util/read-if-there.ts'
-import { throwIfAborted } from './aborted.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** Docker's words for what happens to a container. */

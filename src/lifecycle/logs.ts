@@ -1,8 +1,8 @@
 /** `logs`: what a detached container has printed, and prints. */
 import { type FSWatcher, watch } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { isErrno } from '../util/errno.ts'
-import { throwIfAborted } from './aborted.ts'
 import { LogFiles } from './log-files.ts'
 import { type LogEntry, parseLogLines } from './log-lines.ts'
 import { hasMonitor, isRestarting, readExit } from './monitored.ts'

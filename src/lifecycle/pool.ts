@@ -1,6 +1,6 @@
 /** Containers that are created before anybody needs them. */
 import { UtsuwaError } from '../errors.ts'
-import { throwIfAborted } from './aborted.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { tellLater } from './capture.ts'
 import type { Container } from './container.ts'
 import type { Files } from './files.ts'

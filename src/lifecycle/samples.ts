@@ -2,8 +2,8 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import { type Sampling, sampleCgroup } from '../cgroup/sample-clock.ts'
 import { UtsuwaError } from '../errors.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { finishedAlways } from '../util/finished-always.ts'
-import { throwIfAborted } from './aborted.ts'
 
 /** Options of `samples`. */
 export interface SamplesOptions {

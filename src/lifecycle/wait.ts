@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
-import { throwIfAborted } from './aborted.ts'
+import { throwIfAborted } from '../util/aborted.ts'
 import { keeperOf, untilNoted } from './ending.ts'
 import { openInit } from './first-process.ts'
 import { lastEvent } from './journal.ts'
