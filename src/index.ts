@@ -30,13 +30,13 @@ import type {
   RemoveVolumeOptions,
 } from './lifecycle/manage-volumes.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './lifecycle/roots.ts'
 import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
 import type { Login, LoginOptions } from './registry/login.ts'
 import type { RegistryManifest } from './registry/manifest.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './runtime/state/roots.ts'
 import type { Descriptor } from './spec/image.ts'
 import { orAborted } from './util/aborted.ts'
 import type { Volume } from './volume/store.ts'
@@ -97,13 +97,6 @@ export type { ExportOptions } from './lifecycle/export.ts'
 export type { FileData, Files } from './lifecycle/files.ts'
 export type { Finding } from './lifecycle/finding.ts'
 export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
-export {
-  type FollowOptions,
-  followJournal,
-  type JournalEvent,
-  type JournalEventType,
-  readJournal,
-} from './lifecycle/journal.ts'
 export type { KeepOptions } from './lifecycle/keep-ended.ts'
 export { type ContainerSummary, containers, type ListOptions } from './lifecycle/list.ts'
 export type { LogEntry } from './lifecycle/log-lines.ts'
@@ -122,14 +115,11 @@ export type { OomKill, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
 export type { LinesOptions, WebStreams } from './lifecycle/process-streams.ts'
-export type { LogOptions, RestartPolicy, VolumeUse } from './lifecycle/record.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { RunResult } from './lifecycle/result.ts'
-export type { Roots } from './lifecycle/roots.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
 export type { SamplesOptions } from './lifecycle/samples.ts'
 export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
-export type { ContainerStatus } from './lifecycle/status.ts'
 export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
@@ -148,6 +138,16 @@ export type { RegistryManifest } from './registry/manifest.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
 export type { RetryPolicy } from './registry/retry.ts'
 export type { BlobPush } from './registry/upload.ts'
+export {
+  type FollowOptions,
+  followJournal,
+  type JournalEvent,
+  type JournalEventType,
+  readJournal,
+} from './runtime/state/journal.ts'
+export type { LogOptions, RestartPolicy, VolumeUse } from './runtime/state/record.ts'
+export type { Roots } from './runtime/state/roots.ts'
+export type { ContainerStatus } from './runtime/state/status.ts'
 export type { DiffId, Digest } from './spec/digest.ts'
 export type { Descriptor, ImageConfig, Platform } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'

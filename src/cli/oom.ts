@@ -1,7 +1,7 @@
 /** What to say when the kernel killed for lack of memory: which limit was hit, and whose. */
 import { parseBytes } from '../config/bytes.ts'
 import type { Container, RunResult } from '../index.ts'
-import { KILLED } from '../lifecycle/exit-status.ts'
+import { KILLED } from '../runtime/state/exit-status.ts'
 import { formatBinarySize, shortId } from './format.ts'
 
 /** @param memory what `--memory` says */

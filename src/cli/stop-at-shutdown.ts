@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { failureStatus } from '../lifecycle/exit-status.ts'
 import { stopAtShutdown } from '../lifecycle/shutdown.ts'
+import { failureStatus } from '../runtime/state/exit-status.ts'
 import { tellJournal } from './journal-error.ts'
 import { rootsOf } from './roots.ts'
 import { writeAll } from './write.ts'

@@ -1,6 +1,6 @@
 /** Runs an experiment: every combination of its knobs in turn, and writes down what came of it. */
 import { UtsuwaError } from '../errors.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../lifecycle/roots.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { checkExperiment } from './check.ts'
 import type { Experiment, ExperimentInput } from './experiment.ts'
 import { Files } from './files.ts'

@@ -1,17 +1,17 @@
 /** The containers that start with the machine. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { KEPT_FILE, type KeptContainer } from '../runtime/state/keep-for-boot.ts'
+import { isRestarting } from '../runtime/state/monitored.ts'
+import { containersDirectory, nameOrIdOf, takeName } from '../runtime/state/names.ts'
+import { stopFileName } from '../runtime/state/places.ts'
+import { addRecord, findRecord, ROOTFS_MOUNT_POINT } from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { containerStatus } from '../runtime/state/status.ts'
+import { takeUserIdsAgain } from '../runtime/state/user-ids.ts'
 import { parseJson } from '../spec/json.ts'
 import { isErrno } from '../util/errno.ts'
-import { KEPT_FILE, type KeptContainer } from './keep-for-boot.ts'
-import { isRestarting } from './monitored.ts'
-import { containersDirectory, nameOrIdOf, takeName } from './names.ts'
-import { stopFileName } from './places.ts'
-import { addRecord, findRecord, ROOTFS_MOUNT_POINT } from './record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startAgain } from './start-again.ts'
-import { containerStatus } from './status.ts'
-import { takeUserIdsAgain } from './user-ids.ts'
 
 /**
  * Makes the containers known again that were kept for a boot, and starts those that want to run, in the order in which

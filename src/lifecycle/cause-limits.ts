@@ -1,8 +1,9 @@
 /** Limits of cgroups that killed, or refused. */
+
+import { KILLED, SIGNAL_BASE } from '../runtime/state/exit-status.ts'
 import { formatBinarySize } from '../util/sizes.ts'
 import { type Cause, type DeathFacts, type Evidence, type Rule, runWith } from './cause.ts'
 import { nameOf } from './cause-signals.ts'
-import { KILLED, SIGNAL_BASE } from './exit-status.ts'
 
 /**
  * memory.events of the container counts its victims; `oom` at a level says whose limit it was (cgroup-v2, "Memory"). The

@@ -1,7 +1,7 @@
 /** A container whose command could not be executed. */
 import type { CommandFailure } from '../errors.ts'
+import type { ManagedRecord } from '../runtime/state/record.ts'
 import type { Cause, CauseCode, Rule } from './cause.ts'
-import type { ManagedRecord } from './record.ts'
 
 const codes: Readonly<Record<CommandFailure, CauseCode>> = {
   not_in_path: 'command-not-found',

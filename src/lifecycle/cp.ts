@@ -2,17 +2,17 @@
 import { closeSync, constants as fsConstants, fstatSync, openSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
+import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { isAlive } from '../runtime/state/status.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { readArchive } from './archive.ts'
 import { type Archive, openInside, openRoot, ownersOf, writeArchive } from './copy.ts'
 import { copyEntries, copyPlace, type TreeOptions } from './copy-tree.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
 import { type MapOwner, type Owner, RootWriter } from './root-writer.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { isAlive } from './status.ts'
 
 /** Options of copies by `copyFromContainer` and `copyIntoContainer`. */
 export interface CpOptions extends Pick<Roots, 'runRoot'> {

@@ -9,6 +9,8 @@ import { moveNetDevices } from '../launch/net-devices.ts'
 import { enterScope, finishScope } from '../launch/scope.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import type { ScopePlan } from '../plan/scope.ts'
+import { type ContainerRecord, type LockedContainer, startSocketName } from '../runtime/state/record.ts'
+import { pidInNamespace, readProcessStat } from '../runtime/state/status.ts'
 import { sys } from '../sys/index.ts'
 import { throwIfAborted } from '../util/aborted.ts'
 import { nextTurn } from '../util/next-turn.ts'
@@ -16,9 +18,7 @@ import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { forgetLastEnd } from './detached.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
-import { type ContainerRecord, type LockedContainer, startSocketName } from './record.ts'
 import { formatState } from './state.ts'
-import { pidInNamespace, readProcessStat } from './status.ts'
 
 /** The answer at a barrier that asks for nothing. */
 const GO_ON = Buffer.of(1)

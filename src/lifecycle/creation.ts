@@ -8,14 +8,6 @@ import type { MonitorInput } from '../launch/monitor.ts'
 import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
-import type { ProgramStore } from '../seccomp/compile.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import { constants } from '../sys/index.ts'
-import { isErrno } from '../util/errno.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
-import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
-import { withHome } from './home.ts'
-import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -25,9 +17,17 @@ import {
   findRecord,
   type LockedContainer,
   type ManagedRecord,
-} from './record.ts'
-import { seccompPrograms } from './seccomp-programs.ts'
-import { permittedCapabilities } from './status.ts'
+} from '../runtime/state/record.ts'
+import { seccompPrograms } from '../runtime/state/seccomp-programs.ts'
+import { permittedCapabilities } from '../runtime/state/status.ts'
+import type { ProgramStore } from '../seccomp/compile.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
+import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
+import { withHome } from './home.ts'
+import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
 import { streamNames } from './stream-names.ts'
 
 /** What the first process of a new user namespace has. */

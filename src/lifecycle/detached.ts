@@ -6,11 +6,11 @@ import { parseBytes } from '../config/bytes.ts'
 import { DEFAULT_PATH } from '../config/env.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { MonitorInput } from '../launch/monitor.ts'
+import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from '../runtime/state/places.ts'
+import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from '../runtime/state/record.ts'
+import { reserve } from '../runtime/state/whole-files.ts'
 import { constants, sys } from '../sys/index.ts'
 import { commandLine } from './command-line.ts'
-import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from './places.ts'
-import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from './record.ts'
-import { reserve } from './whole-files.ts'
 
 /** Options of a container that outlives its creator. */
 export interface DetachedContainerOptions {

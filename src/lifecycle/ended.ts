@@ -1,11 +1,12 @@
 /** The end of a detached container, when its creator may be long gone: what its monitor executes. */
+
+import { isGivenUp, isRemovalAnnounced, isStopRequested } from '../runtime/state/monitored.ts'
+import { containersDirectory } from '../runtime/state/names.ts'
+import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { containerStatus } from '../runtime/state/status.ts'
 import { finishRun } from './finish-run.ts'
-import { isGivenUp, isRemovalAnnounced, isStopRequested } from './monitored.ts'
-import { containersDirectory } from './names.ts'
-import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from './record.ts'
 import { removeManaged } from './remove.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { containerStatus } from './status.ts'
 
 const LONGEST_DELAY_MS = 60_000
 
@@ -61,7 +62,7 @@ async function restartOnce(
 async function keepFailedRestart(stateRoot: string, id: string, attempts: number, error: unknown): Promise<void> {
   using container = await lockIfMine(stateRoot, id)
   if (container === undefined) return
-  const { startFailureOf } = await import('./start-failure.ts')
+  const { startFailureOf } = await import('../runtime/state/start-failure.ts')
   const record = findRecord(stateRoot, id)!
   const failedRestarts = { attempts, last: startFailureOf(error) }
   try {

@@ -1,8 +1,9 @@
 /** Commands in containers that any process runs, by name. */
+
+import { tell } from '../runtime/state/journal.ts'
+import { containersDirectory, readByName } from '../runtime/state/names.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import type { ContainerProcess, DetachedOptions, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
-import { tell } from './journal.ts'
-import { containersDirectory, readByName } from './names.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 type RunRoot = Pick<Roots, 'runRoot'>
 

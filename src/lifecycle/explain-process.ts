@@ -4,12 +4,12 @@ import { parseCgroupHierarchy, parseOwnCgroup } from '../cgroup/hierarchy.ts'
 import { type Binding, type CgroupLevel, findBindings, readLevels } from '../cgroup/level-limits.ts'
 import { type CgroupMaker, findMaker } from '../cgroup/maker.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { containersDirectory, readByName } from './names.ts'
+import { containersDirectory, readByName } from '../runtime/state/names.ts'
+import { type ContainerRecord, listRecords } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { isAlive, readIfAny, readProcessStat } from '../runtime/state/status.ts'
 import { type NamespaceUse, readNamespaces } from './namespaces-of.ts'
 import { type Privileges, readPrivileges } from './privileges.ts'
-import { type ContainerRecord, listRecords } from './record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { isAlive, readIfAny, readProcessStat } from './status.ts'
 
 /** A process, and where it is. */
 export interface ProcessExplanation {

@@ -3,14 +3,14 @@
 import { openSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
+import { openRootOfInit } from '../runtime/state/first-process.ts'
+import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
+import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { constants } from '../sys/index.ts'
 import { writeOutput } from '../util/output.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { readArchive } from './archive.ts'
-import { openRootOfInit } from './first-process.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { type ContainerRecord, lockContainer, readRecord } from './record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 /** Options of `exportContainer`. */
 export interface ExportOptions extends Roots {

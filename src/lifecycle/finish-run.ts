@@ -1,12 +1,13 @@
 /** What is left of a run when the container has ended, and is not removed. */
+
+import { failureStatus } from '../runtime/state/exit-status.ts'
+import { tell } from '../runtime/state/journal.ts'
+import { type MonitoredExit, readExit } from '../runtime/state/monitored.ts'
+import { containersDirectory } from '../runtime/state/names.ts'
+import type { ContainerRecord, LockedContainer } from '../runtime/state/record.ts'
 import { signalName } from '../util/how-ended.ts'
 import { giveBack } from './delete.ts'
-import { failureStatus } from './exit-status.ts'
-import { tell } from './journal.ts'
-import { type MonitoredExit, readExit } from './monitored.ts'
-import { containersDirectory } from './names.ts'
 import { examine, keepPostMortem, type PostMortem } from './post-mortem.ts'
-import type { ContainerRecord, LockedContainer } from './record.ts'
 
 /**
  * Takes away what a run of the container leaves beside its files, and writes down how it ended. Once more is harmless.

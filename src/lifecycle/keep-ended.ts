@@ -1,11 +1,11 @@
 /** What stays of a container that is not removed at its end: its files, and a record of how it ended or why it did not start. */
 import { isUtsuwaError } from '../errors.ts'
+import { failureStatus } from '../runtime/state/exit-status.ts'
+import { tell } from '../runtime/state/journal.ts'
+import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from '../runtime/state/record.ts'
+import { withStartFailure } from '../runtime/state/start-failure.ts'
 import { giveBack } from './delete.ts'
-import { failureStatus } from './exit-status.ts'
-import { tell } from './journal.ts'
 import type { Outcome } from './outcome.ts'
-import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from './record.ts'
-import { withStartFailure } from './start-failure.ts'
 
 /** Options of `create`: what stays of a container. */
 export interface KeepOptions {

@@ -7,8 +7,8 @@ import { lockFd } from '../content/lock.ts'
 import { isUtsuwaError } from '../errors.ts'
 import type { Attachment } from '../network/attachment.ts'
 import type { PluginOptions } from '../network/plugins.ts'
+import { containerDirectory } from '../runtime/state/record.ts'
 import { isErrno } from '../util/errno.ts'
-import { containerDirectory } from './record.ts'
 
 /** Kept from before the first plugin is asked until the last has let go. */
 export interface KeptAttachment extends Attachment {

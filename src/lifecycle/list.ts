@@ -1,13 +1,13 @@
 /** `ps`: containers by what is known of them. */
 import type { PublishedPort } from '../config/ports.ts'
+import { hasLostMonitor, hasMonitor, isRestarting, readExit } from '../runtime/state/monitored.ts'
+import { containersDirectory } from '../runtime/state/names.ts'
+import { type ContainerRecord, findRecord, listRecords } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { type ContainerStatus, containerStatus } from '../runtime/state/status.ts'
 import { sleep } from '../util/sleep.ts'
 import { readAttachment } from './kept-attachment.ts'
-import { hasLostMonitor, hasMonitor, isRestarting, readExit } from './monitored.ts'
-import { containersDirectory } from './names.ts'
-import { type ContainerRecord, findRecord, listRecords } from './record.ts'
 import { removeManaged } from './remove.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { type ContainerStatus, containerStatus } from './status.ts'
 import { sweepRunRoot } from './sweep.ts'
 
 /** How long a monitor may take to write down an end. */

@@ -6,10 +6,10 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { LOG_NAME } from '../runtime/state/places.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { findLastLines } from './log-lines.ts'
-import { LOG_NAME } from './places.ts'
 
 const BLOCK_SIZE = 256 * 1024
 /** A change of files takes the monitor microseconds. */

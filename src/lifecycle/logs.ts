@@ -1,16 +1,16 @@
 /** `logs`: what a detached container has printed, and prints. */
 import { type FSWatcher, watch } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
+import { hasMonitor, isRestarting, readExit } from '../runtime/state/monitored.ts'
+import { containersDirectory, readByName } from '../runtime/state/names.ts'
+import { logDirectory } from '../runtime/state/places.ts'
+import { type ContainerRecord, containerDirectory, findRecord } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { isAlive } from '../runtime/state/status.ts'
 import { throwIfAborted } from '../util/aborted.ts'
 import { isErrno } from '../util/errno.ts'
 import { LogFiles } from './log-files.ts'
 import { type LogEntry, parseLogLines } from './log-lines.ts'
-import { hasMonitor, isRestarting, readExit } from './monitored.ts'
-import { containersDirectory, readByName } from './names.ts'
-import { logDirectory } from './places.ts'
-import { type ContainerRecord, containerDirectory, findRecord } from './record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { isAlive } from './status.ts'
 
 /** Options of `logs`. */
 export interface LogsOptions extends Pick<Roots, 'runRoot'> {

@@ -20,9 +20,9 @@ import {
   parseSubnet,
   type Subnet,
 } from '../network/subnets.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { sys } from '../sys/index.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 /** Options of `createNetwork`. */
 export interface CreateNetworkOptions extends Roots {

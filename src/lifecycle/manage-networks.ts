@@ -16,14 +16,14 @@ import {
   removeNetworkFile,
 } from '../network/store.ts'
 import { contains, parseAddress, parseSubnet, SMALL } from '../network/subnets.ts'
+import { containersDirectory } from '../runtime/state/names.ts'
+import { type ContainerRecord, listRecords } from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { sys } from '../sys/index.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { type CreateNetworkOptions, linkNames, makeNetwork } from './make-network.ts'
-import { containersDirectory } from './names.ts'
 import { releaseEnded } from './network-attachment.ts'
-import { type ContainerRecord, listRecords } from './record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 /** A network of the store. */
 export interface Network {

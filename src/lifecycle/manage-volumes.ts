@@ -2,11 +2,11 @@
 import { checkVolumeName } from '../config/volumes.ts'
 import { treeSize } from '../content/tree-size.ts'
 import { UtsuwaError } from '../errors.ts'
+import { containersDirectory } from '../runtime/state/names.ts'
+import type { ContainerRecord } from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { containerStatus } from '../runtime/state/status.ts'
 import { ensureVolume, listVolumes, lockVolumes, readVolume, removeVolumeTree, type Volume } from '../volume/store.ts'
-import { containersDirectory } from './names.ts'
-import type { ContainerRecord } from './record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
-import { containerStatus } from './status.ts'
 import { usersOf } from './volumes.ts'
 
 /** Options of `createVolume`. */

@@ -8,6 +8,18 @@ import { hostnameOf } from '../config/runtime-spec.ts'
 import { checkUserNamespace } from '../config/user-namespace.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
+import { tell } from '../runtime/state/journal.ts'
+import { containersDirectory, takeName } from '../runtime/state/names.ts'
+import {
+  addRecord,
+  type ContainerRecord,
+  emptyRecord,
+  findRecord,
+  type LockedContainer,
+  type ManagedRecord,
+  ROOTFS_MOUNT_POINT,
+} from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../util/aborted.ts'
 import { nextTurn } from '../util/next-turn.ts'
@@ -17,22 +29,10 @@ import { planContainer } from './creation.ts'
 import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from './detached.ts'
 import type { Files } from './files.ts'
 import { openNamespaces } from './joined-namespaces.ts'
-import { tell } from './journal.ts'
 import { type KeepOptions, keepsUnstarted, keepUnlaunched } from './keep-ended.ts'
-import { containersDirectory, takeName } from './names.ts'
 import type { NetworkInput, PreparedNetwork } from './network.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
-import {
-  addRecord,
-  type ContainerRecord,
-  emptyRecord,
-  findRecord,
-  type LockedContainer,
-  type ManagedRecord,
-  ROOTFS_MOUNT_POINT,
-} from './record.ts'
 import { removeManaged } from './remove.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { openStdio, type StdioOptions } from './stdio.ts'
 import { fromMonotonic, type Marks, noMarks } from './timeline.ts'
 import { type CpuTimeoutOptions, checkTimeouts } from './timeouts.ts'
@@ -120,7 +120,7 @@ async function withUserIds(
   described: ManagedRecord,
   reserved: LockedContainer,
 ): Promise<ManagedRecord> {
-  const { takeUserIds } = await import('./user-ids.ts')
+  const { takeUserIds } = await import('../runtime/state/user-ids.ts')
   const managed = { ...described, firstUserId: takeUserIds(runRoot, id) }
   reserved.write(emptyRecord(id, managed))
   return managed
@@ -256,7 +256,7 @@ function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<Manag
 
 /** Loaded when needed. */
 async function keepAcrossBoot(stateRoot: string, record: ContainerRecord, spec: RuntimeSpec): Promise<void> {
-  const { keepForBoot } = await import('./keep-for-boot.ts')
+  const { keepForBoot } = await import('../runtime/state/keep-for-boot.ts')
   keepForBoot(stateRoot, record, spec)
 }
 
@@ -284,7 +284,8 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
     storeRoot,
     joinedNamespaces: joined.paths,
     mountPoint,
-    firstUserId: options.userns === 'auto' ? (await import('./user-ids.ts')).PLANNED_USER_IDS : undefined,
+    firstUserId:
+      options.userns === 'auto' ? (await import('../runtime/state/user-ids.ts')).PLANNED_USER_IDS : undefined,
     ...(network && { network }),
     attachVolumes: mounts => plannedPaths(storeRoot, mounts),
   })

@@ -9,8 +9,19 @@ import type { HostLine } from '../network/files.ts'
 import { addHostRules } from '../network/host-rules.ts'
 import { DEFAULT_NETWORK, lockHosts, lockNetworks, readNetwork } from '../network/store.ts'
 import { contains, parseAddress, parseSubnet } from '../network/subnets.ts'
+import { openOfInit } from '../runtime/state/first-process.ts'
+import {
+  type ContainerRecord,
+  containerDirectory,
+  findRecord,
+  type LockedContainer,
+  listRecords,
+  type NetworkRecord,
+  readSpec,
+  tryLockContainer,
+} from '../runtime/state/record.ts'
+import { containerStatus } from '../runtime/state/status.ts'
 import type { ScopedFd } from '../util/scoped-fd.ts'
-import { openOfInit } from './first-process.ts'
 import {
   forgetAttachment,
   holdPlugins,
@@ -21,17 +32,6 @@ import {
 } from './kept-attachment.ts'
 import { hostsOf } from './network.ts'
 import { choosePorts } from './ports.ts'
-import {
-  type ContainerRecord,
-  containerDirectory,
-  findRecord,
-  type LockedContainer,
-  listRecords,
-  type NetworkRecord,
-  readSpec,
-  tryLockContainer,
-} from './record.ts'
-import { containerStatus } from './status.ts'
 
 const INTERFACE = 'eth0'
 

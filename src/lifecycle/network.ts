@@ -16,13 +16,13 @@ import {
 } from '../network/files.ts'
 import { findPlugin } from '../network/plugins.ts'
 import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../network/store.ts'
+import { networkPathOf, openOfInit } from '../runtime/state/first-process.ts'
+import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
+import { containerDirectory, type NetworkRecord, readRecord } from '../runtime/state/record.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { readIfThere } from '../util/read-if-there.ts'
 import type { ScopedFd } from '../util/scoped-fd.ts'
-import { networkPathOf, openOfInit } from './first-process.ts'
 import { withNamespacePaths } from './joined-namespaces.ts'
-import { containersDirectory, resolveContainer } from './names.ts'
-import { containerDirectory, type NetworkRecord, readRecord } from './record.ts'
 
 export interface PreparedNetwork {
   readonly record: NetworkRecord

@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import { readCgroupFile } from '../cgroup/read-file.ts'
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
+import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
+import { type ContainerRecord, containerDirectory } from '../runtime/state/record.ts'
+import { replaceFile } from '../runtime/state/whole-files.ts'
 import { errnoOf } from '../util/errno.ts'
 import { readIfThere } from '../util/read-if-there.ts'
-import { findCgroupDirectory } from './cgroup-directory.ts'
 import { readKernelLog } from './kernel-log.ts'
 import { type OomKill, oomIn } from './outcome.ts'
-import { type ContainerRecord, containerDirectory } from './record.ts'
-import { replaceFile } from './whole-files.ts'
 
 /** The last state of a container's cgroup, and what the kernel said of its processes. */
 export interface PostMortem {

@@ -1,20 +1,26 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { tell } from '../runtime/state/journal.ts'
+import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
+import { allowRestart, isStopRequested } from '../runtime/state/monitored.ts'
+import { containersDirectory, nameOrIdOf } from '../runtime/state/names.ts'
+import {
+  type ContainerRecord,
+  type DetachedRecord,
+  lockContainer,
+  readRecord,
+  readSpec,
+} from '../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { withStartFailure } from '../runtime/state/start-failure.ts'
+import { containerStatus } from '../runtime/state/status.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { createContainer } from './create.ts'
 import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
 import { openJoined, withNamespacePaths } from './joined-namespaces.ts'
-import { tell } from './journal.ts'
-import { keepForBoot } from './keep-for-boot.ts'
-import { allowRestart, isStopRequested } from './monitored.ts'
-import { containersDirectory, nameOrIdOf } from './names.ts'
-import { type ContainerRecord, type DetachedRecord, lockContainer, readRecord, readSpec } from './record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 import { startContainer } from './start.ts'
-import { withStartFailure } from './start-failure.ts'
-import { containerStatus } from './status.ts'
 
 /** What the restart policy is to know of the next run. */
 export type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>

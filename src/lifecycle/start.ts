@@ -6,11 +6,7 @@ import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { type InitReport, killedBeforeExec, receiveExecutables, receiveReport } from '../launch/conversation.ts'
 import type { ExecutableFile } from '../launch/executable.ts'
 import { execError } from '../launch/failure.ts'
-import { sys } from '../sys/index.ts'
-import { errnos, isPeerGone } from '../util/errno.ts'
-import { openInit, signalInit } from './first-process.ts'
-import { runHooks } from './hooks.ts'
-import { NotifyRelay } from './notify.ts'
+import { openInit, signalInit } from '../runtime/state/first-process.ts'
 import {
   type ContainerRecord,
   containerDirectory,
@@ -18,11 +14,15 @@ import {
   readRecord,
   readSpec,
   startSocketName,
-} from './record.ts'
+} from '../runtime/state/record.ts'
+import { withStartFailure } from '../runtime/state/start-failure.ts'
+import { containerStatus } from '../runtime/state/status.ts'
+import { sys } from '../sys/index.ts'
+import { errnos, isPeerGone } from '../util/errno.ts'
+import { runHooks } from './hooks.ts'
+import { NotifyRelay } from './notify.ts'
 import { sendSeccompListener } from './seccomp-listener.ts'
-import { withStartFailure } from './start-failure.ts'
 import { formatState } from './state.ts'
-import { containerStatus } from './status.ts'
 
 const SIGKILL = 9
 

@@ -1,9 +1,9 @@
 /** The volumes of a container: made before it is, and gone with it where they are its own. */
 import { resolve } from 'node:path'
 import { copiesImage } from '../config/volumes.ts'
+import { type ContainerRecord, listRecords, type VolumesOfContainer, type VolumeUse } from '../runtime/state/record.ts'
 import type { Mount } from '../spec/runtime.ts'
 import { ensureVolume, lockVolumes, mountpointOf, removeVolumeTree, type Volume } from '../volume/store.ts'
-import { type ContainerRecord, listRecords, type VolumesOfContainer, type VolumeUse } from './record.ts'
 
 export interface AttachInput {
   readonly root: string

@@ -2,14 +2,14 @@
 import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
+import { openInit } from '../runtime/state/first-process.ts'
+import { lastEvent } from '../runtime/state/journal.ts'
+import { readExit } from '../runtime/state/monitored.ts'
+import { containersDirectory, readByName } from '../runtime/state/names.ts'
+import { findRecord } from '../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { throwIfAborted } from '../util/aborted.ts'
 import { keeperOf, untilNoted } from './ending.ts'
-import { openInit } from './first-process.ts'
-import { lastEvent } from './journal.ts'
-import { readExit } from './monitored.ts'
-import { containersDirectory, readByName } from './names.ts'
-import { findRecord } from './record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from './roots.ts'
 
 /** Options of `waitForContainer`. */
 export interface WaitOptions extends Pick<Roots, 'runRoot'> {

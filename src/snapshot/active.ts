@@ -178,7 +178,7 @@ interface SnapshotRecord {
   owner?: string
 }
 
-/** Written by src/lifecycle/keep-for-boot.ts. */
+/** Written by src/runtime/state/keep-for-boot.ts. */
 const KEPT_FILE = 'container.json'
 
 /** Not one that waits for the next boot, or for what starts it there. */

@@ -70,13 +70,13 @@ test('the library never prints', () => {
 })
 
 test('nothing is opened by a PID alone', () => {
-  const holdsPidfds = ['src/launch/process-files.ts', 'src/lifecycle/first-process.ts']
+  const holdsPidfds = ['src/launch/process-files.ts', 'src/runtime/state/first-process.ts']
   // They ask about a number; status.ts and explain-process.ts look again afterwards whether it is still the same process.
-  const asksAgain = ['src/lifecycle/namespaces-of.ts', 'src/lifecycle/status.ts']
+  const asksAgain = ['src/lifecycle/namespaces-of.ts', 'src/runtime/state/status.ts']
   ban(
     projectFiles('src').filter(file => ![...holdsPidfds, ...asksAgain].includes(file)),
     /\/proc\/\$\{(?!process\.pid)[^}]*\}\/(?:root|ns|cwd|fd|fdinfo|exe|map_files|mem|net|[ug]id_map|task)\b|'\/proc', ?String\(/,
-    'the number may be another process’s by then: openOfInit of src/lifecycle/first-process.ts, which has a pidfd',
+    'the number may be another process’s by then: openOfInit of src/runtime/state/first-process.ts, which has a pidfd',
   )
 })
 

@@ -23,6 +23,7 @@ const order = [
   'criu',
   'network',
   'volume',
+  'runtime/state',
   'lifecycle',
   'lab',
   'index.ts',

@@ -2,7 +2,7 @@
  * Names and ids of containers become names of directories, cgroups and sockets: `../x` as an id let a runtime make, read
  * and remove directories anywhere. They come from engines and people, who may pass on what an image or a network said.
  *
- * Seen to fail with the pattern of checkContainerId (src/lifecycle/record.ts) accepting everything: ids came as far
+ * Seen to fail with the pattern of checkContainerId (src/runtime/state/record.ts) accepting everything: ids came as far
  * as the path of the cgroup.
  */
 import assert from 'node:assert/strict'
@@ -14,7 +14,7 @@ import { createContainer } from '../../src/lifecycle/create.ts'
 import { deleteContainer } from '../../src/lifecycle/delete.ts'
 import { execInContainer } from '../../src/lifecycle/exec.ts'
 import { killContainer } from '../../src/lifecycle/kill.ts'
-import { readRecord } from '../../src/lifecycle/record.ts'
+import { readRecord } from '../../src/runtime/state/record.ts'
 import { isOurs, Playground } from '../integration/oci/runtime.ts'
 import { makeSandbox } from '../support/busybox-root.ts'
 import { specOf } from './support.ts'

@@ -13,13 +13,13 @@ import { exportContainer, isUtsuwaError } from '../../src/index.ts'
 import { runInContainer } from '../../src/lifecycle/container-process.ts'
 import { copyFileOut } from '../../src/lifecycle/copy.ts'
 import { execInContainer } from '../../src/lifecycle/exec.ts'
-import { openOfInit } from '../../src/lifecycle/first-process.ts'
 import { openJoined } from '../../src/lifecycle/joined-namespaces.ts'
-import { containersDirectory } from '../../src/lifecycle/names.ts'
 import { shareNetwork } from '../../src/lifecycle/network.ts'
-import { addRecord, type ContainerRecord } from '../../src/lifecycle/record.ts'
-import { readProcessStat } from '../../src/lifecycle/status.ts'
-import { recordOf } from '../unit/lifecycle/support.ts'
+import { openOfInit } from '../../src/runtime/state/first-process.ts'
+import { containersDirectory } from '../../src/runtime/state/names.ts'
+import { addRecord, type ContainerRecord } from '../../src/runtime/state/record.ts'
+import { readProcessStat } from '../../src/runtime/state/status.ts'
+import { recordOf } from '../unit/runtime/state/support.ts'
 
 const TRIES = 100
 const [rootfs = '', scratch = '', name = ''] = process.argv.slice(2)

@@ -3,9 +3,9 @@
  * umask of the caller: who connects to the start socket starts the container, state.json and spec.json hold environments
  * with secrets. The directories of layers hold setuid programs of images (CVE-2021-41103 and 2024-25621 of containerd).
  *
- * Seen to fail with the modes of src/lifecycle/record.ts made 0755 and 0644: all files of the container were reached;
+ * Seen to fail with the modes of src/runtime/state/record.ts made 0755 and 0644: all files of the container were reached;
  * with the mode of sockets (native/libutsuwa.c) left to the umask: start.sock was; with those of
- * src/lifecycle/names.ts and src/content made 0755: names were read and the setuid program executed.
+ * src/runtime/state/names.ts and src/content made 0755: names were read and the setuid program executed.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
-import { namesDirectory, takeName } from '../../src/lifecycle/names.ts'
+import { namesDirectory, takeName } from '../../src/runtime/state/names.ts'
 import { Playground } from '../integration/oci/runtime.ts'
 
 /** Which of these, and of what it finds below the directory, nobody (65534) may read or write. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { followJournal, isUtsuwaError, type JournalEvent, readJournal } from '../../index.ts'
-import { DEFAULT_RUN_ROOT } from '../../lifecycle/roots.ts'
+import { DEFAULT_RUN_ROOT } from '../../runtime/state/roots.ts'
 import { collect } from '../collect.ts'
 import { eventFilter } from '../event-filter.ts'
 import { printable } from '../format.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { containers } from '../../../src/index.ts'
-import { readProcessStat } from '../../../src/lifecycle/status.ts'
+import { readProcessStat } from '../../../src/runtime/state/status.ts'
 import { makeSandbox } from '../../support/busybox-root.ts'
 import { sh } from './support.ts'
 

@@ -10,7 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readCgroupHierarchy } from '../../../src/cgroup/hierarchy.ts'
-import { readProcessStat } from '../../../src/lifecycle/status.ts'
+import { readProcessStat } from '../../../src/runtime/state/status.ts'
 import { isOurs, Playground, RUNTIME } from './runtime.ts'
 
 /** Calls by which a caller changes something outside of itself. Between two of them a kill changes nothing more. */

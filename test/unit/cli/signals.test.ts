@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
 import { FORWARDED_SIGNALS, forwardSignals } from '../../../src/cli/signals.ts'
-import { exitStatus } from '../../../src/lifecycle/exit-status.ts'
 import { parseSignal } from '../../../src/lifecycle/kill.ts'
+import { exitStatus } from '../../../src/runtime/state/exit-status.ts'
 
 test('signals have names, short names and numbers', () => {
   for (const text of ['TERM', 'SIGTERM', 'sigterm', 'term', '15']) assert.equal(parseSignal(text), 15, text)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import { explainProcess, findProcessMaker } from '../../../src/lifecycle/explain-process.ts'
-import { temporaryDirectory } from './support.ts'
+import { temporaryDirectory } from '../runtime/state/support.ts'
 
 const id = 'ab'.repeat(32)
 

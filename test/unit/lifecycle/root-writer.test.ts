@@ -18,7 +18,7 @@ import { test } from 'node:test'
 import { isUtsuwaError } from '../../../src/errors.ts'
 import { type MapOwner, RootWriter } from '../../../src/lifecycle/root-writer.ts'
 import { constants } from '../../../src/sys/index.ts'
-import { temporaryDirectory } from './support.ts'
+import { temporaryDirectory } from '../runtime/state/support.ts'
 
 /** Files of this user's, since nobody else can give them away. */
 const own = { uid: process.getuid!(), gid: process.getgid!() }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { containersDirectory, namesDirectory, takeName } from '../../../src/lifecycle/names.ts'
-import { addRecord } from '../../../src/lifecycle/record.ts'
 import { sweepRunRoot } from '../../../src/lifecycle/sweep.ts'
-import { takeUserIds, userIdsDirectory } from '../../../src/lifecycle/user-ids.ts'
-import { recordOf, temporaryDirectory } from './support.ts'
+import { containersDirectory, namesDirectory, takeName } from '../../../src/runtime/state/names.ts'
+import { addRecord } from '../../../src/runtime/state/record.ts'
+import { takeUserIds, userIdsDirectory } from '../../../src/runtime/state/user-ids.ts'
+import { recordOf, temporaryDirectory } from '../runtime/state/support.ts'
 
 test('names and user ids of containers that are gone are freed, those of others stay', () => {
   using root = temporaryDirectory()

@@ -4,8 +4,8 @@
  */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { stringifyJson } from '../spec/json.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+import { stringifyJson } from '../../spec/json.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
 import { type ContainerRecord, containerDirectory } from './record.ts'
 
 /** src/snapshot/active.ts keeps what a container wrote for as long as this is there. */

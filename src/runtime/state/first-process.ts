@@ -4,10 +4,10 @@
  */
 import { closeSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
-import { UtsuwaError } from '../errors.ts'
-import { openOfProcess, type ProcessFile, readOfProcess } from '../launch/process-files.ts'
-import { constants, sys } from '../sys/index.ts'
-import { type ScopedFd, scopedFd } from '../util/scoped-fd.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { openOfProcess, type ProcessFile, readOfProcess } from '../../launch/process-files.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { type ScopedFd, scopedFd } from '../../util/scoped-fd.ts'
 import type { ContainerRecord } from './record.ts'
 import { isAlive } from './status.ts'
 

@@ -1,6 +1,6 @@
 /** Where a container's cgroup is. */
 import { join } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
+import { UtsuwaError } from '../../errors.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** Host path; undefined when the container was made without a cgroup. */

@@ -1,9 +1,9 @@
 /** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
 import { closeSync, mkdirSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
-import { constants, sys } from '../sys/index.ts'
-import { isErrno } from '../util/errno.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { isErrno } from '../../util/errno.ts'
 import { type ContainerRecord, findRecord, hasRecord, listRecords, readRecord } from './record.ts'
 
 export function namesDirectory(runRoot: string): string {

@@ -1,5 +1,5 @@
 /** A process's end as the exit status that a shell would give. */
-import type { ProcessExit } from '../sys/index.ts'
+import type { ProcessExit } from '../../sys/index.ts'
 
 /** What a shell adds to the number of the signal that ended a command. */
 export const SIGNAL_BASE = 128

@@ -1,5 +1,5 @@
 /** Makes containers known and removes them, one after another: `node add-and-remove.ts STATE_ROOT ID ROUNDS`. */
-import { addRecord } from '../../../src/lifecycle/record.ts'
+import { addRecord } from '../../../../src/runtime/state/record.ts'
 import { recordOf } from './support.ts'
 
 const [stateRoot = '', id = '', rounds] = process.argv.slice(2)

@@ -4,11 +4,11 @@
  */
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, watch, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { constants, sys } from '../sys/index.ts'
-import { throwIfAborted } from '../util/aborted.ts'
-import { errnoOf } from '../util/errno.ts'
-import { finishedAlways } from '../util/finished-always.ts'
-import { readIfThere } from '../util/read-if-there.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { errnoOf } from '../../util/errno.ts'
+import { finishedAlways } from '../../util/finished-always.ts'
+import { readIfThere } from '../../util/read-if-there.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** Docker's words for what happens to a container. */

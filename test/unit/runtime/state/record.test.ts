@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUtsuwaError, type UtsuwaErrorCode } from '../../../src/errors.ts'
+import { isUtsuwaError, type UtsuwaErrorCode } from '../../../../src/errors.ts'
 import {
   addRecord,
   checkContainerId,
@@ -15,8 +15,8 @@ import {
   lockContainer,
   readRecord,
   readSpec,
-} from '../../../src/lifecycle/record.ts'
-import { containerStatus } from '../../../src/lifecycle/status.ts'
+} from '../../../../src/runtime/state/record.ts'
+import { containerStatus } from '../../../../src/runtime/state/status.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
 
 const withCode = (code: UtsuwaErrorCode) => (error: unknown) => isUtsuwaError(error, code)

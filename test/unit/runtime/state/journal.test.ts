@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { followJournal, readJournal, tell } from '../../../src/lifecycle/journal.ts'
+import { followJournal, readJournal, tell } from '../../../../src/runtime/state/journal.ts'
 
 function makeRunRoot(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'utsuwa-journal-'))

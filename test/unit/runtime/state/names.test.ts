@@ -4,15 +4,15 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { isUtsuwaError, type UtsuwaErrorCode } from '../../../src/errors.ts'
+import { isUtsuwaError, type UtsuwaErrorCode } from '../../../../src/errors.ts'
 import {
   containersDirectory,
   freeName,
   namesDirectory,
   resolveContainer,
   takeName,
-} from '../../../src/lifecycle/names.ts'
-import { addRecord } from '../../../src/lifecycle/record.ts'
+} from '../../../../src/runtime/state/names.ts'
+import { addRecord } from '../../../../src/runtime/state/record.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
 
 const withCode = (code: UtsuwaErrorCode) => (error: unknown) => isUtsuwaError(error, code)

@@ -1,7 +1,7 @@
 /** What state a container is in, as the kernel tells it. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { isErrno } from '../util/errno.ts'
+import { isErrno } from '../../util/errno.ts'
 import { type ContainerRecord, isLocked } from './record.ts'
 
 /** runtime.md, "State", and `paused` as runc has it. */

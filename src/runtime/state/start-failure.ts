@@ -1,5 +1,5 @@
 /** What a record keeps of a start that failed. */
-import { isUtsuwaError } from '../errors.ts'
+import { isUtsuwaError } from '../../errors.ts'
 import type { ContainerRecord, StartFailure } from './record.ts'
 
 /** For `why`, when the error has been seen and forgotten. Nothing is kept for an OCI runtime's containers. */

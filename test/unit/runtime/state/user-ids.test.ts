@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { containersDirectory } from '../../../src/lifecycle/names.ts'
-import { addRecord, emptyRecord } from '../../../src/lifecycle/record.ts'
-import { freeUserIds, takeUserIds, takeUserIdsAgain } from '../../../src/lifecycle/user-ids.ts'
+import { containersDirectory } from '../../../../src/runtime/state/names.ts'
+import { addRecord, emptyRecord } from '../../../../src/runtime/state/record.ts'
+import { freeUserIds, takeUserIds, takeUserIdsAgain } from '../../../../src/runtime/state/user-ids.ts'
 
 test('each container has a range of its own, and gets it again', () => {
   const runRoot = mkdtempSync(join(tmpdir(), 'utsuwa-ids-'))

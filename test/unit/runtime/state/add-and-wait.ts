@@ -1,6 +1,6 @@
 /** Makes a container known and keeps it locked until it is killed: `node add-and-wait.ts STATE_ROOT ID`. */
 import { writeSync } from 'node:fs'
-import { addRecord } from '../../../src/lifecycle/record.ts'
+import { addRecord } from '../../../../src/runtime/state/record.ts'
 import { recordOf } from './support.ts'
 
 const [stateRoot = '', id = ''] = process.argv.slice(2)

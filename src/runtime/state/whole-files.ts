@@ -6,8 +6,8 @@
  * root is full by then.
  */
 import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
-import { UtsuwaError } from '../errors.ts'
-import { errnoOf, isErrno } from '../util/errno.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { errnoOf, isErrno } from '../../util/errno.ts'
 
 const spareOf = (path: string): string => `${path}.spare`
 

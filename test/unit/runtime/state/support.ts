@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ContainerRecord, emptyRecord } from '../../../src/lifecycle/record.ts'
+import { type ContainerRecord, emptyRecord } from '../../../../src/runtime/state/record.ts'
 
 export function temporaryDirectory(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'utsuwa-lifecycle-'))
