@@ -4,6 +4,14 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
+import type { CreateNetworkOptions } from './engine/connect/make-network.ts'
+import type { Network } from './engine/connect/manage-networks.ts'
+import type {
+  CreateVolumeOptions,
+  PrunedVolumes,
+  PruneVolumesOptions,
+  RemoveVolumeOptions,
+} from './engine/connect/manage-volumes.ts'
 import type { Image } from './image/image.ts'
 import type { ImportOptions as StoreImportOptions } from './image/import.ts'
 import type { Input } from './image/input.ts'
@@ -21,14 +29,6 @@ import type { DoctorOptions } from './lifecycle/doctor.ts'
 import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { ExportOptions } from './lifecycle/export.ts'
 import type { Finding } from './lifecycle/finding.ts'
-import type { CreateNetworkOptions } from './lifecycle/make-network.ts'
-import type { Network } from './lifecycle/manage-networks.ts'
-import type {
-  CreateVolumeOptions,
-  PrunedVolumes,
-  PruneVolumesOptions,
-  RemoveVolumeOptions,
-} from './lifecycle/manage-volumes.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
@@ -46,6 +46,15 @@ export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, Pres
 export type { CgroupUse } from './cgroup/use.ts'
 export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
 export type { Protocol, PublishedPort } from './config/ports.ts'
+export type { CreateNetworkOptions } from './engine/connect/make-network.ts'
+export type { Network } from './engine/connect/manage-networks.ts'
+export type {
+  CreateVolumeOptions,
+  PrunedVolumes,
+  PruneVolumesOptions,
+  RemoveVolumeOptions,
+} from './engine/connect/manage-volumes.ts'
+export type { NetworkUse } from './engine/connect/network-use.ts'
 export {
   type CommandFailure,
   isUtsuwaError,
@@ -101,16 +110,7 @@ export type { KeepOptions } from './lifecycle/keep-ended.ts'
 export { type ContainerSummary, containers, type ListOptions } from './lifecycle/list.ts'
 export type { LogEntry } from './lifecycle/log-lines.ts'
 export { type LogBlock, type LogsOptions, logBlocks, logs } from './lifecycle/logs.ts'
-export type { CreateNetworkOptions } from './lifecycle/make-network.ts'
-export type { Network } from './lifecycle/manage-networks.ts'
-export type {
-  CreateVolumeOptions,
-  PrunedVolumes,
-  PruneVolumesOptions,
-  RemoveVolumeOptions,
-} from './lifecycle/manage-volumes.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
-export type { NetworkUse } from './lifecycle/network-use.ts'
 export type { OomKill, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
@@ -384,7 +384,7 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
  * @throws UtsuwaError INVALID_ARGUMENT, NOT_ROOT, NO_SPACE
  */
 export async function createVolume(options: CreateVolumeOptions = {}): Promise<Volume> {
-  const { createVolume: createIn } = await import('./lifecycle/manage-volumes.ts')
+  const { createVolume: createIn } = await import('./engine/connect/manage-volumes.ts')
   return createIn(options)
 }
 
@@ -405,13 +405,13 @@ export async function inspectVolume(name: string, { root = DEFAULT_ROOT }: Pick<
  * @throws UtsuwaError VOLUME_NOT_FOUND; VOLUME_IN_USE with the containers
  */
 export async function removeVolume(name: string, options: RemoveVolumeOptions = {}): Promise<void> {
-  const { removeVolume: removeFrom } = await import('./lifecycle/manage-volumes.ts')
+  const { removeVolume: removeFrom } = await import('./engine/connect/manage-volumes.ts')
   return removeFrom(name, options)
 }
 
 /** Removes the volumes that no container uses: those without a name, or with `all` every one. */
 export async function pruneVolumes(options: PruneVolumesOptions = {}): Promise<PrunedVolumes> {
-  const { pruneVolumes: pruneIn } = await import('./lifecycle/manage-volumes.ts')
+  const { pruneVolumes: pruneIn } = await import('./engine/connect/manage-volumes.ts')
   return pruneIn(options)
 }
 
@@ -422,31 +422,31 @@ export async function pruneVolumes(options: PruneVolumesOptions = {}): Promise<P
  * @throws UtsuwaError INVALID_ARGUMENT, NETWORK_EXISTS; UNSUPPORTED without CNI plugins
  */
 export async function createNetwork(options: CreateNetworkOptions): Promise<Network> {
-  const { createNetwork: createIn } = await import('./lifecycle/manage-networks.ts')
+  const { createNetwork: createIn } = await import('./engine/connect/manage-networks.ts')
   return createIn(options)
 }
 
 /** All networks that were made, by name. */
 export async function networks(roots: Roots = {}): Promise<Network[]> {
-  const { networks: list } = await import('./lifecycle/manage-networks.ts')
+  const { networks: list } = await import('./engine/connect/manage-networks.ts')
   return list(roots)
 }
 
 /** @throws UtsuwaError NETWORK_NOT_FOUND */
 export async function inspectNetwork(name: string, roots: Roots = {}): Promise<Network> {
-  const { inspectNetwork: inspectIn } = await import('./lifecycle/manage-networks.ts')
+  const { inspectNetwork: inspectIn } = await import('./engine/connect/manage-networks.ts')
   return inspectIn(name, roots)
 }
 
 /** @throws UtsuwaError NETWORK_NOT_FOUND; NETWORK_IN_USE with the containers that are connected to it */
 export async function removeNetwork(name: string, roots: Roots = {}): Promise<void> {
-  const { removeNetwork: removeFrom } = await import('./lifecycle/manage-networks.ts')
+  const { removeNetwork: removeFrom } = await import('./engine/connect/manage-networks.ts')
   return removeFrom(name, roots)
 }
 
 /** Removes the networks that no container was made for, but `bridge`. @returns their names */
 export async function pruneNetworks(roots: Roots = {}): Promise<string[]> {
-  const { pruneNetworks: pruneIn } = await import('./lifecycle/manage-networks.ts')
+  const { pruneNetworks: pruneIn } = await import('./engine/connect/manage-networks.ts')
   return pruneIn(roots)
 }
 

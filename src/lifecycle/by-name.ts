@@ -88,7 +88,7 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
 /** Loaded when needed. */
 async function refreshNames(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
   if (managed?.network?.network === undefined) return
-  const { refreshHosts } = await import('./network-attachment.ts')
+  const { refreshHosts } = await import('../engine/connect/network-attachment.ts')
   await refreshHosts(stateRoot, managed.network, id)
 }
 

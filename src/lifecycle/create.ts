@@ -124,12 +124,12 @@ async function launchInto(
 /** Loaded when needed: an OCI runtime's containers come with their networks. */
 async function sharedNetworkOf({ stateRoot, spec, managed }: CreateOptions) {
   if (managed?.network?.container === undefined) return undefined
-  const { shareNetwork } = await import('./network.ts')
+  const { shareNetwork } = await import('../engine/connect/network.ts')
   return shareNetwork(stateRoot, managed.network, spec)
 }
 
 async function connect({ stateRoot, signal }: CreateOptions, record: ContainerRecord): Promise<void> {
-  const { attachNetwork } = await import('./network-attachment.ts')
+  const { attachNetwork } = await import('../engine/connect/network-attachment.ts')
   await attachNetwork(stateRoot, record, signal)
 }
 

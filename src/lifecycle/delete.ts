@@ -59,14 +59,14 @@ export async function deleteContainer(
 /** Gives back what a container that has ended has of its network. Once more is harmless. */
 export async function releaseNetworkOf(stateRoot: string, record: ContainerRecord): Promise<void> {
   if (record.managed?.network?.network === undefined) return
-  const { releaseNetwork } = await import('./network-attachment.ts')
+  const { releaseNetwork } = await import('../engine/connect/network-attachment.ts')
   await releaseNetwork(stateRoot, record)
 }
 
 /** Loaded when needed: most containers have none. */
 async function removeVolumesOf(stateRoot: string, record: ContainerRecord): Promise<void> {
   if (record.managed?.volumes === undefined) return
-  const { removeAnonymousVolumes } = await import('./volumes.ts')
+  const { removeAnonymousVolumes } = await import('../engine/connect/volumes.ts')
   await removeAnonymousVolumes(stateRoot, record)
 }
 

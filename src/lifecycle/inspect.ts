@@ -1,5 +1,6 @@
 /** `inspect`: all that is known of one container. */
 import { join } from 'node:path'
+import { readAttachment } from '../engine/connect/kept-attachment.ts'
 import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { startOf } from '../runtime/state/journal.ts'
 import { containersDirectory, readByName } from '../runtime/state/names.ts'
@@ -13,7 +14,6 @@ import {
 } from '../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { readAttachment } from './kept-attachment.ts'
 import { type ContainerSummary, settle, summarize } from './list.ts'
 
 /** All that is known of a container. */

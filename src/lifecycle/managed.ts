@@ -6,6 +6,8 @@ import { chooseNetwork, hasNetworkFiles } from '../config/network.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { hostnameOf } from '../config/runtime-spec.ts'
 import { checkUserNamespace } from '../config/user-namespace.ts'
+import { openNamespaces } from '../engine/connect/joined-namespaces.ts'
+import type { NetworkInput, PreparedNetwork } from '../engine/connect/network.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { CompiledPlan } from '../plan/compile.ts'
 import { tell } from '../runtime/state/journal.ts'
@@ -28,9 +30,7 @@ import { createContainer } from './create.ts'
 import { planContainer } from './creation.ts'
 import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from './detached.ts'
 import type { Files } from './files.ts'
-import { openNamespaces } from './joined-namespaces.ts'
 import { type KeepOptions, keepsUnstarted, keepUnlaunched } from './keep-ended.ts'
-import type { NetworkInput, PreparedNetwork } from './network.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
 import { removeManaged } from './remove.ts'
 import { openStdio, type StdioOptions } from './stdio.ts'
@@ -164,7 +164,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     firstUserId: managed.firstUserId,
     ...(network && { network }),
     attachVolumes: async (mounts, imageRootFd) => {
-      const { attachVolumes } = await import('./volumes.ts')
+      const { attachVolumes } = await import('../engine/connect/volumes.ts')
       return attachVolumes({
         root: storeRoot,
         mounts,
@@ -238,7 +238,7 @@ async function networkOf(
 ): Promise<PreparedNetwork | undefined> {
   if (options.bundle !== undefined || options.spec !== undefined) return undefined
   if (!hasNetworkFiles(options)) return void chooseNetwork(options)
-  const { planNetwork, prepareNetwork } = await import('./network.ts')
+  const { planNetwork, prepareNetwork } = await import('../engine/connect/network.ts')
   return plan ? planNetwork(options, input) : prepareNetwork(options, input)
 }
 

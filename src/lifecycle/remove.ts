@@ -1,4 +1,6 @@
 /** `rm`: a container that ended, or with force one that runs, is forgotten. */
+
+import { readAttachment } from '../engine/connect/kept-attachment.ts'
 import { UtsuwaError } from '../errors.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { isRestarting } from '../runtime/state/monitored.ts'
@@ -7,7 +9,6 @@ import { findRecord } from '../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import { type DeleteOptions, deleteContainer } from './delete.ts'
-import { readAttachment } from './kept-attachment.ts'
 
 /** Options of `removeContainer`. */
 export interface RemoveOptions extends Roots {

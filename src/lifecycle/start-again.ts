@@ -1,5 +1,6 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
+import { openJoined, withNamespacePaths } from '../engine/connect/joined-namespaces.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
@@ -19,7 +20,6 @@ import type { RuntimeSpec } from '../spec/runtime.ts'
 import { createContainer } from './create.ts'
 import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
-import { openJoined, withNamespacePaths } from './joined-namespaces.ts'
 import { startContainer } from './start.ts'
 
 /** What the restart policy is to know of the next run. */

@@ -24,6 +24,7 @@ const order = [
   'network',
   'volume',
   'runtime/state',
+  'engine/connect',
   'lifecycle',
   'lab',
   'index.ts',

@@ -1,6 +1,6 @@
 /** What went over the network interfaces of a process's network namespace. */
 import { fstatSync, statSync } from 'node:fs'
-import { openOfInit, type RecordedProcess, readOfInit } from '../runtime/state/first-process.ts'
+import { openOfInit, type RecordedProcess, readOfInit } from '../../runtime/state/first-process.ts'
 
 /** Bytes and packets of all interfaces but loopback. */
 export interface NetworkUse {

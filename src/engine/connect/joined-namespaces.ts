@@ -1,13 +1,13 @@
 /** The namespaces of other containers, for one that shares them. */
-import { containersToJoin, type JoinedNamespaces } from '../config/namespaces.ts'
-import type { ContainerOptions } from '../config/options.ts'
-import { UtsuwaError } from '../errors.ts'
-import { openOfInit } from '../runtime/state/first-process.ts'
-import { containersDirectory, nameOrIdOf, resolveContainer } from '../runtime/state/names.ts'
-import { type Joins, readRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import type { ScopedFd } from '../util/scoped-fd.ts'
+import { containersToJoin, type JoinedNamespaces } from '../../config/namespaces.ts'
+import type { ContainerOptions } from '../../config/options.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { openOfInit } from '../../runtime/state/first-process.ts'
+import { containersDirectory, nameOrIdOf, resolveContainer } from '../../runtime/state/names.ts'
+import { type Joins, readRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import type { ScopedFd } from '../../util/scoped-fd.ts'
 
 export interface OpenNamespaces extends Disposable {
   readonly joins: Joins

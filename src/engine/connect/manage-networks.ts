@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join, resolve } from 'node:path'
-import { invalidOption } from '../config/invalid-option.ts'
-import { checkNetworkName } from '../config/network.ts'
-import { UtsuwaError } from '../errors.ts'
-import { RouteSocket } from '../launch/netlink.ts'
-import type { Conflist } from '../network/conflist.ts'
-import { removeHostRules } from '../network/host-rules.ts'
+import { invalidOption } from '../../config/invalid-option.ts'
+import { checkNetworkName } from '../../config/network.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { RouteSocket } from '../../launch/netlink.ts'
+import type { Conflist } from '../../network/conflist.ts'
+import { removeHostRules } from '../../network/host-rules.ts'
 import {
   DEFAULT_NETWORK,
   findNetwork,
@@ -14,13 +14,13 @@ import {
   lockNetworks,
   readNetwork,
   removeNetworkFile,
-} from '../network/store.ts'
-import { contains, parseAddress, parseSubnet, SMALL } from '../network/subnets.ts'
-import { containersDirectory } from '../runtime/state/names.ts'
-import { type ContainerRecord, listRecords } from '../runtime/state/record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { sys } from '../sys/index.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
+} from '../../network/store.ts'
+import { contains, parseAddress, parseSubnet, SMALL } from '../../network/subnets.ts'
+import { containersDirectory } from '../../runtime/state/names.ts'
+import { type ContainerRecord, listRecords } from '../../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { sys } from '../../sys/index.ts'
+import { scopedFd } from '../../util/scoped-fd.ts'
 import { readAttachment } from './kept-attachment.ts'
 import { type CreateNetworkOptions, linkNames, makeNetwork } from './make-network.ts'
 import { releaseEnded } from './network-attachment.ts'

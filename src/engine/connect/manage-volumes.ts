@@ -1,12 +1,19 @@
 /** `volume create`, `rm` and `prune`: volumes by themselves. */
-import { checkVolumeName } from '../config/volumes.ts'
-import { treeSize } from '../content/tree-size.ts'
-import { UtsuwaError } from '../errors.ts'
-import { containersDirectory } from '../runtime/state/names.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus } from '../runtime/state/status.ts'
-import { ensureVolume, listVolumes, lockVolumes, readVolume, removeVolumeTree, type Volume } from '../volume/store.ts'
+import { checkVolumeName } from '../../config/volumes.ts'
+import { treeSize } from '../../content/tree-size.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { containersDirectory } from '../../runtime/state/names.ts'
+import type { ContainerRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
+import {
+  ensureVolume,
+  listVolumes,
+  lockVolumes,
+  readVolume,
+  removeVolumeTree,
+  type Volume,
+} from '../../volume/store.ts'
 import { usersOf } from './volumes.ts'
 
 /** Options of `createVolume`. */

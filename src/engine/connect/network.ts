@@ -1,11 +1,11 @@
 /** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { checkNetworkOptions, chooseNetwork, type NetworkChoice, parseExtraHosts } from '../config/network.ts'
-import type { ContainerOptions } from '../config/options.ts'
-import { parsePorts } from '../config/ports.ts'
-import { UtsuwaError } from '../errors.ts'
-import type { Conflist } from '../network/conflist.ts'
+import { checkNetworkOptions, chooseNetwork, type NetworkChoice, parseExtraHosts } from '../../config/network.ts'
+import type { ContainerOptions } from '../../config/options.ts'
+import { parsePorts } from '../../config/ports.ts'
+import { UtsuwaError } from '../../errors.ts'
+import type { Conflist } from '../../network/conflist.ts'
 import {
   formatHosts,
   formatResolver,
@@ -13,15 +13,15 @@ import {
   isReachable,
   parseResolver,
   type Resolver,
-} from '../network/files.ts'
-import { findPlugin } from '../network/plugins.ts'
-import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../network/store.ts'
-import { networkPathOf, openOfInit } from '../runtime/state/first-process.ts'
-import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
-import { containerDirectory, type NetworkRecord, readRecord } from '../runtime/state/record.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import { readIfThere } from '../util/read-if-there.ts'
-import type { ScopedFd } from '../util/scoped-fd.ts'
+} from '../../network/files.ts'
+import { findPlugin } from '../../network/plugins.ts'
+import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../../network/store.ts'
+import { networkPathOf, openOfInit } from '../../runtime/state/first-process.ts'
+import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
+import { containerDirectory, type NetworkRecord, readRecord } from '../../runtime/state/record.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import { readIfThere } from '../../util/read-if-there.ts'
+import type { ScopedFd } from '../../util/scoped-fd.ts'
 import { withNamespacePaths } from './joined-namespaces.ts'
 
 export interface PreparedNetwork {

@@ -2,9 +2,9 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import type { PortRequest, Protocol, PublishedPort } from '../config/ports.ts'
-import { UtsuwaError } from '../errors.ts'
-import { isErrno } from '../util/errno.ts'
+import type { PortRequest, Protocol, PublishedPort } from '../../config/ports.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { isErrno } from '../../util/errno.ts'
 
 /**
  * @param inUse ports of containers by their names, asked for when there is something to choose

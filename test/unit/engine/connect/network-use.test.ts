@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseNetworkUse, readNetworkUse } from '../../../src/lifecycle/network-use.ts'
-import { readProcessStat } from '../../../src/runtime/state/status.ts'
+import { parseNetworkUse, readNetworkUse } from '../../../../src/engine/connect/network-use.ts'
+import { readProcessStat } from '../../../../src/runtime/state/status.ts'
 
 const text = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed

@@ -1,9 +1,14 @@
 /** The volumes of a container: made before it is, and gone with it where they are its own. */
 import { resolve } from 'node:path'
-import { copiesImage } from '../config/volumes.ts'
-import { type ContainerRecord, listRecords, type VolumesOfContainer, type VolumeUse } from '../runtime/state/record.ts'
-import type { Mount } from '../spec/runtime.ts'
-import { ensureVolume, lockVolumes, mountpointOf, removeVolumeTree, type Volume } from '../volume/store.ts'
+import { copiesImage } from '../../config/volumes.ts'
+import {
+  type ContainerRecord,
+  listRecords,
+  type VolumesOfContainer,
+  type VolumeUse,
+} from '../../runtime/state/record.ts'
+import type { Mount } from '../../spec/runtime.ts'
+import { ensureVolume, lockVolumes, mountpointOf, removeVolumeTree, type Volume } from '../../volume/store.ts'
 
 export interface AttachInput {
   readonly root: string
@@ -26,7 +31,7 @@ export async function attachVolumes(input: AttachInput): Promise<Map<string, str
   const volumes = await makeVolumes(input)
   if (imageRootFd !== undefined) {
     // Loaded when needed: it starts programs.
-    const { populateVolume } = await import('../volume/populate.ts')
+    const { populateVolume } = await import('../../volume/populate.ts')
     for (const [index, volume] of volumes.entries())
       if (copiesImage(mounts[index]!)) await populateVolume(volume, imageRootFd, mounts[index]!.destination, signal)
   }

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join, resolve } from 'node:path'
-import { invalidOption } from '../config/invalid-option.ts'
-import { UtsuwaError } from '../errors.ts'
-import { RouteSocket } from '../launch/netlink.ts'
-import { bridgeConflist, bridgePlugins, type Conflist } from '../network/conflist.ts'
-import { commonVersion } from '../network/plugins.ts'
-import { DEFAULT_NETWORK, findNetwork, listNetworks, lockNetworks, writeNetwork } from '../network/store.ts'
+import { invalidOption } from '../../config/invalid-option.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { RouteSocket } from '../../launch/netlink.ts'
+import { bridgeConflist, bridgePlugins, type Conflist } from '../../network/conflist.ts'
+import { commonVersion } from '../../network/plugins.ts'
+import { DEFAULT_NETWORK, findNetwork, listNetworks, lockNetworks, writeNetwork } from '../../network/store.ts'
 import {
   contains,
   formatAddress,
@@ -19,10 +19,10 @@ import {
   parseRoutes,
   parseSubnet,
   type Subnet,
-} from '../network/subnets.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { sys } from '../sys/index.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
+} from '../../network/subnets.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { sys } from '../../sys/index.ts'
+import { scopedFd } from '../../util/scoped-fd.ts'
 
 /** Options of `createNetwork`. */
 export interface CreateNetworkOptions extends Roots {
