@@ -55,6 +55,8 @@ export type {
   RemoveVolumeOptions,
 } from './engine/connect/manage-volumes.ts'
 export type { NetworkUse } from './engine/connect/network-use.ts'
+export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './engine/files/copy.ts'
+export type { FileData, Files } from './engine/files/files.ts'
 export {
   type CommandFailure,
   isUtsuwaError,
@@ -95,7 +97,6 @@ export {
   type ExecResult,
   type SpawnOptions,
 } from './lifecycle/container-process.ts'
-export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './lifecycle/copy.ts'
 export { archiveFromContainer, type CpOptions, copyFromContainer, copyIntoContainer } from './lifecycle/cp.ts'
 export type { DetachedContainerOptions } from './lifecycle/detached.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
@@ -103,7 +104,6 @@ export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { ExportOptions } from './lifecycle/export.ts'
-export type { FileData, Files } from './lifecycle/files.ts'
 export type { Finding } from './lifecycle/finding.ts'
 export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
 export type { KeepOptions } from './lifecycle/keep-ended.ts'

@@ -2,6 +2,8 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from '../engine/files/copy.ts'
+import type { Files } from '../engine/files/files.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { cgroupDirectory, findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { tell } from '../runtime/state/journal.ts'
@@ -11,9 +13,7 @@ import { orAborted, throwIfAborted } from '../util/aborted.ts'
 import { tellLater } from './capture.ts'
 import { type ContainerEvent, EventFeed } from './container-events.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
-import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './copy.ts'
 import { type ContainerStats, containerStats } from './events.ts'
-import type { Files } from './files.ts'
 import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from './keep-ended.ts'
 import { killContainer, parseSignal } from './kill.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
@@ -177,7 +177,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT, NO_SPACE, KERNEL_OPERATION_FAILED, ABORTED
    */
   async copyIn(files: Files, options: CopyOptions = {}): Promise<void> {
-    const { copyFilesIn } = await import('./copy.ts')
+    const { copyFilesIn } = await import('../engine/files/copy.ts')
     await this.#unlessAborted(() => copyFilesIn(this.#record, files, options))
   }
 
@@ -188,7 +188,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError as `copyIn`; CORRUPT_LAYER and UNSAFE_LAYER for the archive, UNSUPPORTED for devices in it
    */
   async copyInArchive(archive: Archive, options: CopyInArchiveOptions = {}): Promise<void> {
-    const { copyArchiveIn } = await import('./copy.ts')
+    const { copyArchiveIn } = await import('../engine/files/copy.ts')
     await this.#unlessAborted(() => copyArchiveIn(this.#record, archive, options))
   }
 
@@ -199,7 +199,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT unless it is a regular file, LIMIT_EXCEEDED, ABORTED
    */
   async copyOut(path: string, options: CopyOutOptions = {}): Promise<Buffer> {
-    const { copyFileOut } = await import('./copy.ts')
+    const { copyFileOut } = await import('../engine/files/copy.ts')
     return this.#unlessAborted(() => copyFileOut(this.#record, path, options))
   }
 
@@ -208,7 +208,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError, from the iteration, as `copyOut`; UNSUPPORTED without GNU tar
    */
   async *copyOutArchive(path: string, options: CopyOptions = {}): AsyncGenerator<Buffer, void, undefined> {
-    const { copyArchiveOut } = await import('./copy.ts')
+    const { copyArchiveOut } = await import('../engine/files/copy.ts')
     yield* copyArchiveOut(this.#record, path, options)
   }
 

@@ -1,6 +1,10 @@
 /** `cp`: files between a container, running or not, and this machine, by docker's rules of what goes where. */
 import { closeSync, constants as fsConstants, fstatSync, openSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { readArchive } from '../engine/files/archive.ts'
+import { type Archive, openInside, openRoot, ownersOf, writeArchive } from '../engine/files/copy.ts'
+import { copyEntries, copyPlace, type TreeOptions } from '../engine/files/copy-tree.ts'
+import { type MapOwner, type Owner, RootWriter } from '../engine/files/root-writer.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
 import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
@@ -9,10 +13,6 @@ import { isAlive } from '../runtime/state/status.ts'
 import { constants, sys } from '../sys/index.ts'
 import { errnos } from '../util/errno.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
-import { readArchive } from './archive.ts'
-import { type Archive, openInside, openRoot, ownersOf, writeArchive } from './copy.ts'
-import { copyEntries, copyPlace, type TreeOptions } from './copy-tree.ts'
-import { type MapOwner, type Owner, RootWriter } from './root-writer.ts'
 
 /** Options of copies by `copyFromContainer` and `copyIntoContainer`. */
 export interface CpOptions extends Pick<Roots, 'runRoot'> {

@@ -3,6 +3,7 @@
 import { openSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
+import { readArchive } from '../engine/files/archive.ts'
 import { openRootOfInit } from '../runtime/state/first-process.ts'
 import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
 import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
@@ -10,7 +11,6 @@ import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { constants } from '../sys/index.ts'
 import { writeOutput } from '../util/output.ts'
 import { scopedFd } from '../util/scoped-fd.ts'
-import { readArchive } from './archive.ts'
 
 /** Options of `exportContainer`. */
 export interface ExportOptions extends Roots {

@@ -1,9 +1,10 @@
 /** Containers that are created before anybody needs them. */
+
+import type { Files } from '../engine/files/files.ts'
 import { UtsuwaError } from '../errors.ts'
 import { throwIfAborted } from '../util/aborted.ts'
 import { tellLater } from './capture.ts'
 import type { Container } from './container.ts'
-import type { Files } from './files.ts'
 import { type CreateOptions, create } from './managed.ts'
 
 /** What each container is made of. They are removed at their end, unless `removeOnExit` is false. */

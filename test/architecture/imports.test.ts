@@ -25,6 +25,7 @@ const order = [
   'volume',
   'runtime/state',
   'engine/connect',
+  'engine/files',
   'lifecycle',
   'lab',
   'index.ts',

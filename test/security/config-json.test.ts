@@ -4,7 +4,7 @@
  *
  * Seen to fail with `record` (src/spec/readers.ts) assigning members one by one: the annotation `__proto__` was lost;
  * with parseJson (src/spec/json.ts) taking numbers as JSON.parse does: 18446744073709551614 became
- * 18446744073709552000; with the home directory looked up by a user's rules (src/lifecycle/home.ts): the greatest id
+ * 18446744073709552000; with the home directory looked up by a user's rules (src/engine/files/home.ts): the greatest id
  * was refused; and with the bounds of device numbers (src/spec/runtime-parse-linux.ts) and the comparison of
  * native/init_device.c taken out: 4097:3 was made.
  */

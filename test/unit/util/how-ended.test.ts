@@ -4,7 +4,7 @@ import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
-import { readArchive } from '../../../src/lifecycle/archive.ts'
+import { readArchive } from '../../../src/engine/files/archive.ts'
 import { runPlugin } from '../../../src/network/plugins.ts'
 import { askHelper } from '../../../src/registry/credential-helper.ts'
 import { howEnded, programError, reasonOfEnd, signalName } from '../../../src/util/how-ended.ts'

@@ -1,18 +1,18 @@
 /** `copyIn` and `copyOut`: files of a container that lives, as its own processes see them, mounts and all. */
 import { closeSync, constants as fsConstants, fstatSync, futimesSync, read as readCallback, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { DEFAULT_LAYER_LIMITS } from '../layer/limits.ts'
-import { displayPath, entryPath } from '../layer/path.ts'
-import type { TarEntry, TarHandler } from '../layer/tar.ts'
-import { openRootOfInit, readOfInit } from '../runtime/state/first-process.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
-import type { IdMapping } from '../spec/runtime.ts'
-import { constants, sys } from '../sys/index.ts'
-import { throwIfAborted, untilAborted } from '../util/aborted.ts'
-import { errnos } from '../util/errno.ts'
-import { nextTurn } from '../util/next-turn.ts'
-import type { ScopedFd } from '../util/scoped-fd.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { DEFAULT_LAYER_LIMITS } from '../../layer/limits.ts'
+import { displayPath, entryPath } from '../../layer/path.ts'
+import type { TarEntry, TarHandler } from '../../layer/tar.ts'
+import { openRootOfInit, readOfInit } from '../../runtime/state/first-process.ts'
+import type { ContainerRecord } from '../../runtime/state/record.ts'
+import type { IdMapping } from '../../spec/runtime.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { throwIfAborted, untilAborted } from '../../util/aborted.ts'
+import { errnos } from '../../util/errno.ts'
+import { nextTurn } from '../../util/next-turn.ts'
+import type { ScopedFd } from '../../util/scoped-fd.ts'
 import { type Files, mappedOwners, writeFiles } from './files.ts'
 import { type PendingFile, RootWriter } from './root-writer.ts'
 
@@ -64,7 +64,7 @@ export async function writeArchive(
   { to = '/', signal }: CopyInArchiveOptions,
 ): Promise<void> {
   // Loaded when needed: it brings the parser of headers.
-  const { TarReader } = await import('../layer/tar.ts')
+  const { TarReader } = await import('../../layer/tar.ts')
   using handler = new ArchiveWriter(writer, to)
   const reader = new TarReader(handler, DEFAULT_LAYER_LIMITS)
   for await (const chunk of archive instanceof Uint8Array ? [archive] : untilAborted(archive, signal)) {

@@ -15,10 +15,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isUtsuwaError } from '../../../src/errors.ts'
-import { type MapOwner, RootWriter } from '../../../src/lifecycle/root-writer.ts'
-import { constants } from '../../../src/sys/index.ts'
-import { temporaryDirectory } from '../runtime/state/support.ts'
+import { type MapOwner, RootWriter } from '../../../../src/engine/files/root-writer.ts'
+import { isUtsuwaError } from '../../../../src/errors.ts'
+import { constants } from '../../../../src/sys/index.ts'
+import { temporaryDirectory } from '../../runtime/state/support.ts'
 
 /** Files of this user's, since nobody else can give them away. */
 const own = { uid: process.getuid!(), gid: process.getgid!() }

@@ -1,9 +1,9 @@
 /** Files of a container, given as data. */
 import { closeSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { UtsuwaError } from '../errors.ts'
-import type { IdMapping, RuntimeSpec } from '../spec/runtime.ts'
-import { throwIfAborted } from '../util/aborted.ts'
+import { UtsuwaError } from '../../errors.ts'
+import type { IdMapping, RuntimeSpec } from '../../spec/runtime.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
 import { openRoot } from './container-files.ts'
 import { type MapOwner, RootWriter } from './root-writer.ts'
 

@@ -1,8 +1,8 @@
 /** HOME for processes that a bundle does not give one: what passwd says of the user, as runc has it. */
-import { homeOf } from '../config/user.ts'
-import type { Process } from '../spec/runtime.ts'
-import { isErrno } from '../util/errno.ts'
-import type { ScopedFd } from '../util/scoped-fd.ts'
+import { homeOf } from '../../config/user.ts'
+import type { Process } from '../../spec/runtime.ts'
+import { isErrno } from '../../util/errno.ts'
+import type { ScopedFd } from '../../util/scoped-fd.ts'
 import { containerFileReader } from './container-files.ts'
 
 /**

@@ -1,9 +1,9 @@
 /** Files of a container's root file system, reached without leaving it. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import type { ReadContainerFile } from '../config/user.ts'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { constants, sys } from '../sys/index.ts'
-import { errnoOf, errnos } from '../util/errno.ts'
+import type { ReadContainerFile } from '../../config/user.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { errnoOf, errnos } from '../../util/errno.ts'
 
 /** More than /etc/passwd has, less than harms: an image may hold an endless one. */
 const MAX_SIZE = 1024 * 1024 + 1

@@ -16,10 +16,10 @@ import {
   write as writeCallback,
 } from 'node:fs'
 import { promisify } from 'node:util'
-import { UtsuwaError } from '../errors.ts'
-import { constants, sys } from '../sys/index.ts'
-import { throwIfAborted } from '../util/aborted.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { scopedFd } from '../../util/scoped-fd.ts'
 import type { Owner, RootWriter } from './root-writer.ts'
 
 const read = promisify(readCallback)

@@ -1,9 +1,9 @@
 /** A directory as a tar archive. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { UtsuwaError } from '../errors.ts'
-import { isErrno } from '../util/errno.ts'
-import { programError } from '../util/how-ended.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { isErrno } from '../../util/errno.ts'
+import { programError } from '../../util/how-ended.ts'
 
 /** GNU tar's status for files that changed while it read them, which a container that runs may do. */
 const TAR_CHANGED = 1

@@ -23,9 +23,9 @@ import {
   write as writeCallback,
 } from 'node:fs'
 import { promisify } from 'node:util'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { constants as kernel, sys } from '../sys/index.ts'
-import { errnoOf, errnos, isErrno } from '../util/errno.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { constants as kernel, sys } from '../../sys/index.ts'
+import { errnoOf, errnos, isErrno } from '../../util/errno.ts'
 
 const write = promisify(writeCallback)
 
