@@ -57,6 +57,11 @@ export type {
 export type { NetworkUse } from './engine/connect/network-use.ts'
 export type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from './engine/files/copy.ts'
 export type { FileData, Files } from './engine/files/files.ts'
+export type { CapturedText } from './engine/streams/capture.ts'
+export type { ContainerEvent } from './engine/streams/container-events.ts'
+export type { LinesOptions, WebStreams } from './engine/streams/process-streams.ts'
+export type { SamplesOptions } from './engine/streams/samples.ts'
+export type { Stdio, StreamMode } from './engine/streams/stdio.ts'
 export {
   type CommandFailure,
   isUtsuwaError,
@@ -86,10 +91,8 @@ export {
   resumeContainer,
   updateContainer,
 } from './lifecycle/by-name.ts'
-export type { CapturedText } from './lifecycle/capture.ts'
 export type { Cause, CauseCode, Evidence } from './lifecycle/cause.ts'
 export { Container } from './lifecycle/container.ts'
-export type { ContainerEvent } from './lifecycle/container-events.ts'
 export {
   ContainerProcess,
   type DetachedOptions,
@@ -114,13 +117,10 @@ export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { OomKill, Usage } from './lifecycle/outcome.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
-export type { LinesOptions, WebStreams } from './lifecycle/process-streams.ts'
 export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { RunResult } from './lifecycle/result.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
-export type { SamplesOptions } from './lifecycle/samples.ts'
 export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
-export type { Stdio, StreamMode } from './lifecycle/stdio.ts'
 export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
 export type { TimedOut } from './lifecycle/timeouts.ts'

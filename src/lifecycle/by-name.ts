@@ -2,6 +2,7 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import { SampleFeed, type SamplesOptions } from '../engine/streams/samples.ts'
 import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
@@ -13,7 +14,6 @@ import { type ContainerStats, containerStats as statsById } from './events.ts'
 import { killContainer as killById, parseSignal } from './kill.ts'
 import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
 import { containerProcesses as processesById } from './processes.ts'
-import { SampleFeed, type SamplesOptions } from './samples.ts'
 
 const SIGKILL = 9
 

@@ -1,5 +1,5 @@
 /** What a finished run returns. */
-import type { CapturedText } from './capture.ts'
+import type { CapturedText } from '../engine/streams/capture.ts'
 import type { Outcome } from './outcome.ts'
 import type { Phases, Span } from './timeline.ts'
 import type { TimedOut } from './timeouts.ts'

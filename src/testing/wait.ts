@@ -1,7 +1,7 @@
 /** When a container of a test counts as ready. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { linesOf } from '../engine/streams/process-streams.ts'
 import { type Container, UtsuwaError } from '../index.ts'
-import { linesOf } from '../lifecycle/process-streams.ts'
 import type { Channel, Logs } from './logs.ts'
 
 /** What a strategy looks at. */

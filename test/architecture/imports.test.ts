@@ -26,6 +26,7 @@ const order = [
   'runtime/state',
   'engine/connect',
   'engine/files',
+  'engine/streams',
   'lifecycle',
   'lab',
   'index.ts',

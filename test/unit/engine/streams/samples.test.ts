@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { isUtsuwaError } from '../../../src/errors.ts'
-import { SampleFeed } from '../../../src/lifecycle/samples.ts'
+import { SampleFeed } from '../../../../src/engine/streams/samples.ts'
+import { isUtsuwaError } from '../../../../src/errors.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'utsuwa-samples-'))
 writeFileSync(join(directory, 'pids.current'), '1\n')

@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { sys } from '../sys/index.ts'
+import { sys } from '../../sys/index.ts'
 import { Capture, type CapturedText } from './capture.ts'
 import type { OutputPipe } from './output-pipe.ts'
 

@@ -1,10 +1,10 @@
 /** What happens to a container, told to whoever iterates. */
 import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { parseFlatKeyed, parseMemoryEvents } from '../cgroup/stats.ts'
-import { throwIfAborted } from '../util/aborted.ts'
-import { isErrno } from '../util/errno.ts'
-import { finishedAlways } from '../util/finished-always.ts'
+import { parseFlatKeyed, parseMemoryEvents } from '../../cgroup/stats.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { isErrno } from '../../util/errno.ts'
+import { finishedAlways } from '../../util/finished-always.ts'
 
 /** Something that happened to a container. */
 export type ContainerEvent = { readonly time: Date } & (

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isUtsuwaError } from '../../../src/errors.ts'
-import { EventFeed } from '../../../src/lifecycle/container-events.ts'
+import { EventFeed } from '../../../../src/engine/streams/container-events.ts'
+import { isUtsuwaError } from '../../../../src/errors.ts'
 
 /** A cgroup's files as plain ones: inotify tells of both. */
 function fakeCgroup(): Disposable & { path: string; write(file: string, text: string): void } {

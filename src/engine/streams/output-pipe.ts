@@ -2,7 +2,7 @@
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { isErrno } from '../util/errno.ts'
+import { isErrno } from '../../util/errno.ts'
 
 const PIECE = 64 * 1024
 /** The most that a pipe holds unless its writer is privileged: /proc/sys/fs/pipe-max-size. */

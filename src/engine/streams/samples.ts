@@ -1,9 +1,9 @@
 /** Samples of a container's cgroup for whoever iterates. */
-import type { CgroupSample } from '../cgroup/sample.ts'
-import { type Sampling, sampleCgroup } from '../cgroup/sample-clock.ts'
-import { UtsuwaError } from '../errors.ts'
-import { throwIfAborted } from '../util/aborted.ts'
-import { finishedAlways } from '../util/finished-always.ts'
+import type { CgroupSample } from '../../cgroup/sample.ts'
+import { type Sampling, sampleCgroup } from '../../cgroup/sample-clock.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { finishedAlways } from '../../util/finished-always.ts'
 
 /** Options of `samples`. */
 export interface SamplesOptions {

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import type { ReadableStream, WritableStream } from 'node:stream/web'
-import { UtsuwaError } from '../errors.ts'
+import { UtsuwaError } from '../../errors.ts'
 import type { Streams } from './stdio.ts'
 
 /** Standard streams as web streams, where they are pipes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
-import { linesOf } from '../../../src/lifecycle/process-streams.ts'
+import { linesOf } from '../../../../src/engine/streams/process-streams.ts'
 
 const split = async (...chunks: (string | Buffer)[]): Promise<string[]> =>
   Array.fromAsync(linesOf(Readable.from(chunks.map(chunk => Buffer.from(chunk)))))
