@@ -1,6 +1,7 @@
 /** `create`: everything up to the moment at which the container's command could be executed. */
 import { closeSync } from 'node:fs'
 import { outOfMemoryAbove } from '../cgroup/levels.ts'
+import { forgetLastEnd } from '../engine/monitor/detached.ts'
 import type { InitConversation } from '../launch/conversation.ts'
 import { type LaunchInput, launch, launchMonitored } from '../launch/launch.ts'
 import type { Monitor } from '../launch/monitor.ts'
@@ -16,7 +17,6 @@ import { throwIfAborted } from '../util/aborted.ts'
 import { nextTurn } from '../util/next-turn.ts'
 import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
-import { forgetLastEnd } from './detached.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
 import { formatState } from './state.ts'
 

@@ -1,6 +1,7 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
 import { openJoined, withNamespacePaths } from '../engine/connect/joined-namespaces.ts'
+import { detachedRecord, openMonitorStreams } from '../engine/monitor/detached.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
@@ -18,7 +19,6 @@ import { withStartFailure } from '../runtime/state/start-failure.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { createContainer } from './create.ts'
-import { detachedRecord, openMonitorStreams } from './detached.ts'
 import { finishRun } from './finish-run.ts'
 import { startContainer } from './start.ts'
 

@@ -1,5 +1,7 @@
 /** `why`: what a container ended of, or what holds back one that runs. */
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
+import { parseLogLines } from '../engine/monitor/log-lines.ts'
+import { logBlocks } from '../engine/monitor/logs.ts'
 import { isUtsuwaError } from '../errors.ts'
 import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { readJournal, startOf } from '../runtime/state/journal.ts'
@@ -16,8 +18,6 @@ import { keeperOf, untilNoted } from './ending.ts'
 import { figuresOf } from './figures.ts'
 import { findCause } from './find-cause.ts'
 import { fullPlaces } from './full-places.ts'
-import { parseLogLines } from './log-lines.ts'
-import { logBlocks } from './logs.ts'
 import { oomIn } from './outcome.ts'
 import { type PostMortem, readLimits, readPostMortem } from './post-mortem.ts'
 

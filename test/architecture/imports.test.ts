@@ -27,6 +27,7 @@ const order = [
   'engine/connect',
   'engine/files',
   'engine/streams',
+  'engine/monitor',
   'lifecycle',
   'lab',
   'index.ts',

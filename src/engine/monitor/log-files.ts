@@ -6,9 +6,9 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { LOG_NAME } from '../runtime/state/places.ts'
-import { constants, sys } from '../sys/index.ts'
-import { isErrno } from '../util/errno.ts'
+import { LOG_NAME } from '../../runtime/state/places.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { isErrno } from '../../util/errno.ts'
 import { findLastLines } from './log-lines.ts'
 
 const BLOCK_SIZE = 256 * 1024

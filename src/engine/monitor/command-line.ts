@@ -5,5 +5,5 @@ import { join } from 'node:path'
 /** @returns the words that execute it, to be followed by its arguments */
 export function commandLine(): string[] {
   const bundled = join(import.meta.dirname, 'utsuwa.cjs')
-  return [process.execPath, existsSync(bundled) ? bundled : join(import.meta.dirname, '../cli/main.ts')]
+  return [process.execPath, existsSync(bundled) ? bundled : join(import.meta.dirname, '../../cli/main.ts')]
 }

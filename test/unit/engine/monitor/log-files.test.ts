@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { LogFiles } from '../../../src/lifecycle/log-files.ts'
+import { LogFiles } from '../../../../src/engine/monitor/log-files.ts'
 
 const line = (text: string): string => `2026-01-02T03:04:05.123456789Z stdout F ${text}\n`
 

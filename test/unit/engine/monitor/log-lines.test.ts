@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { findLastLines, parseLogLines } from '../../../src/lifecycle/log-lines.ts'
+import { findLastLines, parseLogLines } from '../../../../src/engine/monitor/log-lines.ts'
 
 const time = '2026-01-02T03:04:05.123456789Z'
 const line = (text: string, tag = 'F', stream = 'stdout'): string => `${time} ${stream} ${tag} ${text}\n`

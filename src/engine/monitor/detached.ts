@@ -2,14 +2,14 @@
 
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseBytes } from '../config/bytes.ts'
-import { DEFAULT_PATH } from '../config/env.ts'
-import { UtsuwaError } from '../errors.ts'
-import type { MonitorInput } from '../launch/monitor.ts'
-import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from '../runtime/state/places.ts'
-import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from '../runtime/state/record.ts'
-import { reserve } from '../runtime/state/whole-files.ts'
-import { constants, sys } from '../sys/index.ts'
+import { parseBytes } from '../../config/bytes.ts'
+import { DEFAULT_PATH } from '../../config/env.ts'
+import { UtsuwaError } from '../../errors.ts'
+import type { MonitorInput } from '../../launch/monitor.ts'
+import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from '../../runtime/state/places.ts'
+import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from '../../runtime/state/record.ts'
+import { reserve } from '../../runtime/state/whole-files.ts'
+import { constants, sys } from '../../sys/index.ts'
 import { commandLine } from './command-line.ts'
 
 /** Options of a container that outlives its creator. */

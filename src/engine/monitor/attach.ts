@@ -1,16 +1,16 @@
 /** `attach`: the standard streams of a detached container, by way of its monitor. */
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { frames } from '../launch/monitor-request.ts'
-import { readExit } from '../runtime/state/monitored.ts'
-import { containersDirectory, readByName } from '../runtime/state/names.ts'
-import { attachSocketName } from '../runtime/state/places.ts'
-import { type ContainerRecord, containerDirectory } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus, isAlive } from '../runtime/state/status.ts'
-import { sys } from '../sys/index.ts'
-import { errnos } from '../util/errno.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { frames } from '../../launch/monitor-request.ts'
+import { readExit } from '../../runtime/state/monitored.ts'
+import { containersDirectory, readByName } from '../../runtime/state/names.ts'
+import { attachSocketName } from '../../runtime/state/places.ts'
+import { type ContainerRecord, containerDirectory } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus, isAlive } from '../../runtime/state/status.ts'
+import { sys } from '../../sys/index.ts'
+import { errnos } from '../../util/errno.ts'
 
 /** Options of `attach`. */
 export interface AttachOptions extends Pick<Roots, 'runRoot'> {
