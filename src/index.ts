@@ -105,7 +105,6 @@ export {
 } from './lifecycle/container-process.ts'
 export { archiveFromContainer, type CpOptions, copyFromContainer, copyIntoContainer } from './lifecycle/cp.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
-export type { ContainerStats } from './lifecycle/events.ts'
 export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { ExportOptions } from './lifecycle/export.ts'
@@ -138,6 +137,7 @@ export type { RegistryManifest } from './registry/manifest.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
 export type { RetryPolicy } from './registry/retry.ts'
 export type { BlobPush } from './registry/upload.ts'
+export type { ContainerStats } from './runtime/events.ts'
 export {
   type FollowOptions,
   followJournal,

@@ -3,6 +3,10 @@ import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
 import { SampleFeed, type SamplesOptions } from '../engine/streams/samples.ts'
+import { type ContainerStats, containerStats as statsById } from '../runtime/events.ts'
+import { killContainer as killById, parseSignal } from '../runtime/kill.ts'
+import { pauseContainer as pauseById, resumeContainer as resumeById } from '../runtime/pause.ts'
+import { containerProcesses as processesById } from '../runtime/processes.ts'
 import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
@@ -10,10 +14,6 @@ import { forbidRestart } from '../runtime/state/monitored.ts'
 import { containersDirectory, freeName, readByName, takeName } from '../runtime/state/names.ts'
 import { type ContainerRecord, lockContainer, readRecord, readSpec } from '../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { type ContainerStats, containerStats as statsById } from './events.ts'
-import { killContainer as killById, parseSignal } from './kill.ts'
-import { pauseContainer as pauseById, resumeContainer as resumeById } from './pause.ts'
-import { containerProcesses as processesById } from './processes.ts'
 
 const SIGKILL = 9
 
@@ -64,7 +64,7 @@ export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Pr
  */
 export async function updateContainer(nameOrId: string, limits: UpdateOptions, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
-  const { updateContainer: updateById } = await import('./update.ts')
+  const { updateContainer: updateById } = await import('../runtime/update.ts')
   await updateById(stateRoot, record.id, resources(limits))
   tell(runRoot, 'update', record)
 }

@@ -10,21 +10,21 @@ import { ProcessStreams } from '../engine/streams/process-streams.ts'
 import { SampleFeed, type SamplesOptions } from '../engine/streams/samples.ts'
 import type { Streams } from '../engine/streams/stdio.ts'
 import type { InitConversation } from '../launch/conversation.ts'
+import { type ContainerStats, containerStats } from '../runtime/events.ts'
+import { killContainer, parseSignal } from '../runtime/kill.ts'
+import { pauseContainer, resumeContainer } from '../runtime/pause.ts'
+import { sendSeccompListener } from '../runtime/seccomp-listener.ts'
+import { refuseWithoutProcess, runPoststartHooks, startContainer } from '../runtime/start.ts'
 import { cgroupDirectory, findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { tell } from '../runtime/state/journal.ts'
 import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../util/aborted.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
-import { type ContainerStats, containerStats } from './events.ts'
 import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from './keep-ended.ts'
-import { killContainer, parseSignal } from './kill.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
-import { pauseContainer, resumeContainer } from './pause.ts'
 import { removeManaged } from './remove.ts'
 import type { RunResult } from './result.ts'
-import { sendSeccompListener } from './seccomp-listener.ts'
-import { refuseWithoutProcess, runPoststartHooks, startContainer } from './start.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
 import { type CpuTimeoutOptions, type TimedOut, Timeouts } from './timeouts.ts'
 
@@ -236,7 +236,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_STATE when it has ended; CGROUP_ERROR with the file that refused its value
    */
   async update(limits: UpdateOptions): Promise<void> {
-    const { updateContainer } = await import('./update.ts')
+    const { updateContainer } = await import('../runtime/update.ts')
     await updateContainer(this.#context.stateRoot, this.id, resources(limits))
   }
 

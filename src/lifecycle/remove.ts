@@ -2,13 +2,13 @@
 
 import { readAttachment } from '../engine/connect/kept-attachment.ts'
 import { UtsuwaError } from '../errors.ts'
+import { type DeleteOptions, deleteContainer } from '../runtime/delete.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { isRestarting } from '../runtime/state/monitored.ts'
 import { containersDirectory, freeName, readByName } from '../runtime/state/names.ts'
 import { findRecord } from '../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { containerStatus } from '../runtime/state/status.ts'
-import { type DeleteOptions, deleteContainer } from './delete.ts'
 
 /** Options of `removeContainer`. */
 export interface RemoveOptions extends Roots {

@@ -3,6 +3,8 @@ import { closeSync } from 'node:fs'
 import { openJoined, withNamespacePaths } from '../engine/connect/joined-namespaces.ts'
 import { detachedRecord, openMonitorStreams } from '../engine/monitor/detached.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { createContainer } from '../runtime/create.ts'
+import { startContainer } from '../runtime/start.ts'
 import { tell } from '../runtime/state/journal.ts'
 import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
 import { allowRestart, isStopRequested } from '../runtime/state/monitored.ts'
@@ -18,9 +20,7 @@ import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roo
 import { withStartFailure } from '../runtime/state/start-failure.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { createContainer } from './create.ts'
 import { finishRun } from './finish-run.ts'
-import { startContainer } from './start.ts'
 
 /** What the restart policy is to know of the next run. */
 export type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>

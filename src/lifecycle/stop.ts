@@ -4,6 +4,7 @@ import { setFrozen } from '../cgroup/freeze.ts'
 import { STOP_SIGNAL_ANNOTATION } from '../config/runtime-spec.ts'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
+import { killContainer, parseSignal } from '../runtime/kill.ts'
 import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
 import { openInit } from '../runtime/state/first-process.ts'
 import { tell } from '../runtime/state/journal.ts'
@@ -14,7 +15,6 @@ import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import { sys } from '../sys/index.ts'
 import { keeperOf, untilEndIsNoted } from './ending.ts'
-import { killContainer, parseSignal } from './kill.ts'
 
 const SIGKILL = 9
 /** Docker's and podman's. */

@@ -28,6 +28,7 @@ const order = [
   'engine/files',
   'engine/streams',
   'engine/monitor',
+  'runtime',
   'lifecycle',
   'lab',
   'index.ts',

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { PageServer } from '../../criu/messages.ts'
-import { checkpointContainer } from '../../lifecycle/checkpoint.ts'
+import { checkpointContainer } from '../../runtime/checkpoint.ts'
 import { defineCommand } from './command.ts'
 import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'

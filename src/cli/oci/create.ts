@@ -1,5 +1,5 @@
-import { createContainer } from '../../lifecycle/create.ts'
-import { deleteContainer } from '../../lifecycle/delete.ts'
+import { createContainer } from '../../runtime/create.ts'
+import { deleteContainer } from '../../runtime/delete.ts'
 import { sys } from '../../sys/index.ts'
 import type { Console } from '../terminal.ts'
 import { defineCommand } from './command.ts'

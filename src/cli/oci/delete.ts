@@ -1,4 +1,4 @@
-import { deleteContainer } from '../../lifecycle/delete.ts'
+import { deleteContainer } from '../../runtime/delete.ts'
 import { defineCommand } from './command.ts'
 import { describeError } from './log.ts'
 

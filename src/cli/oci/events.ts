@@ -1,4 +1,4 @@
-import { containerStats, watchContainer } from '../../lifecycle/events.ts'
+import { containerStats, watchContainer } from '../../runtime/events.ts'
 import { stringifyJson } from '../../spec/json.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'

@@ -1,6 +1,6 @@
 import { constants as osConstants } from 'node:os'
-import { execInContainer } from '../../lifecycle/exec.ts'
-import { completeProcess } from '../../lifecycle/exec-process.ts'
+import { execInContainer } from '../../runtime/exec.ts'
+import { completeProcess } from '../../runtime/exec-process.ts'
 import { exitStatus } from '../../runtime/state/exit-status.ts'
 import { readRecord, readSpec } from '../../runtime/state/record.ts'
 import type { Process } from '../../spec/runtime.ts'

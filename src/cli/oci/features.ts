@@ -1,4 +1,4 @@
-import { features as featuresDocument } from '../../lifecycle/features.ts'
+import { features as featuresDocument } from '../../runtime/features.ts'
 import { commit, version } from '../version.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'

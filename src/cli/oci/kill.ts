@@ -1,4 +1,4 @@
-import { killContainer, parseSignal } from '../../lifecycle/kill.ts'
+import { killContainer, parseSignal } from '../../runtime/kill.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({

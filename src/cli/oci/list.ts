@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { listStates, type OciState } from '../../lifecycle/state.ts'
 import { containerDirectory } from '../../runtime/state/record.ts'
+import { listStates, type OciState } from '../../runtime/state.ts'
 import { formatTable } from '../table.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'

@@ -1,4 +1,4 @@
-import { pauseContainer } from '../../lifecycle/pause.ts'
+import { pauseContainer } from '../../runtime/pause.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({

@@ -1,4 +1,4 @@
-import { containerProcesses } from '../../lifecycle/processes.ts'
+import { containerProcesses } from '../../runtime/processes.ts'
 import { printable } from '../format.ts'
 import { listProcesses } from '../processes.ts'
 import { writeAll } from '../write.ts'

@@ -1,4 +1,4 @@
-import { resumeContainer } from '../../lifecycle/pause.ts'
+import { resumeContainer } from '../../runtime/pause.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({

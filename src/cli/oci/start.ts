@@ -1,4 +1,4 @@
-import { startContainer } from '../../lifecycle/start.ts'
+import { startContainer } from '../../runtime/start.ts'
 import { defineCommand } from './command.ts'
 import { notifySocket } from './creation.ts'
 import { describeError } from './log.ts'

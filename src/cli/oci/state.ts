@@ -1,4 +1,4 @@
-import { state as stateOf } from '../../lifecycle/state.ts'
+import { state as stateOf } from '../../runtime/state.ts'
 import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
 

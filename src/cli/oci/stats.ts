@@ -1,6 +1,6 @@
 /** Statistics in the form of `runc events`, which takes over cgroup v1's units: nanoseconds, and memory + swap as one. */
 import type { IoDeviceStats, Pressure, PressureLine } from '../../cgroup/stats.ts'
-import type { ContainerStats } from '../../lifecycle/events.ts'
+import type { ContainerStats } from '../../runtime/events.ts'
 
 const NANOSECONDS = 1000
 /** What runc puts for "no limit": the largest of 64 bits. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseBytes } from '../../config/bytes.ts'
 import { UtsuwaError } from '../../errors.ts'
-import { updateContainer } from '../../lifecycle/update.ts'
+import { updateContainer } from '../../runtime/update.ts'
 import { parseJson } from '../../spec/json.ts'
 import { type LinuxResources, parseLinuxResources } from '../../spec/runtime.ts'
 import { errnoOf } from '../../util/errno.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
 import { FORWARDED_SIGNALS, forwardSignals } from '../../../src/cli/signals.ts'
-import { parseSignal } from '../../../src/lifecycle/kill.ts'
+import { parseSignal } from '../../../src/runtime/kill.ts'
 import { exitStatus } from '../../../src/runtime/state/exit-status.ts'
 
 test('signals have names, short names and numbers', () => {

@@ -5,9 +5,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { formatState } from '../../../../src/lifecycle/state.ts'
 import { openInit, signalInit } from '../../../../src/runtime/state/first-process.ts'
 import { containerStatus, isAlive, readProcessStat } from '../../../../src/runtime/state/status.ts'
+import { formatState } from '../../../../src/runtime/state.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
 
 const own = readProcessStat(process.pid)!

@@ -6,7 +6,12 @@ import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { type InitReport, killedBeforeExec, receiveExecutables, receiveReport } from '../launch/conversation.ts'
 import type { ExecutableFile } from '../launch/executable.ts'
 import { execError } from '../launch/failure.ts'
-import { openInit, signalInit } from '../runtime/state/first-process.ts'
+import { sys } from '../sys/index.ts'
+import { errnos, isPeerGone } from '../util/errno.ts'
+import { runHooks } from './hooks.ts'
+import { NotifyRelay } from './notify.ts'
+import { sendSeccompListener } from './seccomp-listener.ts'
+import { openInit, signalInit } from './state/first-process.ts'
 import {
   type ContainerRecord,
   containerDirectory,
@@ -14,14 +19,9 @@ import {
   readRecord,
   readSpec,
   startSocketName,
-} from '../runtime/state/record.ts'
-import { withStartFailure } from '../runtime/state/start-failure.ts'
-import { containerStatus } from '../runtime/state/status.ts'
-import { sys } from '../sys/index.ts'
-import { errnos, isPeerGone } from '../util/errno.ts'
-import { runHooks } from './hooks.ts'
-import { NotifyRelay } from './notify.ts'
-import { sendSeccompListener } from './seccomp-listener.ts'
+} from './state/record.ts'
+import { withStartFailure } from './state/start-failure.ts'
+import { containerStatus } from './state/status.ts'
 import { formatState } from './state.ts'
 
 const SIGKILL = 9

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UtsuwaError } from '../../../src/errors.ts'
-import { parseSignal } from '../../../src/lifecycle/kill.ts'
+import { parseSignal } from '../../../src/runtime/kill.ts'
 
 test('signals by name, with and without SIG, in any case, and by number', () => {
   for (const text of ['TERM', 'SIGTERM', 'sigterm', 'Term', '15']) assert.equal(parseSignal(text), 15)

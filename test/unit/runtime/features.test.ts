@@ -1,8 +1,8 @@
 /** features.md: what the document says is true of the parsers, and nothing in it is unknown to the specification. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { features } from '../../../src/lifecycle/features.ts'
 import { parseMountOptions } from '../../../src/plan/mount-options.ts'
+import { features } from '../../../src/runtime/features.ts'
 import { compileSeccomp } from '../../../src/seccomp/compile.ts'
 import { parseLinuxSeccomp, parseRuntimeSpec, type RuntimeSpec } from '../../../src/spec/runtime.ts'
 

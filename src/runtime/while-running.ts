@@ -2,10 +2,10 @@
 import { closeSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError, type UtsuwaErrorCode } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
-import { openInit } from '../runtime/state/first-process.ts'
-import { nameOrIdOf } from '../runtime/state/names.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
 import { errnoOf, errnos } from '../util/errno.ts'
+import { openInit } from './state/first-process.ts'
+import { nameOrIdOf } from './state/names.ts'
+import type { ContainerRecord } from './state/record.ts'
 
 /** How long the end of a container may take whose other processes are dead already. */
 const END_MS = 1000

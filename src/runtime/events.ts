@@ -5,10 +5,10 @@ import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
 import { type CgroupUse, readCgroupUse } from '../cgroup/use.ts'
 import { type NetworkUse, readNetworkUse } from '../engine/connect/network-use.ts'
 import { UtsuwaError } from '../errors.ts'
-import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { type ContainerRecord, readRecord } from '../runtime/state/record.ts'
-import { containerStatus, isAlive } from '../runtime/state/status.ts'
 import { isErrno } from '../util/errno.ts'
+import { cgroupDirectory } from './state/cgroup-directory.ts'
+import { type ContainerRecord, readRecord } from './state/record.ts'
+import { containerStatus, isAlive } from './state/status.ts'
 
 /** What a container uses at a moment, as its cgroup says, and its network where it has one of its own. */
 export type ContainerStats = CgroupStats & { readonly use: CgroupUse; readonly network: NetworkUse | undefined }

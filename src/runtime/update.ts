@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { type CgroupWrite, compileResources } from '../cgroup/limits.ts'
 import { limitProperties } from '../cgroup/systemd-properties.ts'
 import { UtsuwaError } from '../errors.ts'
-import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
-import { lockContainer, readRecord, readSpec } from '../runtime/state/record.ts'
-import { containerStatus } from '../runtime/state/status.ts'
 import type { LinuxMemory, LinuxResources } from '../spec/runtime.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
+import { cgroupDirectory } from './state/cgroup-directory.ts'
+import { keepForBoot } from './state/keep-for-boot.ts'
+import { lockContainer, readRecord, readSpec } from './state/record.ts'
+import { containerStatus } from './state/status.ts'
 
 /**
  * Writes what `resources` names, and leaves the rest as it is; rules for devices do not change. Limits that depend on

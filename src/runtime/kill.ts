@@ -3,11 +3,11 @@ import { constants as osConstants } from 'node:os'
 import { processesBelow } from '../cgroup/processes.ts'
 import { killCgroup } from '../cgroup/remove.ts'
 import { UtsuwaError } from '../errors.ts'
-import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { signalInit } from '../runtime/state/first-process.ts'
-import { type ContainerRecord, readRecord } from '../runtime/state/record.ts'
-import { containerStatus } from '../runtime/state/status.ts'
 import { isErrno } from '../util/errno.ts'
+import { findCgroupDirectory } from './state/cgroup-directory.ts'
+import { signalInit } from './state/first-process.ts'
+import { type ContainerRecord, readRecord } from './state/record.ts'
+import { containerStatus } from './state/status.ts'
 
 const SIGKILL = osConstants.signals.SIGKILL
 const SIGRTMIN = 34

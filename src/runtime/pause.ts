@@ -1,9 +1,9 @@
 /** `pause` and `resume`: by the cgroup freezer. */
 import { setFrozen } from '../cgroup/freeze.ts'
 import { UtsuwaError } from '../errors.ts'
-import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { lockContainer, readRecord } from '../runtime/state/record.ts'
-import { containerStatus } from '../runtime/state/status.ts'
+import { cgroupDirectory } from './state/cgroup-directory.ts'
+import { lockContainer, readRecord } from './state/record.ts'
+import { containerStatus } from './state/status.ts'
 
 /** @throws UtsuwaError CONTAINER_STATE unless it is created or running */
 export async function pauseContainer(stateRoot: string, id: string): Promise<void> {

@@ -7,8 +7,8 @@ import { UtsuwaError } from '../errors.ts'
 import type { CompileInput, HostFacts } from '../plan/compile.ts'
 import { Namespaces } from '../plan/namespaces.ts'
 import { isRootless } from '../plan/rootless.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { CreateOptions } from './creation.ts'
+import type { ContainerRecord } from './state/record.ts'
 
 /**
  * Who makes the container's cgroup. For `systemd`, linux.cgroupsPath has the form slice:prefix:name. `disabled`: nobody;

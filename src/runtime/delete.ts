@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
-import { openInit } from '../runtime/state/first-process.ts'
-import { announceRemoval, untilMonitorIsDone } from '../runtime/state/monitored.ts'
-import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
-import { containerStatus } from '../runtime/state/status.ts'
 import { sys } from '../sys/index.ts'
 import { runPoststopHooks } from './hooks.ts'
+import { openInit } from './state/first-process.ts'
+import { announceRemoval, untilMonitorIsDone } from './state/monitored.ts'
+import { type ContainerRecord, lockContainer, readRecord } from './state/record.ts'
+import { containerStatus } from './state/status.ts'
 
 const SIGKILL = 9
 const END_TIMEOUT_MS = 10_000

@@ -1,6 +1,6 @@
 /** `state`: what the runtime specification lets anybody ask about a container. */
-import { type ContainerRecord, listRecords, readRecord } from '../runtime/state/record.ts'
-import { type ContainerStatus, containerStatus } from '../runtime/state/status.ts'
+import { type ContainerRecord, listRecords, readRecord } from './state/record.ts'
+import { type ContainerStatus, containerStatus } from './state/status.ts'
 
 /** runtime.md, "State". */
 export interface OciState {

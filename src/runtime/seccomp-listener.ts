@@ -1,9 +1,9 @@
 /** config-linux.md, "The Container Process State": the agent that answers SCMP_ACT_NOTIFY gets its descriptor. */
 import { closeSync } from 'node:fs'
 import { UtsuwaError } from '../errors.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { sys } from '../sys/index.ts'
+import type { ContainerRecord } from './state/record.ts'
 import { formatState } from './state.ts'
 
 /**

@@ -1,10 +1,10 @@
 /** Hooks that run in the caller's namespaces: prestart, createRuntime, poststart, poststop (config.md, "Hooks"). */
 import { constants as osConstants } from 'node:os'
 import { UtsuwaError } from '../errors.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { Hook } from '../spec/runtime.ts'
 import { errnoOf } from '../util/errno.ts'
 import { howEnded } from '../util/how-ended.ts'
+import type { ContainerRecord } from './state/record.ts'
 import { formatState, type OciState } from './state.ts'
 
 const OUTPUT_MAX = 16 * 1024

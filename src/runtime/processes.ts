@@ -1,7 +1,7 @@
 /** `ps`: who is in a container. */
 import { processesBelow } from '../cgroup/processes.ts'
-import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { readRecord } from '../runtime/state/record.ts'
+import { cgroupDirectory } from './state/cgroup-directory.ts'
+import { readRecord } from './state/record.ts'
 
 /**
  * PIDs, in the caller's namespace, of every process in the container's cgroup and below; none when it has stopped.

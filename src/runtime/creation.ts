@@ -9,6 +9,13 @@ import type { MonitorInput } from '../launch/monitor.ts'
 import { ungrantableCapabilities } from '../plan/capabilities.ts'
 import { type CompiledPlan, compile } from '../plan/compile.ts'
 import { describeOperation } from '../plan/explain.ts'
+import type { ProgramStore } from '../seccomp/compile.ts'
+import type { RuntimeSpec } from '../spec/runtime.ts'
+import { constants } from '../sys/index.ts'
+import { isErrno } from '../util/errno.ts'
+import { scopedFd } from '../util/scoped-fd.ts'
+import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
+import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -18,16 +25,9 @@ import {
   findRecord,
   type LockedContainer,
   type ManagedRecord,
-} from '../runtime/state/record.ts'
-import { seccompPrograms } from '../runtime/state/seccomp-programs.ts'
-import { permittedCapabilities } from '../runtime/state/status.ts'
-import type { ProgramStore } from '../seccomp/compile.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import { constants } from '../sys/index.ts'
-import { isErrno } from '../util/errno.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
-import { type CgroupManager, type CgroupPlace, placeInCgroups, recordCgroup, requireSystemd } from './cgroup-place.ts'
-import { makeNotifyDirectory, withNotifySocket } from './notify.ts'
+} from './state/record.ts'
+import { seccompPrograms } from './state/seccomp-programs.ts'
+import { permittedCapabilities } from './state/status.ts'
 import { streamNames } from './stream-names.ts'
 
 /** What the first process of a new user namespace has. */
