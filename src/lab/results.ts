@@ -1,6 +1,6 @@
 /** What comes out of an experiment. */
 import type { ParsedSample } from '../cgroup/sample.ts'
-import type { Usage } from '../lifecycle/outcome.ts'
+import type { Usage } from '../engine/end/outcome.ts'
 import type { Knob } from './grid.ts'
 import type { Machine } from './machine.ts'
 import type { Series } from './series.ts'

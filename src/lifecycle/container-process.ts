@@ -3,6 +3,7 @@ import { DEFAULT_PATH, mergeEnvironment } from '../config/env.ts'
 import type { ContainerOptions } from '../config/options.ts'
 import { capabilitySets } from '../config/runtime-spec.ts'
 import { resolveUser } from '../config/user.ts'
+import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from '../engine/end/timeouts.ts'
 import { containerFileReader } from '../engine/files/container-files.ts'
 import { type CapturedText, tellLater } from '../engine/streams/capture.ts'
 import { ProcessStreams } from '../engine/streams/process-streams.ts'
@@ -19,7 +20,6 @@ import { CAPABILITIES } from '../spec/capabilities.ts'
 import type { Process, RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../util/aborted.ts'
 import { signalName } from '../util/how-ended.ts'
-import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from './timeouts.ts'
 
 /** Options of a process in a container; what is left out is as for the container's own command. */
 export interface SpawnOptions

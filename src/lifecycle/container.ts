@@ -2,6 +2,9 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from '../engine/end/keep-ended.ts'
+import { type Outcome, outcomeOf } from '../engine/end/outcome.ts'
+import { type CpuTimeoutOptions, type TimedOut, Timeouts } from '../engine/end/timeouts.ts'
 import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from '../engine/files/copy.ts'
 import type { Files } from '../engine/files/files.ts'
 import { tellLater } from '../engine/streams/capture.ts'
@@ -21,12 +24,9 @@ import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../util/aborted.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
-import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from './keep-ended.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
 import { removeManaged } from './remove.ts'
 import type { RunResult } from './result.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
-import { type CpuTimeoutOptions, type TimedOut, Timeouts } from './timeouts.ts'
 
 export interface ContainerContext {
   readonly spec: RuntimeSpec
@@ -338,7 +338,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#isSettled = true
     if (this.#isDetached) {
       // Its monitor takes note. Loaded when needed.
-      const { keeperOf, untilEndIsNoted } = await import('./ending.ts')
+      const { keeperOf, untilEndIsNoted } = await import('../engine/end/ending.ts')
       return untilEndIsNoted(this.#context.stateRoot, this.id, keeperOf(this.#record))
     }
     await this.#init.abort()

@@ -1,11 +1,11 @@
 /** The end of a detached container, when its creator may be long gone: what its monitor executes. */
 
+import { finishRun } from '../engine/end/finish-run.ts'
 import { isGivenUp, isRemovalAnnounced, isStopRequested } from '../runtime/state/monitored.ts'
 import { containersDirectory } from '../runtime/state/names.ts'
 import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from '../runtime/state/record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { containerStatus } from '../runtime/state/status.ts'
-import { finishRun } from './finish-run.ts'
 import { removeManaged } from './remove.ts'
 
 const LONGEST_DELAY_MS = 60_000

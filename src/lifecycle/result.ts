@@ -1,8 +1,9 @@
 /** What a finished run returns. */
+
+import type { Outcome } from '../engine/end/outcome.ts'
+import type { TimedOut } from '../engine/end/timeouts.ts'
 import type { CapturedText } from '../engine/streams/capture.ts'
-import type { Outcome } from './outcome.ts'
 import type { Phases, Span } from './timeline.ts'
-import type { TimedOut } from './timeouts.ts'
 
 /** How a container ended. */
 export interface RunResult extends Outcome, CapturedText {

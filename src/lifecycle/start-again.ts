@@ -1,6 +1,7 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
 import { openJoined, withNamespacePaths } from '../engine/connect/joined-namespaces.ts'
+import { finishRun } from '../engine/end/finish-run.ts'
 import { detachedRecord, openMonitorStreams } from '../engine/monitor/detached.ts'
 import { isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { createContainer } from '../runtime/create.ts'
@@ -20,7 +21,6 @@ import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roo
 import { withStartFailure } from '../runtime/state/start-failure.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
-import { finishRun } from './finish-run.ts'
 
 /** What the restart policy is to know of the next run. */
 export type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>

@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs'
 import { setFrozen } from '../cgroup/freeze.ts'
 import { STOP_SIGNAL_ANNOTATION } from '../config/runtime-spec.ts'
+import { keeperOf, untilEndIsNoted } from '../engine/end/ending.ts'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { killContainer, parseSignal } from '../runtime/kill.ts'
@@ -14,7 +15,6 @@ import { type ContainerRecord, lockContainer, readRecord } from '../runtime/stat
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { containerStatus } from '../runtime/state/status.ts'
 import { sys } from '../sys/index.ts'
-import { keeperOf, untilEndIsNoted } from './ending.ts'
 
 const SIGKILL = 9
 /** Docker's and podman's. */

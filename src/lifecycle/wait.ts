@@ -1,5 +1,6 @@
 /** `wait`: the end of a container that another process runs. */
 import { closeSync } from 'node:fs'
+import { keeperOf, untilNoted } from '../engine/end/ending.ts'
 import { UtsuwaError } from '../errors.ts'
 import { waitReadable } from '../launch/readable.ts'
 import { openInit } from '../runtime/state/first-process.ts'
@@ -9,7 +10,6 @@ import { containersDirectory, readByName } from '../runtime/state/names.ts'
 import { findRecord } from '../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { throwIfAborted } from '../util/aborted.ts'
-import { keeperOf, untilNoted } from './ending.ts'
 
 /** Options of `waitForContainer`. */
 export interface WaitOptions extends Pick<Roots, 'runRoot'> {

@@ -1,5 +1,8 @@
 /** `why`: what a container ended of, or what holds back one that runs. */
 import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
+import { keeperOf, untilNoted } from '../engine/end/ending.ts'
+import { oomIn } from '../engine/end/outcome.ts'
+import { type PostMortem, readLimits, readPostMortem } from '../engine/end/post-mortem.ts'
 import { parseLogLines } from '../engine/monitor/log-lines.ts'
 import { logBlocks } from '../engine/monitor/logs.ts'
 import { isUtsuwaError } from '../errors.ts'
@@ -14,12 +17,9 @@ import { signalName } from '../util/how-ended.ts'
 import type { Cause, CauseCode, DeathFacts, Evidence, SentSignal } from './cause.ts'
 import { whyRunning } from './cause-running.ts'
 import { failedRestart } from './cause-start.ts'
-import { keeperOf, untilNoted } from './ending.ts'
 import { figuresOf } from './figures.ts'
 import { findCause } from './find-cause.ts'
 import { fullPlaces } from './full-places.ts'
-import { oomIn } from './outcome.ts'
-import { type PostMortem, readLimits, readPostMortem } from './post-mortem.ts'
 
 const OUTPUT_LINES = 10
 const SHORT_ID = 12

@@ -29,6 +29,7 @@ const order = [
   'engine/streams',
   'engine/monitor',
   'runtime',
+  'engine/end',
   'lifecycle',
   'lab',
   'index.ts',

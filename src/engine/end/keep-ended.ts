@@ -1,10 +1,10 @@
 /** What stays of a container that is not removed at its end: its files, and a record of how it ended or why it did not start. */
-import { isUtsuwaError } from '../errors.ts'
-import { giveBack } from '../runtime/delete.ts'
-import { failureStatus } from '../runtime/state/exit-status.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from '../runtime/state/record.ts'
-import { withStartFailure } from '../runtime/state/start-failure.ts'
+import { isUtsuwaError } from '../../errors.ts'
+import { giveBack } from '../../runtime/delete.ts'
+import { failureStatus } from '../../runtime/state/exit-status.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from '../../runtime/state/record.ts'
+import { withStartFailure } from '../../runtime/state/start-failure.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Options of `create`: what stays of a container. */

@@ -1,9 +1,9 @@
 /** How the end of a container becomes known: the process that runs it writes it down, a moment after the end. */
 
-import { type ContainerRecord, findRecord } from '../runtime/state/record.ts'
-import { isAlive, readProcessStat } from '../runtime/state/status.ts'
-import { throwIfAborted } from '../util/aborted.ts'
-import { sleep } from '../util/sleep.ts'
+import { type ContainerRecord, findRecord } from '../../runtime/state/record.ts'
+import { isAlive, readProcessStat } from '../../runtime/state/status.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { sleep } from '../../util/sleep.ts'
 
 const TIMEOUT_MS = 10_000
 const POLL_MS = 10

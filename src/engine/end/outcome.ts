@@ -1,11 +1,11 @@
 /** How a container ended and what it used, as its cgroup still knows it. */
-import { outOfMemoryAbove } from '../cgroup/levels.ts'
-import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
-import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { exitStatus } from '../runtime/state/exit-status.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
-import type { ProcessExit } from '../sys/index.ts'
-import { signalName } from '../util/how-ended.ts'
+import { outOfMemoryAbove } from '../../cgroup/levels.ts'
+import { type CgroupStats, readCgroupStats } from '../../cgroup/stats.ts'
+import { findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
+import { exitStatus } from '../../runtime/state/exit-status.ts'
+import type { ContainerRecord } from '../../runtime/state/record.ts'
+import type { ProcessExit } from '../../sys/index.ts'
+import { signalName } from '../../util/how-ended.ts'
 
 /** That the kernel killed in a container for lack of memory. */
 export interface OomKill {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { outcomeOf } from '../../../src/lifecycle/outcome.ts'
-import { recordOf, temporaryDirectory } from '../runtime/state/support.ts'
+import { outcomeOf } from '../../../../src/engine/end/outcome.ts'
+import { recordOf, temporaryDirectory } from '../../runtime/state/support.ts'
 
 const exit = { exitCode: 0, signal: undefined, userMicroseconds: 5, systemMicroseconds: 6 } as const
 

@@ -1,12 +1,12 @@
 /** What is left of a run when the container has ended, and is not removed. */
 
-import { giveBack } from '../runtime/delete.ts'
-import { failureStatus } from '../runtime/state/exit-status.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { type MonitoredExit, readExit } from '../runtime/state/monitored.ts'
-import { containersDirectory } from '../runtime/state/names.ts'
-import type { ContainerRecord, LockedContainer } from '../runtime/state/record.ts'
-import { signalName } from '../util/how-ended.ts'
+import { giveBack } from '../../runtime/delete.ts'
+import { failureStatus } from '../../runtime/state/exit-status.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { type MonitoredExit, readExit } from '../../runtime/state/monitored.ts'
+import { containersDirectory } from '../../runtime/state/names.ts'
+import type { ContainerRecord, LockedContainer } from '../../runtime/state/record.ts'
+import { signalName } from '../../util/how-ended.ts'
 import { examine, keepPostMortem, type PostMortem } from './post-mortem.ts'
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { selectKernelLines } from '../../../src/lifecycle/kernel-log.ts'
+import { selectKernelLines } from '../../../../src/engine/end/kernel-log.ts'
 
 const at = (microseconds: number, text: string): string => `6,1,${microseconds},-;${text}\n SUBSYSTEM=mem\n`
 const query = { pid: 70, cgroupPath: '/utsuwa/box', sinceMicroseconds: 1000 }

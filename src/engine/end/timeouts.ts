@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { parseCpuStat } from '../cgroup/stats.ts'
-import { UtsuwaError } from '../errors.ts'
-import { isErrno } from '../util/errno.ts'
+import { parseCpuStat } from '../../cgroup/stats.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { isErrno } from '../../util/errno.ts'
 
 export interface TimeoutOptions {
   /** Milliseconds after the start of the command at which it is killed. Default: none. */

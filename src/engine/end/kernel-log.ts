@@ -1,7 +1,7 @@
 /** What the kernel has said of a container's processes: lines of /dev/kmsg (Documentation/ABI/testing/dev-kmsg). */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { constants } from '../sys/index.ts'
-import { errnoOf, isErrno } from '../util/errno.ts'
+import { constants } from '../../sys/index.ts'
+import { errnoOf, isErrno } from '../../util/errno.ts'
 
 /** More than the longest record has. */
 const RECORD_SIZE = 8192
