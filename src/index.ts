@@ -4,6 +4,7 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
+import type { ExportOptions } from './engine/by-name/export.ts'
 import type { CreateNetworkOptions } from './engine/connect/make-network.ts'
 import type { Network } from './engine/connect/manage-networks.ts'
 import type {
@@ -27,7 +28,6 @@ import type { LabResults } from './lab/results.ts'
 import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions } from './lifecycle/doctor.ts'
 import type { ProcessExplanation } from './lifecycle/explain-process.ts'
-import type { ExportOptions } from './lifecycle/export.ts'
 import type { Finding } from './lifecycle/finding.ts'
 import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import type { Why } from './lifecycle/why.ts'
@@ -46,6 +46,32 @@ export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, Pres
 export type { CgroupUse } from './cgroup/use.ts'
 export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
 export type { Protocol, PublishedPort } from './config/ports.ts'
+export {
+  containerProcesses,
+  containerSamples,
+  containerStats,
+  killContainer,
+  pauseContainer,
+  renameContainer,
+  resumeContainer,
+  updateContainer,
+} from './engine/by-name/by-name.ts'
+export {
+  ContainerProcess,
+  type DetachedOptions,
+  type ExecOptions,
+  type ExecResult,
+  type SpawnOptions,
+} from './engine/by-name/container-process.ts'
+export { archiveFromContainer, type CpOptions, copyFromContainer, copyIntoContainer } from './engine/by-name/cp.ts'
+export { exec, spawn, spawnDetached } from './engine/by-name/exec-by-name.ts'
+export type { ExportOptions } from './engine/by-name/export.ts'
+export { type Connection, type ContainerDetails, inspectContainer } from './engine/by-name/inspect.ts'
+export { type ContainerSummary, containers, type ListOptions } from './engine/by-name/list.ts'
+export { type RemoveOptions, removeContainer } from './engine/by-name/remove.ts'
+export { restartContainer, type StartContainerOptions, startContainer } from './engine/by-name/start-by-name.ts'
+export { type StopOptions, stopContainer } from './engine/by-name/stop.ts'
+export { type WaitOptions, waitForContainer } from './engine/by-name/wait.ts'
 export type { CreateNetworkOptions } from './engine/connect/make-network.ts'
 export type { Network } from './engine/connect/manage-networks.ts'
 export type {
@@ -87,43 +113,17 @@ export type { PullProgress } from './image/transfer.ts'
 export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from './lab/experiment.ts'
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
-export {
-  containerProcesses,
-  containerSamples,
-  containerStats,
-  killContainer,
-  pauseContainer,
-  renameContainer,
-  resumeContainer,
-  updateContainer,
-} from './lifecycle/by-name.ts'
 export type { Cause, CauseCode, Evidence } from './lifecycle/cause.ts'
 export { Container } from './lifecycle/container.ts'
-export {
-  ContainerProcess,
-  type DetachedOptions,
-  type ExecOptions,
-  type ExecResult,
-  type SpawnOptions,
-} from './lifecycle/container-process.ts'
-export { archiveFromContainer, type CpOptions, copyFromContainer, copyIntoContainer } from './lifecycle/cp.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
-export { exec, spawn, spawnDetached } from './lifecycle/exec-by-name.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
-export type { ExportOptions } from './lifecycle/export.ts'
 export type { Finding } from './lifecycle/finding.ts'
-export { type Connection, type ContainerDetails, inspectContainer } from './lifecycle/inspect.ts'
-export { type ContainerSummary, containers, type ListOptions } from './lifecycle/list.ts'
 export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
 export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
 export type { ContainerSource } from './lifecycle/prepare.ts'
-export { type RemoveOptions, removeContainer } from './lifecycle/remove.ts'
 export type { RunResult } from './lifecycle/result.ts'
 export { type RunOptions, run } from './lifecycle/run.ts'
-export { restartContainer, type StartContainerOptions, startContainer } from './lifecycle/start-by-name.ts'
-export { type StopOptions, stopContainer } from './lifecycle/stop.ts'
 export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
-export { type WaitOptions, waitForContainer } from './lifecycle/wait.ts'
 export type { Why } from './lifecycle/why.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
@@ -260,7 +260,7 @@ export async function prune({
 }: PruneOptions = {}): Promise<Pruned> {
   const [{ prune: pruneStore }, { sweepRunRoot }] = await Promise.all([
     import('./image/prune.ts'),
-    import('./lifecycle/sweep.ts'),
+    import('./engine/by-name/sweep.ts'),
   ])
   sweepRunRoot(runRoot)
   return orAborted(options.signal, () => pruneStore(root, options))
@@ -361,7 +361,7 @@ export async function exportContainer(
   target: string | Writable,
   options: ExportOptions = {},
 ): Promise<void> {
-  const { exportContainer: exportFrom } = await import('./lifecycle/export.ts')
+  const { exportContainer: exportFrom } = await import('./engine/by-name/export.ts')
   return orAborted(options.signal, () => exportFrom(nameOrId, target, options))
 }
 

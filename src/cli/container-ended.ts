@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { cleanUpAfter } from '../lifecycle/ended.ts'
+import { cleanUpAfter } from '../engine/by-name/ended.ts'
 import { parseNumber } from './parse-number.ts'
 import { rootsOf } from './roots.ts'
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { startAtBoot } from '../lifecycle/boot.ts'
+import { startAtBoot } from '../engine/by-name/boot.ts'
 import { tellJournal } from './journal-error.ts'
 import { rootsOf } from './roots.ts'
 import { writeAll } from './write.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { stopAtShutdown } from '../lifecycle/shutdown.ts'
+import { stopAtShutdown } from '../engine/by-name/shutdown.ts'
 import { failureStatus } from '../runtime/state/exit-status.ts'
 import { tellJournal } from './journal-error.ts'
 import { rootsOf } from './roots.ts'

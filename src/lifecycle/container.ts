@@ -2,6 +2,8 @@
 import type { CgroupSample } from '../cgroup/sample.ts'
 import type { UpdateOptions } from '../config/options.ts'
 import { resources } from '../config/resources.ts'
+import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from '../engine/by-name/container-process.ts'
+import { removeManaged } from '../engine/by-name/remove.ts'
 import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from '../engine/end/keep-ended.ts'
 import { type Outcome, outcomeOf } from '../engine/end/outcome.ts'
 import { type CpuTimeoutOptions, type TimedOut, Timeouts } from '../engine/end/timeouts.ts'
@@ -23,8 +25,6 @@ import { tell } from '../runtime/state/journal.ts'
 import type { ContainerRecord } from '../runtime/state/record.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../util/aborted.ts'
-import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
-import { removeManaged } from './remove.ts'
 import type { RunResult } from './result.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
 
@@ -133,7 +133,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async exec(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     // Loaded when needed: most containers run one command.
-    const { runProcess } = await import('./container-process.ts')
+    const { runProcess } = await import('../engine/by-name/container-process.ts')
     const result = await runProcess(() => this.spawn(args, options), options)
     // Killed with the container, it has a result even so.
     throwIfAborted(this.#context.options.signal)
@@ -146,7 +146,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    *   CONTAINER_NOT_RUNNING when it has ended or ends meanwhile; ABORTED
    */
   async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
-    const { spawnInContainer } = await import('./container-process.ts')
+    const { spawnInContainer } = await import('../engine/by-name/container-process.ts')
     const process = await this.#unlessAborted(() => spawnInContainer(this.#context.stateRoot, this.id, args, options))
     this.#processes.add(process)
     const forget = (): void => {

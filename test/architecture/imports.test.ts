@@ -30,6 +30,7 @@ const order = [
   'engine/monitor',
   'runtime',
   'engine/end',
+  'engine/by-name',
   'lifecycle',
   'lab',
   'index.ts',

@@ -1,9 +1,9 @@
 /** What killed commands have left below a run root: links that lead to no container, directories that never became one. */
 import { readdirSync } from 'node:fs'
-import { containersDirectory, freeUnlessHeld, namesDirectory } from '../runtime/state/names.ts'
-import { collectLeftovers } from '../runtime/state/record.ts'
-import { userIdsDirectory } from '../runtime/state/user-ids.ts'
-import { isErrno } from '../util/errno.ts'
+import { containersDirectory, freeUnlessHeld, namesDirectory } from '../../runtime/state/names.ts'
+import { collectLeftovers } from '../../runtime/state/record.ts'
+import { userIdsDirectory } from '../../runtime/state/user-ids.ts'
+import { isErrno } from '../../util/errno.ts'
 
 /**
  * Frees names and ranges of user ids whose containers are gone, as when `rm` was killed before it came to them, and

@@ -1,19 +1,19 @@
 /** `inspect`: all that is known of one container. */
 import { join } from 'node:path'
-import { readAttachment } from '../engine/connect/kept-attachment.ts'
-import { findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { startOf } from '../runtime/state/journal.ts'
-import { containersDirectory, readByName } from '../runtime/state/names.ts'
-import { LOG_NAME, logDirectory } from '../runtime/state/places.ts'
+import { findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
+import { startOf } from '../../runtime/state/journal.ts'
+import { containersDirectory, readByName } from '../../runtime/state/names.ts'
+import { LOG_NAME, logDirectory } from '../../runtime/state/places.ts'
 import {
   type ContainerRecord,
   containerDirectory,
   type RestartPolicy,
   readSpec,
   type VolumeUse,
-} from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+} from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import { readAttachment } from '../connect/kept-attachment.ts'
 import { type ContainerSummary, settle, summarize } from './list.ts'
 
 /** All that is known of a container. */

@@ -1,8 +1,8 @@
 /** Commands in containers that any process runs, by name. */
 
-import { tell } from '../runtime/state/journal.ts'
-import { containersDirectory, readByName } from '../runtime/state/names.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { containersDirectory, readByName } from '../../runtime/state/names.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import type { ContainerProcess, DetachedOptions, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
 
 type RunRoot = Pick<Roots, 'runRoot'>

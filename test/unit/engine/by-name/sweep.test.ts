@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sweepRunRoot } from '../../../src/lifecycle/sweep.ts'
-import { containersDirectory, namesDirectory, takeName } from '../../../src/runtime/state/names.ts'
-import { addRecord } from '../../../src/runtime/state/record.ts'
-import { takeUserIds, userIdsDirectory } from '../../../src/runtime/state/user-ids.ts'
-import { recordOf, temporaryDirectory } from '../runtime/state/support.ts'
+import { sweepRunRoot } from '../../../../src/engine/by-name/sweep.ts'
+import { containersDirectory, namesDirectory, takeName } from '../../../../src/runtime/state/names.ts'
+import { addRecord } from '../../../../src/runtime/state/record.ts'
+import { takeUserIds, userIdsDirectory } from '../../../../src/runtime/state/user-ids.ts'
+import { recordOf, temporaryDirectory } from '../../runtime/state/support.ts'
 
 test('names and user ids of containers that are gone are freed, those of others stay', () => {
   using root = temporaryDirectory()

@@ -1,15 +1,15 @@
 /** `wait`: the end of a container that another process runs. */
 import { closeSync } from 'node:fs'
-import { keeperOf, untilNoted } from '../engine/end/ending.ts'
-import { UtsuwaError } from '../errors.ts'
-import { waitReadable } from '../launch/readable.ts'
-import { openInit } from '../runtime/state/first-process.ts'
-import { lastEvent } from '../runtime/state/journal.ts'
-import { readExit } from '../runtime/state/monitored.ts'
-import { containersDirectory, readByName } from '../runtime/state/names.ts'
-import { findRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { throwIfAborted } from '../util/aborted.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { waitReadable } from '../../launch/readable.ts'
+import { openInit } from '../../runtime/state/first-process.ts'
+import { lastEvent } from '../../runtime/state/journal.ts'
+import { readExit } from '../../runtime/state/monitored.ts'
+import { containersDirectory, readByName } from '../../runtime/state/names.ts'
+import { findRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import { keeperOf, untilNoted } from '../end/ending.ts'
 
 /** Options of `waitForContainer`. */
 export interface WaitOptions extends Pick<Roots, 'runRoot'> {

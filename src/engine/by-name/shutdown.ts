@@ -1,9 +1,9 @@
 /** The containers that end with the machine. */
-import { isRestarting } from '../runtime/state/monitored.ts'
-import { containersDirectory, nameOrIdOf } from '../runtime/state/names.ts'
-import { type ContainerRecord, listRecords } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus } from '../runtime/state/status.ts'
+import { isRestarting } from '../../runtime/state/monitored.ts'
+import { containersDirectory, nameOrIdOf } from '../../runtime/state/names.ts'
+import { type ContainerRecord, listRecords } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
 import { stopUntilBoot } from './stop.ts'
 
 /**

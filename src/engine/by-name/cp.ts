@@ -1,18 +1,18 @@
 /** `cp`: files between a container, running or not, and this machine, by docker's rules of what goes where. */
 import { closeSync, constants as fsConstants, fstatSync, openSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { readArchive } from '../engine/files/archive.ts'
-import { type Archive, openInside, openRoot, ownersOf, writeArchive } from '../engine/files/copy.ts'
-import { copyEntries, copyPlace, type TreeOptions } from '../engine/files/copy-tree.ts'
-import { type MapOwner, type Owner, RootWriter } from '../engine/files/root-writer.ts'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
-import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { isAlive } from '../runtime/state/status.ts'
-import { constants, sys } from '../sys/index.ts'
-import { errnos } from '../util/errno.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
+import { type ContainerRecord, lockContainer, readRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { isAlive } from '../../runtime/state/status.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { errnos } from '../../util/errno.ts'
+import { scopedFd } from '../../util/scoped-fd.ts'
+import { readArchive } from '../files/archive.ts'
+import { type Archive, openInside, openRoot, ownersOf, writeArchive } from '../files/copy.ts'
+import { copyEntries, copyPlace, type TreeOptions } from '../files/copy-tree.ts'
+import { type MapOwner, type Owner, RootWriter } from '../files/root-writer.ts'
 
 /** Options of copies by `copyFromContainer` and `copyIntoContainer`. */
 export interface CpOptions extends Pick<Roots, 'runRoot'> {
@@ -145,8 +145,8 @@ async function openStopped(record: ContainerRecord, nameOrId: string): Promise<n
     throw new UtsuwaError('CONTAINER_STATE', 'it was started just now', { operation: `copy files of ${nameOrId}` })
   if (managed?.storeRoot === undefined) return openSync(rootfs, constants.O_DIRECTORY)
   const [{ openSnapshot }, { mountOverlay }] = await Promise.all([
-    import('../snapshot/active.ts'),
-    import('../launch/overlay.ts'),
+    import('../../snapshot/active.ts'),
+    import('../../launch/overlay.ts'),
   ])
   return mountOverlay(await openSnapshot(managed.storeRoot, id))
 }

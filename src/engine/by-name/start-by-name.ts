@@ -1,11 +1,11 @@
 /** `start` and `restart` of containers by name, whoever created them. */
 
-import { startContainer as startById } from '../runtime/start.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
-import { readRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus } from '../runtime/state/status.ts'
+import { startContainer as startById } from '../../runtime/start.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
+import { readRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
 import { createAgain } from './start-again.ts'
 import { type StopOptions, stopContainer } from './stop.ts'
 

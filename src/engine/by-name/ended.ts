@@ -1,11 +1,11 @@
 /** The end of a detached container, when its creator may be long gone: what its monitor executes. */
 
-import { finishRun } from '../engine/end/finish-run.ts'
-import { isGivenUp, isRemovalAnnounced, isStopRequested } from '../runtime/state/monitored.ts'
-import { containersDirectory } from '../runtime/state/names.ts'
-import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from '../runtime/state/record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus } from '../runtime/state/status.ts'
+import { isGivenUp, isRemovalAnnounced, isStopRequested } from '../../runtime/state/monitored.ts'
+import { containersDirectory } from '../../runtime/state/names.ts'
+import { type ContainerRecord, findRecord, type LockedContainer, lockContainer } from '../../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
+import { finishRun } from '../end/finish-run.ts'
 import { removeManaged } from './remove.ts'
 
 const LONGEST_DELAY_MS = 60_000
@@ -62,7 +62,7 @@ async function restartOnce(
 async function keepFailedRestart(stateRoot: string, id: string, attempts: number, error: unknown): Promise<void> {
   using container = await lockIfMine(stateRoot, id)
   if (container === undefined) return
-  const { startFailureOf } = await import('../runtime/state/start-failure.ts')
+  const { startFailureOf } = await import('../../runtime/state/start-failure.ts')
   const record = findRecord(stateRoot, id)!
   const failedRestarts = { attempts, last: startFailureOf(error) }
   try {
@@ -77,7 +77,7 @@ async function startLeftCreated(stateRoot: string, id: string): Promise<boolean>
   const record = findRecord(stateRoot, id)
   if (record === undefined || isMine(record) || (record.managed?.detached?.restarts ?? 0) === 0) return false
   if (containerStatus(stateRoot, record) !== 'created' || isStopRequested(stateRoot, id)) return false
-  const { startContainer } = await import('../runtime/start.ts')
+  const { startContainer } = await import('../../runtime/start.ts')
   await startContainer(stateRoot, id)
   return true
 }

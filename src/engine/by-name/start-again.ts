@@ -1,26 +1,26 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
-import { openJoined, withNamespacePaths } from '../engine/connect/joined-namespaces.ts'
-import { finishRun } from '../engine/end/finish-run.ts'
-import { detachedRecord, openMonitorStreams } from '../engine/monitor/detached.ts'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
-import { createContainer } from '../runtime/create.ts'
-import { startContainer } from '../runtime/start.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
-import { allowRestart, isStopRequested } from '../runtime/state/monitored.ts'
-import { containersDirectory, nameOrIdOf } from '../runtime/state/names.ts'
+import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import { createContainer } from '../../runtime/create.ts'
+import { startContainer } from '../../runtime/start.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { keepForBoot } from '../../runtime/state/keep-for-boot.ts'
+import { allowRestart, isStopRequested } from '../../runtime/state/monitored.ts'
+import { containersDirectory, nameOrIdOf } from '../../runtime/state/names.ts'
 import {
   type ContainerRecord,
   type DetachedRecord,
   lockContainer,
   readRecord,
   readSpec,
-} from '../runtime/state/record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { withStartFailure } from '../runtime/state/start-failure.ts'
-import { containerStatus } from '../runtime/state/status.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+} from '../../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { withStartFailure } from '../../runtime/state/start-failure.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import { openJoined, withNamespacePaths } from '../connect/joined-namespaces.ts'
+import { finishRun } from '../end/finish-run.ts'
+import { detachedRecord, openMonitorStreams } from '../monitor/detached.ts'
 
 /** What the restart policy is to know of the next run. */
 export type Restart = Pick<DetachedRecord, 'restarts' | 'restartDelay'>
@@ -114,17 +114,17 @@ function withDetached(
 /** Loaded when needed, as it loads the reader of layers. */
 async function mountSnapshot(storeRoot: string, id: string, { linux }: RuntimeSpec): Promise<number> {
   const [{ openSnapshot }, { hasOwnIds, mountOverlay }] = await Promise.all([
-    import('../snapshot/active.ts'),
-    import('../launch/overlay.ts'),
+    import('../../snapshot/active.ts'),
+    import('../../launch/overlay.ts'),
   ])
   const snapshot = await openSnapshot(storeRoot, id)
   if (!hasOwnIds(linux)) return mountOverlay(snapshot)
-  const { mountIdMappedOverlay } = await import('../launch/idmapped-overlay.ts')
+  const { mountIdMappedOverlay } = await import('../../launch/idmapped-overlay.ts')
   return mountIdMappedOverlay(linux, snapshot, storeRoot)
 }
 
 async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {
-  const { makeContainerDirectory } = await import('../snapshot/active.ts')
+  const { makeContainerDirectory } = await import('../../snapshot/active.ts')
   try {
     await makeContainerDirectory(storeRoot, id, owner)
   } catch (error) {

@@ -1,19 +1,19 @@
 /** What is done to containers that any process runs, by name: for commands, and for programs that did not create them. */
-import type { CgroupSample } from '../cgroup/sample.ts'
-import type { UpdateOptions } from '../config/options.ts'
-import { resources } from '../config/resources.ts'
-import { SampleFeed, type SamplesOptions } from '../engine/streams/samples.ts'
-import { type ContainerStats, containerStats as statsById } from '../runtime/events.ts'
-import { killContainer as killById, parseSignal } from '../runtime/kill.ts'
-import { pauseContainer as pauseById, resumeContainer as resumeById } from '../runtime/pause.ts'
-import { containerProcesses as processesById } from '../runtime/processes.ts'
-import { cgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { keepForBoot } from '../runtime/state/keep-for-boot.ts'
-import { forbidRestart } from '../runtime/state/monitored.ts'
-import { containersDirectory, freeName, readByName, takeName } from '../runtime/state/names.ts'
-import { type ContainerRecord, lockContainer, readRecord, readSpec } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
+import type { CgroupSample } from '../../cgroup/sample.ts'
+import type { UpdateOptions } from '../../config/options.ts'
+import { resources } from '../../config/resources.ts'
+import { type ContainerStats, containerStats as statsById } from '../../runtime/events.ts'
+import { killContainer as killById, parseSignal } from '../../runtime/kill.ts'
+import { pauseContainer as pauseById, resumeContainer as resumeById } from '../../runtime/pause.ts'
+import { containerProcesses as processesById } from '../../runtime/processes.ts'
+import { cgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { keepForBoot } from '../../runtime/state/keep-for-boot.ts'
+import { forbidRestart } from '../../runtime/state/monitored.ts'
+import { containersDirectory, freeName, readByName, takeName } from '../../runtime/state/names.ts'
+import { type ContainerRecord, lockContainer, readRecord, readSpec } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { SampleFeed, type SamplesOptions } from '../streams/samples.ts'
 
 const SIGKILL = 9
 
@@ -64,7 +64,7 @@ export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Pr
  */
 export async function updateContainer(nameOrId: string, limits: UpdateOptions, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
-  const { updateContainer: updateById } = await import('../runtime/update.ts')
+  const { updateContainer: updateById } = await import('../../runtime/update.ts')
   await updateById(stateRoot, record.id, resources(limits))
   tell(runRoot, 'update', record)
 }
@@ -88,7 +88,7 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
 /** Loaded when needed. */
 async function refreshNames(stateRoot: string, { id, managed }: ContainerRecord): Promise<void> {
   if (managed?.network?.network === undefined) return
-  const { refreshHosts } = await import('../engine/connect/network-attachment.ts')
+  const { refreshHosts } = await import('../connect/network-attachment.ts')
   await refreshHosts(stateRoot, managed.network, id)
 }
 

@@ -3,14 +3,14 @@
 import { openSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
-import { readArchive } from '../engine/files/archive.ts'
-import { openRootOfInit } from '../runtime/state/first-process.ts'
-import { containersDirectory, resolveContainer } from '../runtime/state/names.ts'
-import { type ContainerRecord, lockContainer, readRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { constants } from '../sys/index.ts'
-import { writeOutput } from '../util/output.ts'
-import { scopedFd } from '../util/scoped-fd.ts'
+import { openRootOfInit } from '../../runtime/state/first-process.ts'
+import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
+import { type ContainerRecord, lockContainer, readRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { constants } from '../../sys/index.ts'
+import { writeOutput } from '../../util/output.ts'
+import { scopedFd } from '../../util/scoped-fd.ts'
+import { readArchive } from '../files/archive.ts'
 
 /** Options of `exportContainer`. */
 export interface ExportOptions extends Roots {
@@ -44,8 +44,8 @@ export async function exportContainer(
 async function openStopped({ id, rootfs, managed }: ContainerRecord): Promise<number> {
   if (managed?.storeRoot === undefined) return openSync(rootfs, constants.O_DIRECTORY)
   const [{ viewSnapshot }, { mountOverlay }] = await Promise.all([
-    import('../snapshot/active.ts'),
-    import('../launch/overlay.ts'),
+    import('../../snapshot/active.ts'),
+    import('../../launch/overlay.ts'),
   ])
   // Read-only: another mount that writes would take the work directory away from a first one.
   return mountOverlay({ lowerDirs: await viewSnapshot(managed.storeRoot, id) })

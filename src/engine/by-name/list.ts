@@ -1,12 +1,12 @@
 /** `ps`: containers by what is known of them. */
-import type { PublishedPort } from '../config/ports.ts'
-import { readAttachment } from '../engine/connect/kept-attachment.ts'
-import { hasLostMonitor, hasMonitor, isRestarting, readExit } from '../runtime/state/monitored.ts'
-import { containersDirectory } from '../runtime/state/names.ts'
-import { type ContainerRecord, findRecord, listRecords } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { type ContainerStatus, containerStatus } from '../runtime/state/status.ts'
-import { sleep } from '../util/sleep.ts'
+import type { PublishedPort } from '../../config/ports.ts'
+import { hasLostMonitor, hasMonitor, isRestarting, readExit } from '../../runtime/state/monitored.ts'
+import { containersDirectory } from '../../runtime/state/names.ts'
+import { type ContainerRecord, findRecord, listRecords } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { type ContainerStatus, containerStatus } from '../../runtime/state/status.ts'
+import { sleep } from '../../util/sleep.ts'
+import { readAttachment } from '../connect/kept-attachment.ts'
 import { removeManaged } from './remove.ts'
 import { sweepRunRoot } from './sweep.ts'
 
@@ -110,7 +110,7 @@ async function tidyUp(runRoot: string, { id, managed }: ContainerRecord): Promis
 
 /** Loaded when needed. */
 async function takeBackNetwork(stateRoot: string, id: string): Promise<void> {
-  const { releaseIfEnded } = await import('../engine/connect/network-attachment.ts')
+  const { releaseIfEnded } = await import('../connect/network-attachment.ts')
   await releaseIfEnded(stateRoot, id)
 }
 

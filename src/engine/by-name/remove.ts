@@ -1,14 +1,14 @@
 /** `rm`: a container that ended, or with force one that runs, is forgotten. */
 
-import { readAttachment } from '../engine/connect/kept-attachment.ts'
-import { UtsuwaError } from '../errors.ts'
-import { type DeleteOptions, deleteContainer } from '../runtime/delete.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { isRestarting } from '../runtime/state/monitored.ts'
-import { containersDirectory, freeName, readByName } from '../runtime/state/names.ts'
-import { findRecord } from '../runtime/state/record.ts'
-import { DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import { containerStatus } from '../runtime/state/status.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { type DeleteOptions, deleteContainer } from '../../runtime/delete.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { isRestarting } from '../../runtime/state/monitored.ts'
+import { containersDirectory, freeName, readByName } from '../../runtime/state/names.ts'
+import { findRecord } from '../../runtime/state/record.ts'
+import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { containerStatus } from '../../runtime/state/status.ts'
+import { readAttachment } from '../connect/kept-attachment.ts'
 
 /** Options of `removeContainer`. */
 export interface RemoveOptions extends Roots {
@@ -79,5 +79,5 @@ export async function removeManaged(
   const current = record?.managed?.name ?? name
   if (current !== undefined) freeName(runRoot, current, id)
   const first = record?.managed?.firstUserId
-  if (first !== undefined) (await import('../runtime/state/user-ids.ts')).freeUserIds(runRoot, first, id)
+  if (first !== undefined) (await import('../../runtime/state/user-ids.ts')).freeUserIds(runRoot, first, id)
 }
