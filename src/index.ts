@@ -13,6 +13,7 @@ import type {
   PruneVolumesOptions,
   RemoveVolumeOptions,
 } from './engine/connect/manage-volumes.ts'
+import type { Pool, PoolOptions } from './engine/container/pool.ts'
 import type { Image } from './image/image.ts'
 import type { ImportOptions as StoreImportOptions } from './image/import.ts'
 import type { Input } from './image/input.ts'
@@ -29,7 +30,6 @@ import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions } from './lifecycle/doctor.ts'
 import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { Finding } from './lifecycle/finding.ts'
-import type { Pool, PoolOptions } from './lifecycle/pool.ts'
 import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
@@ -81,6 +81,13 @@ export type {
   RemoveVolumeOptions,
 } from './engine/connect/manage-volumes.ts'
 export type { NetworkUse } from './engine/connect/network-use.ts'
+export { Container } from './engine/container/container.ts'
+export { type CreateOptions, create, planOf } from './engine/container/managed.ts'
+export type { Pool, PoolOptions, TakeOptions } from './engine/container/pool.ts'
+export type { ContainerSource } from './engine/container/prepare.ts'
+export type { RunResult } from './engine/container/result.ts'
+export { type RunOptions, run } from './engine/container/run.ts'
+export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './engine/container/timeline.ts'
 export type { KeepOptions } from './engine/end/keep-ended.ts'
 export type { OomKill, Usage } from './engine/end/outcome.ts'
 export type { TimedOut } from './engine/end/timeouts.ts'
@@ -114,16 +121,9 @@ export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from '.
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
 export type { Cause, CauseCode, Evidence } from './lifecycle/cause.ts'
-export { Container } from './lifecycle/container.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { Finding } from './lifecycle/finding.ts'
-export { type CreateOptions, create, planOf } from './lifecycle/managed.ts'
-export type { Pool, PoolOptions, TakeOptions } from './lifecycle/pool.ts'
-export type { ContainerSource } from './lifecycle/prepare.ts'
-export type { RunResult } from './lifecycle/result.ts'
-export { type RunOptions, run } from './lifecycle/run.ts'
-export { type ChromeTrace, chromeTrace, type Phases, type Span, type TraceSpan } from './lifecycle/timeline.ts'
 export type { Why } from './lifecycle/why.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
@@ -375,7 +375,7 @@ export async function exportContainer(
  * @throws UtsuwaError INVALID_ARGUMENT; what creating a container fails with, and none is left then
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
-  const { createPool: fillPool } = await import('./lifecycle/pool.ts')
+  const { createPool: fillPool } = await import('./engine/container/pool.ts')
   return fillPool(options)
 }
 

@@ -31,6 +31,7 @@ const order = [
   'runtime',
   'engine/end',
   'engine/by-name',
+  'engine/container',
   'lifecycle',
   'lab',
   'index.ts',

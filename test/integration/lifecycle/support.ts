@@ -1,8 +1,8 @@
 /** Running a command in a container of its own and reading what it printed. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import type { RunResult } from '../../../src/engine/container/result.ts'
 import { type Container, type RunOptions, run } from '../../../src/index.ts'
-import type { RunResult } from '../../../src/lifecycle/result.ts'
 import type { Sandbox } from '../../support/busybox-root.ts'
 
 export interface Printed {

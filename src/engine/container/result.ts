@@ -1,8 +1,8 @@
 /** What a finished run returns. */
 
-import type { Outcome } from '../engine/end/outcome.ts'
-import type { TimedOut } from '../engine/end/timeouts.ts'
-import type { CapturedText } from '../engine/streams/capture.ts'
+import type { Outcome } from '../end/outcome.ts'
+import type { TimedOut } from '../end/timeouts.ts'
+import type { CapturedText } from '../streams/capture.ts'
 import type { Phases, Span } from './timeline.ts'
 
 /** How a container ended. */

@@ -1,26 +1,26 @@
 /** From what a caller asks for (an image, a directory, a bundle, a spec) to a runtime spec and a root file system. */
 import { closeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { readBundle } from '../bundle/bundle.ts'
-import { listHostDevices } from '../config/host-devices.ts'
-import { listMaskedHostPaths } from '../config/host-paths.ts'
-import { volumeMounts } from '../config/mounts.ts'
-import type { JoinedNamespaces } from '../config/namespaces.ts'
-import type { ContainerOptions, ImageRunConfig } from '../config/options.ts'
-import { createRuntimeSpec } from '../config/runtime-spec.ts'
-import type { ReadContainerFile } from '../config/user.ts'
-import { idMappings } from '../config/user-namespace.ts'
-import type { PreparedNetwork } from '../engine/connect/network.ts'
-import { containerFileReader, layerFileReader, openRoot } from '../engine/files/container-files.ts'
-import { type Files, writeFiles, writeFilesOfSpec } from '../engine/files/files.ts'
-import { RootWriter } from '../engine/files/root-writer.ts'
-import { UtsuwaError } from '../errors.ts'
-import type { Image } from '../image/image.ts'
-import { hasOwnIds, mountOverlay, type OverlayDirectories } from '../launch/overlay.ts'
-import { defaultSeccompProfile } from '../seccomp/default-profile.ts'
-import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
-import { parseRuntimeSpec } from '../spec/runtime-parse.ts'
-import { nativePath } from '../sys/native-path.ts'
+import { readBundle } from '../../bundle/bundle.ts'
+import { listHostDevices } from '../../config/host-devices.ts'
+import { listMaskedHostPaths } from '../../config/host-paths.ts'
+import { volumeMounts } from '../../config/mounts.ts'
+import type { JoinedNamespaces } from '../../config/namespaces.ts'
+import type { ContainerOptions, ImageRunConfig } from '../../config/options.ts'
+import { createRuntimeSpec } from '../../config/runtime-spec.ts'
+import type { ReadContainerFile } from '../../config/user.ts'
+import { idMappings } from '../../config/user-namespace.ts'
+import { UtsuwaError } from '../../errors.ts'
+import type { Image } from '../../image/image.ts'
+import { hasOwnIds, mountOverlay, type OverlayDirectories } from '../../launch/overlay.ts'
+import { defaultSeccompProfile } from '../../seccomp/default-profile.ts'
+import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
+import { parseRuntimeSpec } from '../../spec/runtime-parse.ts'
+import { nativePath } from '../../sys/native-path.ts'
+import type { PreparedNetwork } from '../connect/network.ts'
+import { containerFileReader, layerFileReader, openRoot } from '../files/container-files.ts'
+import { type Files, writeFiles, writeFilesOfSpec } from '../files/files.ts'
+import { RootWriter } from '../files/root-writer.ts'
 
 /** Where a container's root file system and configuration come from: one of the four. */
 export interface ContainerSource {
@@ -113,8 +113,8 @@ function keepNothing(): void {
 async function prepareImage(input: PrepareInput, asked: string | Image): Promise<Prepared> {
   // Loaded when needed: a container from a directory or bundle has no use for the store.
   const [{ resolveImage }, { prepareSnapshot }] = await Promise.all([
-    import('../image/image.ts'),
-    import('../snapshot/active.ts'),
+    import('../../image/image.ts'),
+    import('../../snapshot/active.ts'),
   ])
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   if (input.source.platform !== undefined) await checkPlatform(image, input.source.platform)
@@ -153,13 +153,13 @@ async function mountAgain(
   { linux }: RuntimeSpec,
 ): Promise<number> {
   closeSync(rootFd) // an overlay's upper directory is for one mount at a time
-  const { mountIdMappedOverlay } = await import('../launch/idmapped-overlay.ts')
+  const { mountIdMappedOverlay } = await import('../../launch/idmapped-overlay.ts')
   return mountIdMappedOverlay(linux, snapshot, storeRoot)
 }
 
 /** @throws UtsuwaError IMAGE_NOT_FOUND for another one, as if there were none */
 async function checkPlatform(image: Image, wanted: string): Promise<void> {
-  const { formatPlatform, parsePlatform } = await import('../image/platform.ts')
+  const { formatPlatform, parsePlatform } = await import('../../image/platform.ts')
   const { architecture, os, variant } = image.config
   const has = formatPlatform(parsePlatform([os, architecture, variant].filter(Boolean).join('/')))
   const asked = formatPlatform(parsePlatform(wanted))
@@ -178,8 +178,8 @@ export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   const { image: asked } = input.source
   if (asked === undefined) return prepare({ ...input, options: withoutFiles(input.options) })
   const [{ resolveImage }, { lowerDirsOf }] = await Promise.all([
-    import('../image/image.ts'),
-    import('../snapshot/active.ts'),
+    import('../../image/image.ts'),
+    import('../../snapshot/active.ts'),
   ])
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   const { lowerDirs } = await lowerDirsOf(input.storeRoot, image.diffIds)
@@ -215,7 +215,7 @@ async function prepareDirectory(input: PrepareInput, directory: string): Promise
 }
 
 async function isFor32BitX86(platform: string): Promise<boolean> {
-  const { parsePlatform } = await import('../image/platform.ts')
+  const { parsePlatform } = await import('../../image/platform.ts')
   return parsePlatform(platform).architecture === '386'
 }
 

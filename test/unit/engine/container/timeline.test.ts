@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chromeTrace, fromMonotonic, noMarks, phasesOf, timelineOf } from '../../../src/lifecycle/timeline.ts'
+import { chromeTrace, fromMonotonic, noMarks, phasesOf, timelineOf } from '../../../../src/engine/container/timeline.ts'
 
 const marks = {
   begin: 10,

@@ -1,30 +1,30 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
-import type { CgroupSample } from '../cgroup/sample.ts'
-import type { UpdateOptions } from '../config/options.ts'
-import { resources } from '../config/resources.ts'
-import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from '../engine/by-name/container-process.ts'
-import { removeManaged } from '../engine/by-name/remove.ts'
-import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from '../engine/end/keep-ended.ts'
-import { type Outcome, outcomeOf } from '../engine/end/outcome.ts'
-import { type CpuTimeoutOptions, type TimedOut, Timeouts } from '../engine/end/timeouts.ts'
-import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from '../engine/files/copy.ts'
-import type { Files } from '../engine/files/files.ts'
-import { tellLater } from '../engine/streams/capture.ts'
-import { type ContainerEvent, EventFeed } from '../engine/streams/container-events.ts'
-import { ProcessStreams } from '../engine/streams/process-streams.ts'
-import { SampleFeed, type SamplesOptions } from '../engine/streams/samples.ts'
-import type { Streams } from '../engine/streams/stdio.ts'
-import type { InitConversation } from '../launch/conversation.ts'
-import { type ContainerStats, containerStats } from '../runtime/events.ts'
-import { killContainer, parseSignal } from '../runtime/kill.ts'
-import { pauseContainer, resumeContainer } from '../runtime/pause.ts'
-import { sendSeccompListener } from '../runtime/seccomp-listener.ts'
-import { refuseWithoutProcess, runPoststartHooks, startContainer } from '../runtime/start.ts'
-import { cgroupDirectory, findCgroupDirectory } from '../runtime/state/cgroup-directory.ts'
-import { tell } from '../runtime/state/journal.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import { orAborted, throwIfAborted } from '../util/aborted.ts'
+import type { CgroupSample } from '../../cgroup/sample.ts'
+import type { UpdateOptions } from '../../config/options.ts'
+import { resources } from '../../config/resources.ts'
+import type { InitConversation } from '../../launch/conversation.ts'
+import { type ContainerStats, containerStats } from '../../runtime/events.ts'
+import { killContainer, parseSignal } from '../../runtime/kill.ts'
+import { pauseContainer, resumeContainer } from '../../runtime/pause.ts'
+import { sendSeccompListener } from '../../runtime/seccomp-listener.ts'
+import { refuseWithoutProcess, runPoststartHooks, startContainer } from '../../runtime/start.ts'
+import { cgroupDirectory, findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import type { ContainerRecord } from '../../runtime/state/record.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import { orAborted, throwIfAborted } from '../../util/aborted.ts'
+import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from '../by-name/container-process.ts'
+import { removeManaged } from '../by-name/remove.ts'
+import { type KeepOptions, keepEnded, keepsUnstarted, keepUnstarted } from '../end/keep-ended.ts'
+import { type Outcome, outcomeOf } from '../end/outcome.ts'
+import { type CpuTimeoutOptions, type TimedOut, Timeouts } from '../end/timeouts.ts'
+import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from '../files/copy.ts'
+import type { Files } from '../files/files.ts'
+import { tellLater } from '../streams/capture.ts'
+import { type ContainerEvent, EventFeed } from '../streams/container-events.ts'
+import { ProcessStreams } from '../streams/process-streams.ts'
+import { SampleFeed, type SamplesOptions } from '../streams/samples.ts'
+import type { Streams } from '../streams/stdio.ts'
 import type { RunResult } from './result.ts'
 import { type Marks, phasesOf, timelineOf } from './timeline.ts'
 
@@ -133,7 +133,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async exec(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     // Loaded when needed: most containers run one command.
-    const { runProcess } = await import('../engine/by-name/container-process.ts')
+    const { runProcess } = await import('../by-name/container-process.ts')
     const result = await runProcess(() => this.spawn(args, options), options)
     // Killed with the container, it has a result even so.
     throwIfAborted(this.#context.options.signal)
@@ -146,7 +146,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    *   CONTAINER_NOT_RUNNING when it has ended or ends meanwhile; ABORTED
    */
   async spawn(args: readonly string[], options: SpawnOptions = {}): Promise<ContainerProcess> {
-    const { spawnInContainer } = await import('../engine/by-name/container-process.ts')
+    const { spawnInContainer } = await import('../by-name/container-process.ts')
     const process = await this.#unlessAborted(() => spawnInContainer(this.#context.stateRoot, this.id, args, options))
     this.#processes.add(process)
     const forget = (): void => {
@@ -177,7 +177,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT, NO_SPACE, KERNEL_OPERATION_FAILED, ABORTED
    */
   async copyIn(files: Files, options: CopyOptions = {}): Promise<void> {
-    const { copyFilesIn } = await import('../engine/files/copy.ts')
+    const { copyFilesIn } = await import('../files/copy.ts')
     await this.#unlessAborted(() => copyFilesIn(this.#record, files, options))
   }
 
@@ -188,7 +188,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError as `copyIn`; CORRUPT_LAYER and UNSAFE_LAYER for the archive, UNSUPPORTED for devices in it
    */
   async copyInArchive(archive: Archive, options: CopyInArchiveOptions = {}): Promise<void> {
-    const { copyArchiveIn } = await import('../engine/files/copy.ts')
+    const { copyArchiveIn } = await import('../files/copy.ts')
     await this.#unlessAborted(() => copyArchiveIn(this.#record, archive, options))
   }
 
@@ -199,7 +199,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_NOT_RUNNING, INVALID_ARGUMENT unless it is a regular file, LIMIT_EXCEEDED, ABORTED
    */
   async copyOut(path: string, options: CopyOutOptions = {}): Promise<Buffer> {
-    const { copyFileOut } = await import('../engine/files/copy.ts')
+    const { copyFileOut } = await import('../files/copy.ts')
     return this.#unlessAborted(() => copyFileOut(this.#record, path, options))
   }
 
@@ -208,7 +208,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError, from the iteration, as `copyOut`; UNSUPPORTED without GNU tar
    */
   async *copyOutArchive(path: string, options: CopyOptions = {}): AsyncGenerator<Buffer, void, undefined> {
-    const { copyArchiveOut } = await import('../engine/files/copy.ts')
+    const { copyArchiveOut } = await import('../files/copy.ts')
     yield* copyArchiveOut(this.#record, path, options)
   }
 
@@ -236,7 +236,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_STATE when it has ended; CGROUP_ERROR with the file that refused its value
    */
   async update(limits: UpdateOptions): Promise<void> {
-    const { updateContainer } = await import('../runtime/update.ts')
+    const { updateContainer } = await import('../../runtime/update.ts')
     await updateContainer(this.#context.stateRoot, this.id, resources(limits))
   }
 
@@ -338,7 +338,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#isSettled = true
     if (this.#isDetached) {
       // Its monitor takes note. Loaded when needed.
-      const { keeperOf, untilEndIsNoted } = await import('../engine/end/ending.ts')
+      const { keeperOf, untilEndIsNoted } = await import('../end/ending.ts')
       return untilEndIsNoted(this.#context.stateRoot, this.id, keeperOf(this.#record))
     }
     await this.#init.abort()

@@ -1,6 +1,6 @@
 /** `run`: create, start, wait. */
 
-import { keepsUnstarted } from '../engine/end/keep-ended.ts'
+import { keepsUnstarted } from '../end/keep-ended.ts'
 import type { Container } from './container.ts'
 import { type CreateOptions, create } from './managed.ts'
 import type { RunResult } from './result.ts'

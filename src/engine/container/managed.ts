@@ -2,24 +2,16 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { chooseNetwork, hasNetworkFiles } from '../config/network.ts'
-import type { ContainerOptions } from '../config/options.ts'
-import { hostnameOf } from '../config/runtime-spec.ts'
-import { checkUserNamespace } from '../config/user-namespace.ts'
-import { removeManaged } from '../engine/by-name/remove.ts'
-import { openNamespaces } from '../engine/connect/joined-namespaces.ts'
-import type { NetworkInput, PreparedNetwork } from '../engine/connect/network.ts'
-import { type KeepOptions, keepsUnstarted, keepUnlaunched } from '../engine/end/keep-ended.ts'
-import { type CpuTimeoutOptions, checkTimeouts } from '../engine/end/timeouts.ts'
-import type { Files } from '../engine/files/files.ts'
-import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from '../engine/monitor/detached.ts'
-import { openStdio, type StdioOptions } from '../engine/streams/stdio.ts'
-import { UtsuwaError } from '../errors.ts'
-import type { CompiledPlan } from '../plan/compile.ts'
-import { createContainer } from '../runtime/create.ts'
-import { planContainer } from '../runtime/creation.ts'
-import { tell } from '../runtime/state/journal.ts'
-import { containersDirectory, takeName } from '../runtime/state/names.ts'
+import { chooseNetwork, hasNetworkFiles } from '../../config/network.ts'
+import type { ContainerOptions } from '../../config/options.ts'
+import { hostnameOf } from '../../config/runtime-spec.ts'
+import { checkUserNamespace } from '../../config/user-namespace.ts'
+import { UtsuwaError } from '../../errors.ts'
+import type { CompiledPlan } from '../../plan/compile.ts'
+import { createContainer } from '../../runtime/create.ts'
+import { planContainer } from '../../runtime/creation.ts'
+import { tell } from '../../runtime/state/journal.ts'
+import { containersDirectory, takeName } from '../../runtime/state/names.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -28,11 +20,19 @@ import {
   type LockedContainer,
   type ManagedRecord,
   ROOTFS_MOUNT_POINT,
-} from '../runtime/state/record.ts'
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
-import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
-import { orAborted, throwIfAborted } from '../util/aborted.ts'
-import { nextTurn } from '../util/next-turn.ts'
+} from '../../runtime/state/record.ts'
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
+import { orAborted, throwIfAborted } from '../../util/aborted.ts'
+import { nextTurn } from '../../util/next-turn.ts'
+import { removeManaged } from '../by-name/remove.ts'
+import { openNamespaces } from '../connect/joined-namespaces.ts'
+import type { NetworkInput, PreparedNetwork } from '../connect/network.ts'
+import { type KeepOptions, keepsUnstarted, keepUnlaunched } from '../end/keep-ended.ts'
+import { type CpuTimeoutOptions, checkTimeouts } from '../end/timeouts.ts'
+import type { Files } from '../files/files.ts'
+import { type DetachedContainerOptions, detachedRecord, openMonitorStreams } from '../monitor/detached.ts'
+import { openStdio, type StdioOptions } from '../streams/stdio.ts'
 import { Container } from './container.ts'
 import { type ContainerSource, type Prepared, prepare, prepareForPlan } from './prepare.ts'
 import { fromMonotonic, type Marks, noMarks } from './timeline.ts'
@@ -120,7 +120,7 @@ async function withUserIds(
   described: ManagedRecord,
   reserved: LockedContainer,
 ): Promise<ManagedRecord> {
-  const { takeUserIds } = await import('../runtime/state/user-ids.ts')
+  const { takeUserIds } = await import('../../runtime/state/user-ids.ts')
   const managed = { ...described, firstUserId: takeUserIds(runRoot, id) }
   reserved.write(emptyRecord(id, managed))
   return managed
@@ -164,7 +164,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
     firstUserId: managed.firstUserId,
     ...(network && { network }),
     attachVolumes: async (mounts, imageRootFd) => {
-      const { attachVolumes } = await import('../engine/connect/volumes.ts')
+      const { attachVolumes } = await import('../connect/volumes.ts')
       return attachVolumes({
         root: storeRoot,
         mounts,
@@ -238,13 +238,13 @@ async function networkOf(
 ): Promise<PreparedNetwork | undefined> {
   if (options.bundle !== undefined || options.spec !== undefined) return undefined
   if (!hasNetworkFiles(options)) return void chooseNetwork(options)
-  const { planNetwork, prepareNetwork } = await import('../engine/connect/network.ts')
+  const { planNetwork, prepareNetwork } = await import('../connect/network.ts')
   return plan ? planNetwork(options, input) : prepareNetwork(options, input)
 }
 
 /** Where volumes lie, or would if they were made. */
 async function plannedPaths(root: string, mounts: readonly Mount[]): Promise<Map<string, string>> {
-  const { mountpointOf } = await import('../volume/store.ts')
+  const { mountpointOf } = await import('../../volume/store.ts')
   return new Map(mounts.map(({ destination, source = 'VOLUME' }) => [destination, mountpointOf(root, source)]))
 }
 
@@ -256,12 +256,12 @@ function labelsOf({ imageLabels }: Prepared, options: CreateOptions): Pick<Manag
 
 /** Loaded when needed. */
 async function keepAcrossBoot(stateRoot: string, record: ContainerRecord, spec: RuntimeSpec): Promise<void> {
-  const { keepForBoot } = await import('../runtime/state/keep-for-boot.ts')
+  const { keepForBoot } = await import('../../runtime/state/keep-for-boot.ts')
   keepForBoot(stateRoot, record, spec)
 }
 
 async function makePlace(storeRoot: string, id: string, owner: string): Promise<void> {
-  const { makeContainerDirectory } = await import('../snapshot/active.ts')
+  const { makeContainerDirectory } = await import('../../snapshot/active.ts')
   await makeContainerDirectory(storeRoot, id, owner)
 }
 
@@ -285,7 +285,7 @@ export async function planOf(options: CreateOptions): Promise<CompiledPlan> {
     joinedNamespaces: joined.paths,
     mountPoint,
     firstUserId:
-      options.userns === 'auto' ? (await import('../runtime/state/user-ids.ts')).PLANNED_USER_IDS : undefined,
+      options.userns === 'auto' ? (await import('../../runtime/state/user-ids.ts')).PLANNED_USER_IDS : undefined,
     ...(network && { network }),
     attachVolumes: mounts => plannedPaths(storeRoot, mounts),
   })

@@ -1,9 +1,9 @@
 /** Containers that are created before anybody needs them. */
 
-import type { Files } from '../engine/files/files.ts'
-import { tellLater } from '../engine/streams/capture.ts'
-import { UtsuwaError } from '../errors.ts'
-import { throwIfAborted } from '../util/aborted.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { throwIfAborted } from '../../util/aborted.ts'
+import type { Files } from '../files/files.ts'
+import { tellLater } from '../streams/capture.ts'
 import type { Container } from './container.ts'
 import { type CreateOptions, create } from './managed.ts'
 
