@@ -4,6 +4,7 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
+import type { Why } from './diagnosis/why/why.ts'
 import type { ExportOptions } from './engine/by-name/export.ts'
 import type { CreateNetworkOptions } from './engine/connect/make-network.ts'
 import type { Network } from './engine/connect/manage-networks.ts'
@@ -30,7 +31,6 @@ import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions } from './lifecycle/doctor.ts'
 import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { Finding } from './lifecycle/finding.ts'
-import type { Why } from './lifecycle/why.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
@@ -46,6 +46,8 @@ export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, Pres
 export type { CgroupUse } from './cgroup/use.ts'
 export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
 export type { Protocol, PublishedPort } from './config/ports.ts'
+export type { Cause, CauseCode, Evidence } from './diagnosis/why/cause.ts'
+export type { Why } from './diagnosis/why/why.ts'
 export {
   containerProcesses,
   containerSamples,
@@ -120,11 +122,9 @@ export type { PullProgress } from './image/transfer.ts'
 export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from './lab/experiment.ts'
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
-export type { Cause, CauseCode, Evidence } from './lifecycle/cause.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { Finding } from './lifecycle/finding.ts'
-export type { Why } from './lifecycle/why.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { Operation } from './plan/ops.ts'
@@ -478,7 +478,7 @@ export const lab = {
  * @throws UtsuwaError CONTAINER_NOT_FOUND, INVALID_ARGUMENT when it is ambiguous
  */
 export async function why(nameOrId: string, options: Pick<Roots, 'runRoot'> = {}): Promise<Why> {
-  const { why: ask } = await import('./lifecycle/why.ts')
+  const { why: ask } = await import('./diagnosis/why/why.ts')
   return ask(nameOrId, options)
 }
 

@@ -33,6 +33,7 @@ const order = [
   'engine/by-name',
   'engine/container',
   'lifecycle',
+  'diagnosis/why',
   'lab',
   'index.ts',
   'testing',

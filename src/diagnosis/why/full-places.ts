@@ -2,13 +2,13 @@
 import { closeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openPathInRoot } from '../engine/files/container-files.ts'
-import { isUtsuwaError } from '../errors.ts'
-import { openRootOfInit } from '../runtime/state/first-process.ts'
-import type { ContainerRecord } from '../runtime/state/record.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
-import { errnoOf } from '../util/errno.ts'
-import { formatBinarySize } from '../util/sizes.ts'
+import { openPathInRoot } from '../../engine/files/container-files.ts'
+import { isUtsuwaError } from '../../errors.ts'
+import { openRootOfInit } from '../../runtime/state/first-process.ts'
+import type { ContainerRecord } from '../../runtime/state/record.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
+import { errnoOf } from '../../util/errno.ts'
+import { formatBinarySize } from '../../util/sizes.ts'
 
 interface Place {
   readonly containerPath: string

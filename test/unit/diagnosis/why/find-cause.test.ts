@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Cause, CauseCode, DeathFacts } from '../../../src/lifecycle/cause.ts'
-import { whyRunning } from '../../../src/lifecycle/cause-running.ts'
-import { findCause } from '../../../src/lifecycle/find-cause.ts'
+import type { Cause, CauseCode, DeathFacts } from '../../../../src/diagnosis/why/cause.ts'
+import { whyRunning } from '../../../../src/diagnosis/why/cause-running.ts'
+import { findCause } from '../../../../src/diagnosis/why/find-cause.ts'
 
 const MIB = 2 ** 20
 const noEvents = { low: 0, high: 0, max: 0, oom: 0, oomKill: 0, oomGroupKill: 0 }

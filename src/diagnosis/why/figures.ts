@@ -1,7 +1,7 @@
 /** What a container used last, as evidence for people. */
-import { parseCpuMax } from '../cgroup/cpu-max.ts'
-import type { CgroupStats } from '../cgroup/stats.ts'
-import { formatBinarySize } from '../util/sizes.ts'
+import { parseCpuMax } from '../../cgroup/cpu-max.ts'
+import type { CgroupStats } from '../../cgroup/stats.ts'
+import { formatBinarySize } from '../../util/sizes.ts'
 import type { CauseCode, DeathFacts, Evidence } from './cause.ts'
 import { bytesOf } from './cause-limits.ts'
 import { seconds } from './cause-running.ts'

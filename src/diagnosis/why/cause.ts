@@ -1,9 +1,9 @@
 /** Causes of ends: their names, what they are told by, and what the rules know. */
-import type { CgroupStats } from '../cgroup/stats.ts'
-import type { OomKill } from '../engine/end/outcome.ts'
-import type { CgroupLimits } from '../engine/end/post-mortem.ts'
-import type { StartFailure } from '../runtime/state/record.ts'
-import type { RuntimeSpec } from '../spec/runtime.ts'
+import type { CgroupStats } from '../../cgroup/stats.ts'
+import type { OomKill } from '../../engine/end/outcome.ts'
+import type { CgroupLimits } from '../../engine/end/post-mortem.ts'
+import type { StartFailure } from '../../runtime/state/record.ts'
+import type { RuntimeSpec } from '../../spec/runtime.ts'
 
 /** Stable names of causes. New ones may be added. */
 export type CauseCode =

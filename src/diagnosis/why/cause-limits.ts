@@ -1,7 +1,7 @@
 /** Limits of cgroups that killed, or refused. */
 
-import { KILLED, SIGNAL_BASE } from '../runtime/state/exit-status.ts'
-import { formatBinarySize } from '../util/sizes.ts'
+import { KILLED, SIGNAL_BASE } from '../../runtime/state/exit-status.ts'
+import { formatBinarySize } from '../../util/sizes.ts'
 import { type Cause, type DeathFacts, type Evidence, type Rule, runWith } from './cause.ts'
 import { nameOf } from './cause-signals.ts'
 

@@ -1,6 +1,6 @@
 /** A container whose command could not be executed. */
-import type { CommandFailure } from '../errors.ts'
-import type { ManagedRecord } from '../runtime/state/record.ts'
+import type { CommandFailure } from '../../errors.ts'
+import type { ManagedRecord } from '../../runtime/state/record.ts'
 import type { Cause, CauseCode, Rule } from './cause.ts'
 
 const codes: Readonly<Record<CommandFailure, CauseCode>> = {

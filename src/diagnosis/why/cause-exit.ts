@@ -1,5 +1,5 @@
 /** A command that exited by itself: what its status and its last words say. */
-import type { Mount, RuntimeSpec } from '../spec/runtime.ts'
+import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
 import { type Cause, type DeathFacts, type Rule, runWith } from './cause.ts'
 
 export const completed: Rule = ({ name, exitCode, oom }) => {

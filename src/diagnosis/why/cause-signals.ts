@@ -1,7 +1,7 @@
 /** Signals: who sent them, or what the program did. */
 import { constants } from 'node:os'
-import { KILLED, SIGNAL_BASE } from '../runtime/state/exit-status.ts'
-import { nativeSeccompArch, syscallNumbers } from '../seccomp/syscalls.ts'
+import { KILLED, SIGNAL_BASE } from '../../runtime/state/exit-status.ts'
+import { nativeSeccompArch, syscallNumbers } from '../../seccomp/syscalls.ts'
 import type { DeathFacts, Evidence, Rule, SentSignal } from './cause.ts'
 
 const LAST_SIGNAL = 64
