@@ -4,6 +4,7 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
+import type { ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 import type { Why } from './diagnosis/why/why.ts'
 import type { ExportOptions } from './engine/by-name/export.ts'
 import type { CreateNetworkOptions } from './engine/connect/make-network.ts'
@@ -29,7 +30,6 @@ import type { ExperimentInput } from './lab/experiment.ts'
 import type { LabResults } from './lab/results.ts'
 import type { LabOptions } from './lab/run.ts'
 import type { DoctorOptions } from './lifecycle/doctor.ts'
-import type { ProcessExplanation } from './lifecycle/explain-process.ts'
 import type { Finding } from './lifecycle/finding.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
@@ -46,6 +46,7 @@ export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, Pres
 export type { CgroupUse } from './cgroup/use.ts'
 export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
 export type { Protocol, PublishedPort } from './config/ports.ts'
+export type { CgroupExplanation, Maker, ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 export type { Cause, CauseCode, Evidence } from './diagnosis/why/cause.ts'
 export type { Why } from './diagnosis/why/why.ts'
 export {
@@ -123,7 +124,6 @@ export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from '.
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
 export type { DoctorOptions } from './lifecycle/doctor.ts'
-export type { CgroupExplanation, Maker, ProcessExplanation } from './lifecycle/explain-process.ts'
 export type { Finding } from './lifecycle/finding.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
@@ -493,6 +493,6 @@ export async function explainProcess(
   target: string | number,
   options: Pick<Roots, 'runRoot'> = {},
 ): Promise<ProcessExplanation> {
-  const { explainProcess: explainIn } = await import('./lifecycle/explain-process.ts')
+  const { explainProcess: explainIn } = await import('./diagnosis/explain/explain-process.ts')
   return explainIn(target, options)
 }

@@ -72,7 +72,7 @@ test('the library never prints', () => {
 test('nothing is opened by a PID alone', () => {
   const holdsPidfds = ['src/launch/process-files.ts', 'src/runtime/state/first-process.ts']
   // They ask about a number; status.ts and explain-process.ts look again afterwards whether it is still the same process.
-  const asksAgain = ['src/lifecycle/namespaces-of.ts', 'src/runtime/state/status.ts']
+  const asksAgain = ['src/diagnosis/explain/namespaces-of.ts', 'src/runtime/state/status.ts']
   ban(
     projectFiles('src').filter(file => ![...holdsPidfds, ...asksAgain].includes(file)),
     /\/proc\/\$\{(?!process\.pid)[^}]*\}\/(?:root|ns|cwd|fd|fdinfo|exe|map_files|mem|net|[ug]id_map|task)\b|'\/proc', ?String\(/,

@@ -34,6 +34,7 @@ const order = [
   'engine/container',
   'lifecycle',
   'diagnosis/why',
+  'diagnosis/explain',
   'lab',
   'index.ts',
   'testing',

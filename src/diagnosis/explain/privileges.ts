@@ -1,7 +1,7 @@
 /** What a process may do: the short form of /proc/PID/status, proc_pid_status(5). */
 
-import { readIfAny } from '../runtime/state/status.ts'
-import { CAPABILITIES } from '../spec/capabilities.ts'
+import { readIfAny } from '../../runtime/state/status.ts'
+import { CAPABILITIES } from '../../spec/capabilities.ts'
 
 export interface Privileges {
   /** Effective. */

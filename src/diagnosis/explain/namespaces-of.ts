@@ -1,8 +1,8 @@
 /** The namespaces of a process, who else is in them, and who owns them: namespaces(7). */
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs'
-import { isUtsuwaError } from '../errors.ts'
-import { sys } from '../sys/index.ts'
-import { errnoOf } from '../util/errno.ts'
+import { isUtsuwaError } from '../../errors.ts'
+import { sys } from '../../sys/index.ts'
+import { errnoOf } from '../../util/errno.ts'
 
 export type NamespaceType = 'cgroup' | 'ipc' | 'mnt' | 'net' | 'pid' | 'time' | 'user' | 'uts'
 

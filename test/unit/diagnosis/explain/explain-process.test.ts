@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { explainProcess, findProcessMaker } from '../../../src/lifecycle/explain-process.ts'
-import { temporaryDirectory } from '../runtime/state/support.ts'
+import { explainProcess, findProcessMaker } from '../../../../src/diagnosis/explain/explain-process.ts'
+import { temporaryDirectory } from '../../runtime/state/support.ts'
 
 const id = 'ab'.repeat(32)
 
