@@ -4,6 +4,8 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
+import type { DoctorOptions } from './diagnosis/doctor/doctor.ts'
+import type { Finding } from './diagnosis/doctor/finding.ts'
 import type { ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 import type { Why } from './diagnosis/why/why.ts'
 import type { ExportOptions } from './engine/by-name/export.ts'
@@ -29,8 +31,6 @@ import type { SaveOptions as StoreSaveOptions } from './image/save.ts'
 import type { ExperimentInput } from './lab/experiment.ts'
 import type { LabResults } from './lab/results.ts'
 import type { LabOptions } from './lab/run.ts'
-import type { DoctorOptions } from './lifecycle/doctor.ts'
-import type { Finding } from './lifecycle/finding.ts'
 import type { RegistryOptions } from './registry/client.ts'
 import type { Credentials } from './registry/credentials.ts'
 import type { ReferrersOptions } from './registry/lists.ts'
@@ -46,6 +46,8 @@ export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, Pres
 export type { CgroupUse } from './cgroup/use.ts'
 export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
 export type { Protocol, PublishedPort } from './config/ports.ts'
+export type { DoctorOptions } from './diagnosis/doctor/doctor.ts'
+export type { Finding } from './diagnosis/doctor/finding.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 export type { Cause, CauseCode, Evidence } from './diagnosis/why/cause.ts'
 export type { Why } from './diagnosis/why/why.ts'
@@ -123,8 +125,6 @@ export type { PullProgress } from './image/transfer.ts'
 export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from './lab/experiment.ts'
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
-export type { DoctorOptions } from './lifecycle/doctor.ts'
-export type { Finding } from './lifecycle/finding.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { Operation } from './plan/ops.ts'
@@ -452,7 +452,7 @@ export async function pruneNetworks(roots: Roots = {}): Promise<string[]> {
 
 /** What this machine has and lacks for running containers, each finding with its fix. */
 export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
-  const { doctor: examine } = await import('./lifecycle/doctor.ts')
+  const { doctor: examine } = await import('./diagnosis/doctor/doctor.ts')
   return examine(options)
 }
 

@@ -35,6 +35,7 @@ const order = [
   'lifecycle',
   'diagnosis/why',
   'diagnosis/explain',
+  'diagnosis/doctor',
   'lab',
   'index.ts',
   'testing',

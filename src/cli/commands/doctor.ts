@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { doctor } from '../../lifecycle/doctor.ts'
-import type { Finding } from '../../lifecycle/finding.ts'
+import { doctor } from '../../diagnosis/doctor/doctor.ts'
+import type { Finding } from '../../diagnosis/doctor/finding.ts'
 import { rootsOf } from '../roots.ts'
 import { writeAll } from '../write.ts'
 

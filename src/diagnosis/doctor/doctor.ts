@@ -1,9 +1,9 @@
 /** What this machine has, what is missing for containers, and what a person can type to get it. */
 
 import { readFileSync } from 'node:fs'
-import { readCgroupHierarchy, readControllers } from '../cgroup/hierarchy.ts'
-import { processesOf } from '../cgroup/processes.ts'
-import { isErrno } from '../util/errno.ts'
+import { readCgroupHierarchy, readControllers } from '../../cgroup/hierarchy.ts'
+import { processesOf } from '../../cgroup/processes.ts'
+import { isErrno } from '../../util/errno.ts'
 import { checkCgroups } from './doctor-cgroup.ts'
 import { checkKernel } from './doctor-kernel.ts'
 import { checkNamespaces } from './doctor-namespaces.ts'

@@ -1,12 +1,12 @@
 /** Findings about namespaces: each is made, by the same clone3(2) that makes it for a container. */
 import { closeSync, readFileSync } from 'node:fs'
-import { waitReadable } from '../launch/readable.ts'
-import { type ReadSetting, readSetting, restrictingSetting } from '../launch/user-namespace.ts'
-import { encodeHostStage } from '../plan/encode.ts'
-import { cloneFlags } from '../plan/namespaces.ts'
-import { isLaunchFailure, sys } from '../sys/index.ts'
-import { nativePath } from '../sys/native-path.ts'
-import { describeErrno, errnos } from '../util/errno.ts'
+import { waitReadable } from '../../launch/readable.ts'
+import { type ReadSetting, readSetting, restrictingSetting } from '../../launch/user-namespace.ts'
+import { encodeHostStage } from '../../plan/encode.ts'
+import { cloneFlags } from '../../plan/namespaces.ts'
+import { isLaunchFailure, sys } from '../../sys/index.ts'
+import { nativePath } from '../../sys/native-path.ts'
+import { describeErrno, errnos } from '../../util/errno.ts'
 import type { Finding } from './finding.ts'
 
 const SIGKILL = 9

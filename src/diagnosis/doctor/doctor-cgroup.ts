@@ -1,5 +1,5 @@
 /** Findings about cgroup v2. A pure function of what was read. */
-import type { CgroupHierarchy } from '../cgroup/hierarchy.ts'
+import type { CgroupHierarchy } from '../../cgroup/hierarchy.ts'
 import type { Finding } from './finding.ts'
 
 export interface CgroupFacts {

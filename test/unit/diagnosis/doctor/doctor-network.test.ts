@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { checkNetworks } from '../../../src/lifecycle/doctor-network.ts'
+import { checkNetworks } from '../../../../src/diagnosis/doctor/doctor-network.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'utsuwa-doctor-'))
 process.env.CNI_PATH = directory

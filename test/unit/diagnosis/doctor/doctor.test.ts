@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
-import { type CgroupFacts, checkCgroups } from '../../../src/lifecycle/doctor-cgroup.ts'
-import { checkRelease } from '../../../src/lifecycle/doctor-kernel.ts'
-import { describe } from '../../../src/lifecycle/doctor-namespaces.ts'
+import { type CgroupFacts, checkCgroups } from '../../../../src/diagnosis/doctor/doctor-cgroup.ts'
+import { checkRelease } from '../../../../src/diagnosis/doctor/doctor-kernel.ts'
+import { describe } from '../../../../src/diagnosis/doctor/doctor-namespaces.ts'
 
 const all = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 const good: CgroupFacts = {

@@ -1,8 +1,8 @@
 /** Findings about system calls and features of the kernel, each by trying it. */
 import { closeSync, readFileSync } from 'node:fs'
-import { UtsuwaError } from '../errors.ts'
-import { constants, sys } from '../sys/index.ts'
-import { errnos } from '../util/errno.ts'
+import { UtsuwaError } from '../../errors.ts'
+import { constants, sys } from '../../sys/index.ts'
+import { errnos } from '../../util/errno.ts'
 import type { Finding } from './finding.ts'
 
 /** The newest thing that containers need: cgroup.kill. */

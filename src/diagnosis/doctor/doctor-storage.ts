@@ -1,8 +1,8 @@
 /** Findings about what containers from images need on disk. */
 import { accessSync, constants as fsConstants, readFileSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { nativePath } from '../sys/native-path.ts'
-import { isErrno } from '../util/errno.ts'
+import { nativePath } from '../../sys/native-path.ts'
+import { isErrno } from '../../util/errno.ts'
 import type { Finding } from './finding.ts'
 
 const OVERLAYFS_MAGIC = 0x794c7630

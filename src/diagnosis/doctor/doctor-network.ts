@@ -1,9 +1,9 @@
 /** Findings about what networks of containers need. */
 
-import { isUtsuwaError } from '../errors.ts'
-import { bridgePlugins } from '../network/conflist.ts'
-import { findPlugin } from '../network/plugins.ts'
-import { findProgram } from '../util/find-program.ts'
+import { isUtsuwaError } from '../../errors.ts'
+import { bridgePlugins } from '../../network/conflist.ts'
+import { findPlugin } from '../../network/plugins.ts'
+import { findProgram } from '../../util/find-program.ts'
 import type { Finding } from './finding.ts'
 
 const IPTABLES_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin']
