@@ -1,5 +1,5 @@
 /** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
-import { closeSync, mkdirSync, openSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { UtsuwaError } from '../../errors.ts'
 import { constants, sys } from '../../sys/index.ts'
@@ -92,7 +92,7 @@ export function free(directory: string, name: string, id: string): void {
   try {
     // Held by each who frees, or between the look and the unlink another could free it, and a third take it.
     sys.flock(fd, constants.LOCK_EX)
-    if (holderOf(path) === id) unlinkSync(path)
+    if (holderOf(path) === id) rmSync(path, { force: true })
   } finally {
     closeSync(fd)
   }

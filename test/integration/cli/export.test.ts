@@ -137,6 +137,7 @@ test('inspect tells of images and containers, as one array, and goes on after a 
     OOMKilled: false,
     Pid: 0,
     ExitCode: 0,
+    Error: '',
     StartedAt: container.State.StartedAt,
     FinishedAt: container.State.FinishedAt,
   })
