@@ -32,7 +32,6 @@ const order = [
   'engine/end',
   'engine/by-name',
   'engine/container',
-  'lifecycle',
   'diagnosis/why',
   'diagnosis/explain',
   'diagnosis/doctor',
