@@ -4,8 +4,6 @@
  * Nothing here prints or exits. Every error is an `UtsuwaError` with a stable `code`.
  */
 import type { Writable } from 'node:stream'
-import type { DoctorOptions } from './diagnosis/doctor/doctor.ts'
-import type { Finding } from './diagnosis/doctor/finding.ts'
 import type { ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 import type { Why } from './diagnosis/why/why.ts'
 import type { ExportOptions } from './engine/by-name/export.ts'
@@ -41,12 +39,17 @@ import type { Descriptor } from './spec/image.ts'
 import { orAborted } from './util/aborted.ts'
 import type { Volume } from './volume/store.ts'
 
-export { type CgroupLimits, type CgroupSample, type ParsedSample, parseSample } from './cgroup/sample.ts'
-export type { CgroupStats, CpuStats, IoDeviceStats, MemoryEvents, Pressure, PressureLine } from './cgroup/stats.ts'
-export type { CgroupUse } from './cgroup/use.ts'
-export type { ContainerOptions, MountOption, UpdateOptions } from './config/options.ts'
-export type { Protocol, PublishedPort } from './config/ports.ts'
-export type { DoctorOptions } from './diagnosis/doctor/doctor.ts'
+export { type CgroupLimits, type CgroupSample, type ParsedSample, parseSample } from './cgroup/stats/sample.ts'
+export type {
+  CgroupStats,
+  CpuStats,
+  IoDeviceStats,
+  MemoryEvents,
+  Pressure,
+  PressureLine,
+} from './cgroup/stats/stats.ts'
+export type { CgroupUse } from './cgroup/stats/use.ts'
+export { type DoctorOptions, doctor } from './diagnosis/doctor/doctor.ts'
 export type { Finding } from './diagnosis/doctor/finding.ts'
 export type { CgroupExplanation, Maker, ProcessExplanation } from './diagnosis/explain/explain-process.ts'
 export type { Cause, CauseCode, Evidence } from './diagnosis/why/cause.ts'
@@ -125,6 +128,8 @@ export type { PullProgress } from './image/transfer.ts'
 export type { ContainerInput, ExperimentInput, MetricInput, SweepInput } from './lab/experiment.ts'
 export type { ContainerResult, KillingLevel, LabResults, RunRecord } from './lab/results.ts'
 export type { LabOptions, LabProgress } from './lab/run.ts'
+export type { ContainerOptions, MountOption, UpdateOptions } from './options/options.ts'
+export type { Protocol, PublishedPort } from './options/ports.ts'
 export { type CompiledPlan, type CompileInput, compile, type HostFacts } from './plan/compile.ts'
 export { explain, planToJson } from './plan/explain.ts'
 export type { Operation } from './plan/ops.ts'
@@ -448,12 +453,6 @@ export async function removeNetwork(name: string, roots: Roots = {}): Promise<vo
 export async function pruneNetworks(roots: Roots = {}): Promise<string[]> {
   const { pruneNetworks: pruneIn } = await import('./engine/connect/manage-networks.ts')
   return pruneIn(roots)
-}
-
-/** What this machine has and lacks for running containers, each finding with its fix. */
-export async function doctor(options: DoctorOptions = {}): Promise<Finding[]> {
-  const { doctor: examine } = await import('./diagnosis/doctor/doctor.ts')
-  return examine(options)
 }
 
 /** Experiments with limits. */

@@ -1,8 +1,8 @@
 /** The same bundle for everybody: utsuwa's default isolation as a runtime spec, around a static busybox. */
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createRuntimeSpec } from '../../src/config/runtime-spec.ts'
 import { planOf } from '../../src/index.ts'
+import { createRuntimeSpec } from '../../src/options/runtime-spec.ts'
 import type { Operation } from '../../src/plan/ops.ts'
 import { defaultSeccompProfile } from '../../src/seccomp/default-profile.ts'
 import type { RuntimeSpec } from '../../src/spec/runtime.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
 import { sleep } from '../util/sleep.ts'
-import { parseFlatKeyed } from './stats.ts'
+import { parseFlatKeyed } from './stats/stats.ts'
 
 const POLL_MS = 1
 const TIMEOUT_MS = 10_000

@@ -2,10 +2,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '../util/errno.ts'
-import { parseCpuMax } from './cpu-max.ts'
 import { levelsTo } from './levels.ts'
-import { readCgroupFile } from './read-file.ts'
-import { parseFlatKeyed } from './stats.ts'
+import { parseCpuMax } from './stats/cpu-max.ts'
+import { readCgroupFile } from './stats/read-file.ts'
+import { parseFlatKeyed } from './stats/stats.ts'
 
 /** A limit that the kernel applies at every level: the smallest holds. */
 export type BoundResource = 'memory' | 'memoryHigh' | 'swap' | 'cpu' | 'pids'

@@ -1,7 +1,7 @@
 /** The levels of the hierarchy, from its root to a cgroup. */
 import { join } from 'node:path'
-import { readCgroupFile } from './read-file.ts'
-import { parseMemoryEvents } from './stats.ts'
+import { readCgroupFile } from './stats/read-file.ts'
+import { parseMemoryEvents } from './stats/stats.ts'
 
 /** `/a/b` → `/`, `/a`, `/a/b`: the root first. */
 export function levelsTo(path: string): string[] {

@@ -25,10 +25,10 @@ export interface CommandEntry {
 
 /** For processes of utsuwa, not for people. */
 export const internalCommands: Readonly<Record<string, () => Promise<Pick<CommandModule, 'define'>>>> = {
-  __complete: () => import('./complete-words.ts'),
-  'container-ended': () => import('./container-ended.ts'),
-  'start-at-boot': () => import('./start-at-boot.ts'),
-  'stop-at-shutdown': () => import('./stop-at-shutdown.ts'),
+  __complete: () => import('./internal/complete-words.ts'),
+  'container-ended': () => import('./internal/container-ended.ts'),
+  'start-at-boot': () => import('./internal/start-at-boot.ts'),
+  'stop-at-shutdown': () => import('./internal/stop-at-shutdown.ts'),
 }
 
 export const commands: Readonly<Record<string, CommandEntry>> = {

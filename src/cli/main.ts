@@ -1,9 +1,9 @@
 /** `utsuwa`: pull images and run containers, with the verbs and flags of docker and podman. */
 import { CommanderError } from 'commander'
+import { plainSwitches } from './flags/switches.ts'
+import { reportError } from './print/report.ts'
+import { writeAll } from './print/write.ts'
 import { createProgram } from './program.ts'
-import { reportError } from './report.ts'
-import { plainSwitches } from './switches.ts'
-import { writeAll } from './write.ts'
 
 async function main(words: readonly string[]): Promise<void> {
   try {

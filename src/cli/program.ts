@@ -1,8 +1,8 @@
 /** The command line as commander knows it, for whoever parses, completes or describes it. */
 import { Command } from 'commander'
 import { type CommandModule, commands, groups, internalCommands } from './commands.ts'
+import { writeAll } from './print/write.ts'
 import { version } from './version.ts'
-import { writeAll } from './write.ts'
 
 /** @param words only commands among these get their flags and arguments, which takes loading them */
 export async function createProgram(words: readonly string[]): Promise<Command> {

@@ -1,7 +1,7 @@
 /** What an experiment leaves in its directory. */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { CgroupSample } from '../cgroup/sample.ts'
+import type { CgroupSample } from '../cgroup/stats/sample.ts'
 import { UtsuwaError } from '../errors.ts'
 import { errnoOf } from '../util/errno.ts'
 import { toCsv } from './csv.ts'

@@ -1,7 +1,7 @@
 /** Values of cgroup files as people write them, as the kernel takes them, and as numbers to sort and plot by. */
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseCpuMax } from '../cgroup/cpu-max.ts'
+import { parseCpuMax } from '../cgroup/stats/cpu-max.ts'
 
 const UNITS: Readonly<Record<string, number>> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
 

@@ -1,7 +1,7 @@
 /** The cgroup that all containers of a run are in. */
 import { join } from 'node:path'
 import { killCgroup, removeCgroup } from '../cgroup/remove.ts'
-import { parseMemoryEvents } from '../cgroup/stats.ts'
+import { parseMemoryEvents } from '../cgroup/stats/stats.ts'
 import { UtsuwaError } from '../errors.ts'
 import { readHostFacts } from '../launch/host-facts.ts'
 import { setUpCgroup } from '../launch/scope.ts'

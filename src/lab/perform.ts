@@ -1,7 +1,7 @@
 /** One run of an experiment: its containers side by side, sampled from before their start until after their end. */
 import { randomBytes } from 'node:crypto'
-import type { CgroupSample } from '../cgroup/sample.ts'
-import { sampleCgroup } from '../cgroup/sample-clock.ts'
+import type { CgroupSample } from '../cgroup/stats/sample.ts'
+import { sampleCgroup } from '../cgroup/stats/sample-clock.ts'
 import type { Container } from '../engine/container/container.ts'
 import { create } from '../engine/container/managed.ts'
 import type { RunResult } from '../engine/container/result.ts'

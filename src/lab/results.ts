@@ -1,5 +1,5 @@
 /** What comes out of an experiment. */
-import type { ParsedSample } from '../cgroup/sample.ts'
+import type { ParsedSample } from '../cgroup/stats/sample.ts'
 import type { Usage } from '../engine/end/outcome.ts'
 import type { Knob } from './grid.ts'
 import type { Machine } from './machine.ts'

@@ -1,5 +1,5 @@
 /** Samples of one cgroup as columns for plots, of bounded length however long it ran. */
-import { type CgroupSample, type ParsedSample, parseSample } from '../cgroup/sample.ts'
+import { type CgroupSample, type ParsedSample, parseSample } from '../cgroup/stats/sample.ts'
 
 /** Columns of equal length, one row for each sample that was kept; null where there is nothing to say. */
 export interface Series {

@@ -11,7 +11,7 @@ import { operationError } from './failure.ts'
  */
 export async function enterScope({ unit, properties }: ScopePlan, pid: number): Promise<void> {
   // Loaded when needed, like everything that starts a program.
-  const { startScope } = await import('../cgroup/systemd.ts')
+  const { startScope } = await import('../cgroup/systemd/systemd.ts')
   await startScope(unit, pid, properties)
 }
 

@@ -3,7 +3,7 @@
  * without a kernel. This file is the order in which a container comes to life; the details are beside it.
  */
 import { isAbsolute, join } from 'node:path/posix'
-import type { SystemdUnit } from '../cgroup/systemd-unit.ts'
+import type { SystemdUnit } from '../cgroup/systemd/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { ProgramStore } from '../seccomp/compile.ts'
 import type { Hook, Process, RuntimeSpec } from '../spec/runtime.ts'

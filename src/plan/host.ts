@@ -1,6 +1,6 @@
 /** The host stage: the cgroup with its limits, then the clone into it. */
-import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/devices.ts'
-import { compileResources } from '../cgroup/limits.ts'
+import { compileDeviceProgram, defaultDeviceRules } from '../cgroup/limits/devices.ts'
+import { compileResources } from '../cgroup/limits/limits.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { IdMapping, LinuxDeviceCgroup } from '../spec/runtime.ts'
 import type { CompileInput } from './compile.ts'

@@ -1,8 +1,8 @@
 /** What the launcher does at the `cgroup` barrier when systemd manages cgroups: a scope, then what systemd cannot set. */
-import { compileResources } from '../cgroup/limits.ts'
-import { annotationProperties } from '../cgroup/systemd-annotations.ts'
-import { limitProperties, type SystemdProperty, scopeProperties } from '../cgroup/systemd-properties.ts'
-import type { SystemdUnit } from '../cgroup/systemd-unit.ts'
+import { compileResources } from '../cgroup/limits/limits.ts'
+import { annotationProperties } from '../cgroup/systemd/systemd-annotations.ts'
+import { limitProperties, type SystemdProperty, scopeProperties } from '../cgroup/systemd/systemd-properties.ts'
+import type { SystemdUnit } from '../cgroup/systemd/systemd-unit.ts'
 import type { CompileInput } from './compile.ts'
 import { compileCgroup } from './host.ts'
 import type { Namespaces } from './namespaces.ts'

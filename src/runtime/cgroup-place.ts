@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { isDelegated, nearestCgroup, readEnabledControllers } from '../cgroup/delegation.ts'
 import { containerCgroupPath, readOwnCgroup } from '../cgroup/hierarchy.ts'
-import { systemdUnit } from '../cgroup/systemd-unit.ts'
+import { systemdUnit } from '../cgroup/systemd/systemd-unit.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { CompileInput, HostFacts } from '../plan/compile.ts'
 import { Namespaces } from '../plan/namespaces.ts'

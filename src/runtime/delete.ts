@@ -95,7 +95,7 @@ async function end(record: ContainerRecord): Promise<void> {
 
 /** Loaded when needed: it starts programs. */
 async function forgetUnit(name: string): Promise<void> {
-  const { stopUnit } = await import('../cgroup/systemd.ts')
+  const { stopUnit } = await import('../cgroup/systemd/systemd.ts')
   await stopUnit(name)
 }
 

@@ -1,8 +1,8 @@
 /** `events`: what happens to a container while it lives. */
 import { watch } from 'node:fs'
 import { join } from 'node:path'
-import { type CgroupStats, readCgroupStats } from '../cgroup/stats.ts'
-import { type CgroupUse, readCgroupUse } from '../cgroup/use.ts'
+import { type CgroupStats, readCgroupStats } from '../cgroup/stats/stats.ts'
+import { type CgroupUse, readCgroupUse } from '../cgroup/stats/use.ts'
 import { type NetworkUse, readNetworkUse } from '../engine/connect/network-use.ts'
 import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'

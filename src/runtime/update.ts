@@ -1,8 +1,8 @@
 /** `update`: new limits for a container that lives. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CgroupWrite, compileResources } from '../cgroup/limits.ts'
-import { limitProperties } from '../cgroup/systemd-properties.ts'
+import { type CgroupWrite, compileResources } from '../cgroup/limits/limits.ts'
+import { limitProperties } from '../cgroup/systemd/systemd-properties.ts'
 import { UtsuwaError } from '../errors.ts'
 import type { LinuxMemory, LinuxResources } from '../spec/runtime.ts'
 import { errnoOf, isErrno } from '../util/errno.ts'
@@ -92,7 +92,7 @@ function applyLimits(directory: string, writes: readonly CgroupWrite[]): void {
 
 /** First, since systemd writes what it has been told, rounded; the exact values follow. Loaded when needed. */
 async function tellSystemd(unit: string, writes: readonly CgroupWrite[]): Promise<void> {
-  const { setUnitProperties } = await import('../cgroup/systemd.ts')
+  const { setUnitProperties } = await import('../cgroup/systemd/systemd.ts')
   await setUnitProperties(unit, limitProperties(writes))
 }
 

@@ -2,7 +2,7 @@
  * What the config of an image asks for: variables of the host (podman CVE-2026-57231), a working directory by links
  * (podman CVE-2026-55686).
  *
- * Seen to fail with the image's variables looked up as the caller's are (src/config/env.ts): the container had the
+ * Seen to fail with the image's variables looked up as the caller's are (src/options/env.ts): the container had the
  * host's. With RESOLVE_IN_ROOT taken out of native/path.c no container of these starts, as its mounts already end
  * outside; working directories are made after pivot_root, when no path leads to the host, and the tests hold that to it.
  */

@@ -4,7 +4,7 @@
  * a name. CVE-2026-47262: an endless /etc/group was read to its end.
  *
  * Seen to fail, each with one thing changed: the user's own group left out, ids without a limit, names looked up
- * before numbers (all in src/config/user.ts), files read without a bound (src/engine/files/container-files.ts), and
+ * before numbers (all in src/options/user.ts), files read without a bound (src/engine/files/container-files.ts), and
  * setgroups(2) left out (native/init_process.c), where the caller's groups were found. In each case the test of that
  * name failed.
  */

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { attach } from '../../index.ts'
-import { type AttachFlags, addAttachFlags } from '../attach-flags.ts'
-import { relay } from '../attached.ts'
-import { rootsOf } from '../roots.ts'
+import { type AttachFlags, addAttachFlags } from '../flags/attach-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { relay } from '../terminal/attached.ts'
 
 interface Flags extends AttachFlags {
   /** Negated flag: false when given. */

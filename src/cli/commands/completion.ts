@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 
 /** Bash takes `:` and `=` for ends of words, and replaces only what is behind the last one. */
 const bash = `# bash completion for utsuwa

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { archiveFromContainer, copyFromContainer, copyIntoContainer, type Roots, UtsuwaError } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
-import { standardInput, standardOutput } from '../standard-streams.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { standardInput, standardOutput } from '../terminal/standard-streams.ts'
 
 interface CpFlags {
   readonly archive?: boolean

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { addCreationFlags, createPulling, creationOptions } from '../creation.ts'
-import { addDetachedFlags, type DetachedFlags, detachedOptions } from '../detached-flags.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { addCreationFlags, createPulling, creationOptions } from '../flags/creation.ts'
+import { addDetachedFlags, type DetachedFlags, detachedOptions } from '../flags/detached-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = [
   'utsuwa create --name db -v data:/var/lib/postgresql postgres',

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { doctor } from '../../diagnosis/doctor/doctor.ts'
 import type { Finding } from '../../diagnosis/doctor/finding.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa doctor']
 

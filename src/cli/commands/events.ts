@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { followJournal, isUtsuwaError, type JournalEvent, readJournal } from '../../index.ts'
 import { DEFAULT_RUN_ROOT } from '../../runtime/state/roots.ts'
-import { collect } from '../collect.ts'
-import { eventFilter } from '../event-filter.ts'
-import { printable } from '../format.ts'
-import { addFormatFlag, type FormatFlags } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { parseTime } from '../time-flag.ts'
-import { writeAll } from '../write.ts'
+import { eventFilter } from '../filters/event-filter.ts'
+import { collect } from '../flags/collect.ts'
+import { addFormatFlag, type FormatFlags } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { parseTime } from '../flags/time-flag.ts'
+import { printable } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 
 interface EventsFlags extends FormatFlags {
   readonly filter?: string[]

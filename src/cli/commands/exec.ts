@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type SpawnOptions, spawn, spawnDetached, UtsuwaError } from '../../index.ts'
-import { collect } from '../collect.ts'
-import { readEnvironment } from '../env-file.ts'
-import { rootsOf } from '../roots.ts'
-import { forwardSignals } from '../signals.ts'
-import { openConsole } from '../terminal.ts'
+import { collect } from '../flags/collect.ts'
+import { readEnvironment } from '../flags/env-file.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { forwardSignals } from '../terminal/signals.ts'
+import { openConsole } from '../terminal/terminal.ts'
 
 interface ExecFlags {
   readonly detach?: boolean

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { explainProcess } from '../../index.ts'
-import { describeProcess } from '../describe-process.ts'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { screenOf } from '../text-screen.ts'
-import { writeAll } from '../write.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { describeProcess } from '../print/describe-process.ts'
+import { screenOf } from '../print/text-screen.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa explain web', 'utsuwa explain $$', 'utsuwa explain --json 1']
 

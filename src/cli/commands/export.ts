@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { exportContainer } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
-import { standardOutput } from '../standard-streams.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { standardOutput } from '../terminal/standard-streams.ts'
 
 export const examples = ['utsuwa export -o web.tar web']
 

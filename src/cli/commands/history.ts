@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type HistoryEntry, history, inspectImage } from '../../index.ts'
-import { formatAge, formatSize, printable, shortId, truncate } from '../format.ts'
-import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { formatTable } from '../table.ts'
-import { writeAll } from '../write.ts'
+import { addListFlags, type ListFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { formatAge, formatSize, printable, shortId, truncate } from '../print/format.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
 
 interface HistoryFlags extends ListFlags {
   /** Negated flag: false when given. */

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { type Image, images } from '../../index.ts'
-import { collect } from '../collect.ts'
-import { formatAge, formatSize, printable, shortId } from '../format.ts'
-import { imageFilter, referenceTest } from '../image-filter.ts'
-import { addListFlags, type ListFlags, printedAsJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { formatTable } from '../table.ts'
-import { writeAll } from '../write.ts'
+import { imageFilter, referenceTest } from '../filters/image-filter.ts'
+import { collect } from '../flags/collect.ts'
+import { addListFlags, type ListFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { formatAge, formatSize, printable, shortId } from '../print/format.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
 
 interface ImagesFlags extends ListFlags {
   readonly all?: boolean

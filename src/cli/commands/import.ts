@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { importImage } from '../../index.ts'
-import { collect } from '../collect.ts'
-import { rootsOf } from '../roots.ts'
-import { standardInput } from '../standard-streams.ts'
-import { writeAll } from '../write.ts'
+import { collect } from '../flags/collect.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
+import { standardInput } from '../terminal/standard-streams.ts'
 
 interface ImportFlags {
   readonly change?: string[]

@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import { readCgroupHierarchy, readControllers } from '../../cgroup/hierarchy.ts'
 import { containers, images, type Roots } from '../../index.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from '../../runtime/state/roots.ts'
-import { formatBinarySize } from '../format.ts'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { formatTable } from '../table.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { formatBinarySize } from '../print/format.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
 import { commit, version } from '../version.ts'
-import { writeAll } from '../write.ts'
 
 export const examples = ['utsuwa info', 'utsuwa info --format json']
 

@@ -9,10 +9,10 @@ import {
   UtsuwaError,
 } from '../../index.ts'
 import type { LinuxResources } from '../../spec/runtime.ts'
-import { forEachArgument } from '../each-argument.ts'
-import { printableJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { forEachArgument } from '../flags/each-argument.ts'
+import { printableJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 
 interface InspectFlags {
   readonly type?: 'container' | 'image'

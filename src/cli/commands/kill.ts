@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { containers, killContainer } from '../../index.ts'
-import { namesOrAll, printEach } from '../each-argument.ts'
-import { rootsOf } from '../roots.ts'
+import { namesOrAll, printEach } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 interface KillFlags {
   readonly all?: boolean

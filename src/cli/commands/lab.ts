@@ -2,12 +2,12 @@ import { basename, extname } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { lab } from '../../index.ts'
 import { withoutSeries } from '../../lab/files.ts'
-import { printable } from '../format.ts'
-import { formatLabResults, openLabProgress } from '../lab-progress.ts'
-import { printableJson } from '../output-format.ts'
-import { parseNumber } from '../parse-number.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { printableJson } from '../flags/output-format.ts'
+import { parseNumber } from '../flags/parse-number.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printable } from '../print/format.ts'
+import { formatLabResults, openLabProgress } from '../print/lab-progress.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = [
   'utsuwa lab run examples/lab/oom-at-the-edge.yaml',

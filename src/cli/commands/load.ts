@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type Image, type Input, load, type Roots } from '../../index.ts'
-import { printable } from '../format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printable } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 import { addProgressFlag, openProgress, type ProgressMode } from '../progress/display.ts'
-import { rootsOf } from '../roots.ts'
-import { standardInput } from '../standard-streams.ts'
-import { writeAll } from '../write.ts'
+import { standardInput } from '../terminal/standard-streams.ts'
 
 interface LoadFlags {
   readonly input?: string

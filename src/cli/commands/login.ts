@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { login, UtsuwaError } from '../../index.ts'
-import { prompt } from '../prompt.ts'
-import { addRegistryFlags, type RegistryFlags, registryOptions } from '../registry-flags.ts'
-import { writeAll } from '../write.ts'
+import { addRegistryFlags, type RegistryFlags, registryOptions } from '../flags/registry-flags.ts'
+import { writeAll } from '../print/write.ts'
+import { prompt } from '../terminal/prompt.ts'
 
 interface LoginFlags extends RegistryFlags {
   readonly password?: string

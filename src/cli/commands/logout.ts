@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { logout } from '../../index.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa logout ghcr.io']
 

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { logBlocks } from '../../index.ts'
-import { LogPrinter } from '../log-printer.ts'
-import { parseMoment } from '../moment.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { parseMoment } from '../flags/moment.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { LogPrinter } from '../print/log-printer.ts'
+import { writeAll } from '../print/write.ts'
 
 interface LogsFlags {
   readonly follow?: boolean

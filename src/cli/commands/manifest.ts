@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { inspectManifest } from '../../index.ts'
-import { printableJson } from '../output-format.ts'
-import { addRegistryFlags, type RegistryFlags, registryOptions } from '../registry-flags.ts'
-import { writeAll } from '../write.ts'
+import { printableJson } from '../flags/output-format.ts'
+import { addRegistryFlags, type RegistryFlags, registryOptions } from '../flags/registry-flags.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa manifest inspect alpine:3', 'utsuwa manifest inspect localhost:5000/team/app']
 

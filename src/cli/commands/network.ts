@@ -8,14 +8,14 @@ import {
   pruneNetworks,
   removeNetwork,
 } from '../../index.ts'
-import { collectPair } from '../collect.ts'
-import { forEachArgument, printEach } from '../each-argument.ts'
-import { printable } from '../format.ts'
-import { addListFlags, type ListFlags, printableJson, printedAsJson } from '../output-format.ts'
-import { confirm } from '../prompt.ts'
-import { rootsOf } from '../roots.ts'
-import { formatTable } from '../table.ts'
-import { writeAll } from '../write.ts'
+import { collectPair } from '../flags/collect.ts'
+import { forEachArgument, printEach } from '../flags/each-argument.ts'
+import { addListFlags, type ListFlags, printableJson, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printable } from '../print/format.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
+import { confirm } from '../terminal/prompt.ts'
 
 export const examples = [
   'utsuwa network create backend',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { pauseContainer } from '../../index.ts'
-import { printEach } from '../each-argument.ts'
-import { rootsOf } from '../roots.ts'
+import { printEach } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 export const examples = ['utsuwa pause web']
 

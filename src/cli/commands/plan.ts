@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type CreateOptions, explain, planOf, planToJson, UtsuwaError } from '../../index.ts'
-import { addContainerFlags, type ContainerFlags, containerOptions } from '../container-flags.ts'
-import { printableLines } from '../format.ts'
-import { escapeSteering } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { addContainerFlags, type ContainerFlags, containerOptions } from '../flags/container-flags.ts'
+import { escapeSteering } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printableLines } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 
 interface PlanFlags extends ContainerFlags {
   readonly bundle?: string

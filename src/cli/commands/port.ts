@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { inspectContainer, UtsuwaError } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa port web', 'utsuwa port web 80/tcp']
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { prune } from '../../index.ts'
-import { formatSize, printable } from '../format.ts'
-import { confirm } from '../prompt.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { formatSize, printable } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
+import { confirm } from '../terminal/prompt.ts'
 
 interface PruneFlags {
   readonly all?: boolean

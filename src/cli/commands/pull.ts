@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
+import { addRegistryFlags, type RegistryFlags, registryOptions } from '../flags/registry-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 import { addProgressFlag, type ProgressMode } from '../progress/display.ts'
-import { addRegistryFlags, type RegistryFlags, registryOptions } from '../registry-flags.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
 
 interface PullFlags extends RegistryFlags {
   readonly platform?: string
@@ -18,7 +18,7 @@ export function define(command: Command): void {
     .option('--platform <PLATFORM>', 'such as linux/arm64 (default: this machine)')
     .option('-q, --quiet', 'print the image id alone')
     .action(async (reference: string, flags: PullFlags) => {
-      const { pullImage } = await import('../pull-image.ts')
+      const { pullImage } = await import('../progress/pull-image.ts')
       const { id } = await pullImage(reference, rootsOf(command), { ...flags, registry: registryOptions(flags) })
       writeAll(1, `${id}\n`)
     })

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { push } from '../../index.ts'
-import { PushDisplay } from '../push-display.ts'
-import { addRegistryFlags, type RegistryFlags, registryOptions } from '../registry-flags.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { addRegistryFlags, type RegistryFlags, registryOptions } from '../flags/registry-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { PushDisplay } from '../print/push-display.ts'
+import { writeAll } from '../print/write.ts'
 
 interface PushFlags extends RegistryFlags {
   readonly chunkSize?: number

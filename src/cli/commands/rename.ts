@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { renameContainer } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 export const examples = ['utsuwa rename web web-old']
 

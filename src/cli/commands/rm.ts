@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { containers, removeContainer } from '../../index.ts'
-import { MANY_AT_ONCE, namesOrAll, printEach } from '../each-argument.ts'
-import { reportWarning } from '../report.ts'
-import { rootsOf } from '../roots.ts'
+import { MANY_AT_ONCE, namesOrAll, printEach } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { reportWarning } from '../print/report.ts'
 
 interface RmFlags {
   readonly all?: boolean

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { removeImage } from '../../index.ts'
-import { forEachArgument } from '../each-argument.ts'
-import { printable } from '../format.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { forEachArgument } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printable } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa rmi alpine:3']
 

@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
 import { type Container, isUtsuwaError, type Roots, type RunResult, UtsuwaError } from '../../index.ts'
-import { sigProxyOption } from '../attach-flags.ts'
-import { addCreationFlags, createPulling, creationOptions } from '../creation.ts'
-import { addDetachedFlags, type DetachedFlags, detachedOptions, refuseDetachedFlags } from '../detached-flags.ts'
-import { shortId } from '../format.ts'
-import { describeOom } from '../oom.ts'
-import { rootsOf } from '../roots.ts'
-import { forwardSignals } from '../signals.ts'
-import { type Console, openConsole } from '../terminal.ts'
+import { sigProxyOption } from '../flags/attach-flags.ts'
+import { addCreationFlags, createPulling, creationOptions } from '../flags/creation.ts'
+import { addDetachedFlags, type DetachedFlags, detachedOptions, refuseDetachedFlags } from '../flags/detached-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { shortId } from '../print/format.ts'
+import { describeOom } from '../print/oom.ts'
+import { writeAll } from '../print/write.ts'
+import { forwardSignals } from '../terminal/signals.ts'
+import { type Console, openConsole } from '../terminal/terminal.ts'
 import type { WatchedRun } from '../watch/watch-run.ts'
-import { writeAll } from '../write.ts'
 
 interface RunFlags extends DetachedFlags {
   readonly detach?: boolean
@@ -123,7 +123,7 @@ function refuseWhatWatchingExcludes({ detach, interactive, tty }: RunFlags): voi
 
 /** Loaded when needed. */
 async function report(result: RunResult, { timeline, trace }: RunFlags): Promise<void> {
-  const { formatTimeline, writeTrace } = await import('../timeline.ts')
+  const { formatTimeline, writeTrace } = await import('../print/timeline.ts')
   if (timeline) writeAll(2, formatTimeline(result.timeline))
   if (trace !== undefined) writeTrace(trace, result.timeline)
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { type SaveFormat, save } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
-import { standardOutput } from '../standard-streams.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { standardOutput } from '../terminal/standard-streams.ts'
 
 interface SaveFlags {
   readonly format: SaveFormat

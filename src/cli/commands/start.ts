@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { type Attachment, attach, type Roots, startContainer, UtsuwaError } from '../../index.ts'
-import { type AttachFlags, addAttachFlags } from '../attach-flags.ts'
-import { relay } from '../attached.ts'
-import { MANY_AT_ONCE, printEach } from '../each-argument.ts'
-import { rootsOf } from '../roots.ts'
+import { type AttachFlags, addAttachFlags } from '../flags/attach-flags.ts'
+import { MANY_AT_ONCE, printEach } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { relay } from '../terminal/attached.ts'
 
 interface Flags extends AttachFlags {
   readonly attach?: boolean

@@ -2,11 +2,11 @@ import { isatty } from 'node:tty'
 import type { Command } from 'commander'
 import { containers, inspectContainer, type Roots, UtsuwaError } from '../../index.ts'
 import { sleep } from '../../util/sleep.ts'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { parseNumber } from '../parse-number.ts'
-import { compare, formatUse, type ResourceUse, type Sample, takeSamples } from '../resource-use.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { parseNumber } from '../flags/parse-number.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { compare, formatUse, type ResourceUse, type Sample, takeSamples } from '../print/resource-use.ts'
+import { writeAll } from '../print/write.ts'
 
 interface StatsFlags extends FormatFlags {
   readonly interval: number

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { containers, stopContainer } from '../../index.ts'
-import { MANY_AT_ONCE, namesOrAll, printEach } from '../each-argument.ts'
-import { parseNumber } from '../parse-number.ts'
-import { rootsOf } from '../roots.ts'
+import { MANY_AT_ONCE, namesOrAll, printEach } from '../flags/each-argument.ts'
+import { parseNumber } from '../flags/parse-number.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 interface StopFlags {
   readonly all?: boolean

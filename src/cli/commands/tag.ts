@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { tag } from '../../index.ts'
-import { rootsOf } from '../roots.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 export const examples = ['utsuwa tag app localhost:5000/team/app:1']
 

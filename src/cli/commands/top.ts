@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { containerProcesses } from '../../index.ts'
-import { printable } from '../format.ts'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { listProcesses } from '../processes.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { printable } from '../print/format.ts'
+import { listProcesses } from '../print/processes.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa top web', 'utsuwa top web -o pid,rss,comm']
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { UtsuwaError, updateContainer } from '../../index.ts'
-import { containerOptions } from '../container-flags.ts'
-import { printEach } from '../each-argument.ts'
-import { addLimitFlags, type LimitFlags } from '../limit-flags.ts'
-import { rootsOf } from '../roots.ts'
+import { containerOptions } from '../flags/container-flags.ts'
+import { printEach } from '../flags/each-argument.ts'
+import { addLimitFlags, type LimitFlags } from '../flags/limit-flags.ts'
+import { rootsOf } from '../flags/roots.ts'
 
 export const examples = ['utsuwa update --memory 256m --cpus 2 web', 'utsuwa update --cgroup-conf memory.high=200M web']
 

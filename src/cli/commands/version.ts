@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { formatTable } from '../table.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
 import { commit, version } from '../version.ts'
-import { writeAll } from '../write.ts'
 
 export const examples = ['utsuwa version', 'utsuwa version --format json']
 

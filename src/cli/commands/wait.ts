@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { waitForContainer } from '../../index.ts'
-import { forEachArgument } from '../each-argument.ts'
-import { rootsOf } from '../roots.ts'
-import { writeAll } from '../write.ts'
+import { forEachArgument } from '../flags/each-argument.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa wait job']
 

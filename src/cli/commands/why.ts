@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { why } from '../../index.ts'
-import { describeWhy } from '../describe-why.ts'
-import { addFormatFlag, type FormatFlags, printedAsJson } from '../output-format.ts'
-import { rootsOf } from '../roots.ts'
-import { screenOf } from '../text-screen.ts'
-import { writeAll } from '../write.ts'
+import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
+import { rootsOf } from '../flags/roots.ts'
+import { describeWhy } from '../print/describe-why.ts'
+import { screenOf } from '../print/text-screen.ts'
+import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa why web', 'utsuwa why --json web']
 

@@ -1,7 +1,7 @@
 import { createContainer } from '../../runtime/create.ts'
 import { deleteContainer } from '../../runtime/delete.ts'
 import { sys } from '../../sys/index.ts'
-import type { Console } from '../terminal.ts'
+import type { Console } from '../terminal/terminal.ts'
 import { defineCommand } from './command.ts'
 import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'

@@ -1,6 +1,6 @@
 import { containerStats, watchContainer } from '../../runtime/events.ts'
 import { stringifyJson } from '../../spec/json.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 import { parseDuration } from './duration.ts'
 import { formatStats } from './stats.ts'

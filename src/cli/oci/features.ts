@@ -1,6 +1,6 @@
 import { features as featuresDocument } from '../../runtime/features.ts'
+import { writeAll } from '../print/write.ts'
 import { commit, version } from '../version.ts'
-import { writeAll } from '../write.ts'
 import { defineCommand } from './command.ts'
 
 /** Under the key by which engines ask runc. */

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { containerDirectory } from '../../runtime/state/record.ts'
 import { listStates, type OciState } from '../../runtime/state.ts'
-import { formatTable } from '../table.ts'
-import { writeAll } from '../write.ts'
+import { formatTable } from '../print/table.ts'
+import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
 

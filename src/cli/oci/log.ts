@@ -5,8 +5,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { UtsuwaError } from '../../errors.ts'
 import { describeErrno, errnoOf } from '../../util/errno.ts'
-import { printable } from '../format.ts'
-import { writeAll } from '../write.ts'
+import { printable } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 
 export type LogLevel = 'error' | 'warning' | 'debug'
 

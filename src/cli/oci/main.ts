@@ -5,7 +5,7 @@
  * parses its words by hand and loads nothing that a verb does not need.
  */
 import type { CgroupManager } from '../../runtime/cgroup-place.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'
 import { type FlagValues, parseFlags, usageError } from './flags.ts'

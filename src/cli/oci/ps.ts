@@ -1,7 +1,7 @@
 import { containerProcesses } from '../../runtime/processes.ts'
-import { printable } from '../format.ts'
-import { listProcesses } from '../processes.ts'
-import { writeAll } from '../write.ts'
+import { printable } from '../print/format.ts'
+import { listProcesses } from '../print/processes.ts'
+import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
 

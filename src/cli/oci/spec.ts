@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCgroupHierarchy } from '../../cgroup/hierarchy.ts'
-import { defaultBundleSpec } from '../../config/oci-default.ts'
 import { UtsuwaError } from '../../errors.ts'
+import { defaultBundleSpec } from '../../options/oci-default.ts'
 import { errnoOf, isErrno } from '../../util/errno.ts'
 import { defineCommand } from './command.ts'
 

@@ -1,5 +1,5 @@
 import { state as stateOf } from '../../runtime/state.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({

@@ -1,5 +1,5 @@
 /** Statistics in the form of `runc events`, which takes over cgroup v1's units: nanoseconds, and memory + swap as one. */
-import type { IoDeviceStats, Pressure, PressureLine } from '../../cgroup/stats.ts'
+import type { IoDeviceStats, Pressure, PressureLine } from '../../cgroup/stats/stats.ts'
 import type { ContainerStats } from '../../runtime/events.ts'
 
 const NANOSECONDS = 1000

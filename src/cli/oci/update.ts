@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { parseBytes } from '../../config/bytes.ts'
 import { UtsuwaError } from '../../errors.ts'
+import { parseBytes } from '../../options/bytes.ts'
 import { updateContainer } from '../../runtime/update.ts'
 import { parseJson } from '../../spec/json.ts'
 import { type LinuxResources, parseLinuxResources } from '../../spec/runtime.ts'

@@ -2,9 +2,9 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type Command, Option } from 'commander'
 import type { PullProgress } from '../../index.ts'
-import { formatSize, printable, shortId } from '../format.ts'
-import { hasColor } from '../terminal-style.ts'
-import { writeAll } from '../write.ts'
+import { formatSize, printable, shortId } from '../print/format.ts'
+import { hasColor } from '../print/terminal-style.ts'
+import { writeAll } from '../print/write.ts'
 import { describePull, type FrameSize, frameOf } from './frame.ts'
 import { type LayerProgress, PullState } from './state.ts'
 

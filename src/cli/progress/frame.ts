@@ -1,7 +1,7 @@
 /** A pull as lines of a terminal. */
 
 import { describeRateLimit } from '../../registry/rate-limit.ts'
-import { count, formatSize, printable, shortId, truncate } from '../format.ts'
+import { count, formatSize, printable, shortId, truncate } from '../print/format.ts'
 import { isFinal, type LayerProgress, type LayerState, type PullState } from './state.ts'
 
 export interface FrameSize {

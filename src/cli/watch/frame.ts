@@ -1,5 +1,5 @@
 /** The live view as lines of a terminal of a given size. */
-import { formatDuration, printable, shortId } from '../format.ts'
+import { formatDuration, printable, shortId } from '../print/format.ts'
 import { describeHit, formatClock, type Happening, type History, isGrave } from './history.ts'
 import { type Line, lengthOf, renderLine, span } from './line.ts'
 import { type Row, rowsOf } from './rows.ts'

@@ -1,6 +1,6 @@
 /** What a container prints while the live view has the terminal: its last lines, and the bytes for later. */
 import { stripVTControlCharacters } from 'node:util'
-import { printable } from '../format.ts'
+import { printable } from '../print/format.ts'
 
 const LINES_KEPT = 200
 /** A line that never ends is cut here. */

@@ -1,7 +1,7 @@
 /** What the live view shows of a container, a row for each subject that its cgroup tells of. */
 import { availableParallelism } from 'node:os'
 import type { ParsedSample } from '../../index.ts'
-import { formatCompactSize, formatSize } from '../format.ts'
+import { formatCompactSize, formatSize } from '../print/format.ts'
 import { type History, type Measure, rateOf } from './history.ts'
 import type { Tone } from './line.ts'
 import type { Series } from './sparkline.ts'

@@ -1,7 +1,7 @@
 /** A terminal taken over for a live view, and given back as it was. */
 import { isatty, type WriteStream } from 'node:tty'
 import { isErrno } from '../../util/errno.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 import type { FrameSize } from './frame.ts'
 
 /** Why somebody left the view: a key, or a signal, which the keys of a terminal stand for too. */

@@ -1,8 +1,8 @@
 /** The live view of one container: samples of its cgroup, drawn on a terminal or told in lines. */
 import { isatty } from 'node:tty'
 import { type CgroupSample, parseSample } from '../../index.ts'
-import { hasColor, isDumb, isUtf8 } from '../terminal-style.ts'
-import { writeAll } from '../write.ts'
+import { hasColor, isDumb, isUtf8 } from '../print/terminal-style.ts'
+import { writeAll } from '../print/write.ts'
 import { frameOf, type Watched } from './frame.ts'
 import { History } from './history.ts'
 import { plainColumn, plainHits } from './plain.ts'

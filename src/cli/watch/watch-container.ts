@@ -7,7 +7,7 @@ import {
   type Roots,
   waitForContainer,
 } from '../../index.ts'
-import { writeAll } from '../write.ts'
+import { writeAll } from '../print/write.ts'
 import { describeEnding, type Ending } from './ending.ts'
 import { type Samples, sampleIntervalOf, View, type ViewOptions } from './view.ts'
 

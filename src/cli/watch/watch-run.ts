@@ -1,7 +1,7 @@
 /** `run --watch`: the live view of a container that runs in the foreground of this command. */
 import type { Container, RunResult } from '../../index.ts'
-import { formatSize } from '../format.ts'
-import { writeAll } from '../write.ts'
+import { formatSize } from '../print/format.ts'
+import { writeAll } from '../print/write.ts'
 import { describeEnding } from './ending.ts'
 import { type OutputFd, OutputTail } from './output-tail.ts'
 import { canDraw, type Samples, sampleIntervalOf, View } from './view.ts'

@@ -1,5 +1,5 @@
 /** A container that has not ended: what holds it back. */
-import type { CgroupStats } from '../../cgroup/stats.ts'
+import type { CgroupStats } from '../../cgroup/stats/stats.ts'
 import { formatBinarySize } from '../../util/sizes.ts'
 import type { Cause, DeathFacts, Evidence } from './cause.ts'
 import { bytesOf } from './cause-limits.ts'

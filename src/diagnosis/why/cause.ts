@@ -1,5 +1,5 @@
 /** Causes of ends: their names, what they are told by, and what the rules know. */
-import type { CgroupStats } from '../../cgroup/stats.ts'
+import type { CgroupStats } from '../../cgroup/stats/stats.ts'
 import type { OomKill } from '../../engine/end/outcome.ts'
 import type { CgroupLimits } from '../../engine/end/post-mortem.ts'
 import type { StartFailure } from '../../runtime/state/record.ts'

@@ -1,6 +1,6 @@
 /** What a container used last, as evidence for people. */
-import { parseCpuMax } from '../../cgroup/cpu-max.ts'
-import type { CgroupStats } from '../../cgroup/stats.ts'
+import { parseCpuMax } from '../../cgroup/stats/cpu-max.ts'
+import type { CgroupStats } from '../../cgroup/stats/stats.ts'
 import { formatBinarySize } from '../../util/sizes.ts'
 import type { CauseCode, DeathFacts, Evidence } from './cause.ts'
 import { bytesOf } from './cause-limits.ts'

@@ -1,5 +1,5 @@
 /** `why`: what a container ended of, or what holds back one that runs. */
-import { type CgroupStats, readCgroupStats } from '../../cgroup/stats.ts'
+import { type CgroupStats, readCgroupStats } from '../../cgroup/stats/stats.ts'
 import { keeperOf, untilNoted } from '../../engine/end/ending.ts'
 import { oomIn } from '../../engine/end/outcome.ts'
 import { type PostMortem, readLimits, readPostMortem } from '../../engine/end/post-mortem.ts'

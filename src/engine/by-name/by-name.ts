@@ -1,7 +1,7 @@
 /** What is done to containers that any process runs, by name: for commands, and for programs that did not create them. */
-import type { CgroupSample } from '../../cgroup/sample.ts'
-import type { UpdateOptions } from '../../config/options.ts'
-import { resources } from '../../config/resources.ts'
+import type { CgroupSample } from '../../cgroup/stats/sample.ts'
+import type { UpdateOptions } from '../../options/options.ts'
+import { resources } from '../../options/resources.ts'
 import { type ContainerStats, containerStats as statsById } from '../../runtime/events.ts'
 import { killContainer as killById, parseSignal } from '../../runtime/kill.ts'
 import { pauseContainer as pauseById, resumeContainer as resumeById } from '../../runtime/pause.ts'

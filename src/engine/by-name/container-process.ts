@@ -1,9 +1,10 @@
 /** One more process in a container, in the hands of a program. */
-import { DEFAULT_PATH, mergeEnvironment } from '../../config/env.ts'
-import type { ContainerOptions } from '../../config/options.ts'
-import { capabilitySets } from '../../config/runtime-spec.ts'
-import { resolveUser } from '../../config/user.ts'
+
 import type { InitConversation } from '../../launch/conversation.ts'
+import { DEFAULT_PATH, mergeEnvironment } from '../../options/env.ts'
+import type { ContainerOptions } from '../../options/options.ts'
+import { capabilitySets } from '../../options/runtime-spec.ts'
+import { resolveUser } from '../../options/user.ts'
 import { execInContainer, hasStopped } from '../../runtime/exec.ts'
 import { completeProcess } from '../../runtime/exec-process.ts'
 import { parseSignal } from '../../runtime/kill.ts'

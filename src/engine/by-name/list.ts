@@ -1,5 +1,5 @@
 /** `ps`: containers by what is known of them. */
-import type { PublishedPort } from '../../config/ports.ts'
+import type { PublishedPort } from '../../options/ports.ts'
 import { hasLostMonitor, hasMonitor, isRestarting, readExit } from '../../runtime/state/monitored.ts'
 import { containersDirectory } from '../../runtime/state/names.ts'
 import { type ContainerRecord, findRecord, listRecords } from '../../runtime/state/record.ts'

@@ -1,9 +1,9 @@
 /** `stop`: a container is asked to end, and killed when it does not. */
 import { closeSync } from 'node:fs'
 import { setFrozen } from '../../cgroup/freeze.ts'
-import { STOP_SIGNAL_ANNOTATION } from '../../config/runtime-spec.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { waitReadable } from '../../launch/readable.ts'
+import { STOP_SIGNAL_ANNOTATION } from '../../options/runtime-spec.ts'
 import { killContainer, parseSignal } from '../../runtime/kill.ts'
 import { cgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
 import { openInit } from '../../runtime/state/first-process.ts'

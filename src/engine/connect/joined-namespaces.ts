@@ -1,7 +1,8 @@
 /** The namespaces of other containers, for one that shares them. */
-import { containersToJoin, type JoinedNamespaces } from '../../config/namespaces.ts'
-import type { ContainerOptions } from '../../config/options.ts'
+
 import { UtsuwaError } from '../../errors.ts'
+import { containersToJoin, type JoinedNamespaces } from '../../options/namespaces.ts'
+import type { ContainerOptions } from '../../options/options.ts'
 import { openOfInit } from '../../runtime/state/first-process.ts'
 import { containersDirectory, nameOrIdOf, resolveContainer } from '../../runtime/state/names.ts'
 import { type Joins, readRecord } from '../../runtime/state/record.ts'

@@ -2,11 +2,11 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PublishedPort } from '../../config/ports.ts'
 import { lockFd } from '../../content/lock.ts'
 import { isUtsuwaError } from '../../errors.ts'
 import type { Attachment } from '../../network/attachment.ts'
 import type { PluginOptions } from '../../network/plugins.ts'
+import type { PublishedPort } from '../../options/ports.ts'
 import { containerDirectory } from '../../runtime/state/record.ts'
 import { isErrno } from '../../util/errno.ts'
 

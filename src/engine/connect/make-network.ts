@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join, resolve } from 'node:path'
-import { invalidOption } from '../../config/invalid-option.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { RouteSocket } from '../../launch/netlink.ts'
 import { bridgeConflist, bridgePlugins, type Conflist } from '../../network/conflist.ts'
@@ -20,6 +19,7 @@ import {
   parseSubnet,
   type Subnet,
 } from '../../network/subnets.ts'
+import { invalidOption } from '../../options/invalid-option.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import { sys } from '../../sys/index.ts'
 import { scopedFd } from '../../util/scoped-fd.ts'

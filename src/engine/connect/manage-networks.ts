@@ -1,8 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join, resolve } from 'node:path'
-import { invalidOption } from '../../config/invalid-option.ts'
-import { checkNetworkName } from '../../config/network.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { RouteSocket } from '../../launch/netlink.ts'
 import type { Conflist } from '../../network/conflist.ts'
@@ -16,6 +14,8 @@ import {
   removeNetworkFile,
 } from '../../network/store.ts'
 import { contains, parseAddress, parseSubnet, SMALL } from '../../network/subnets.ts'
+import { invalidOption } from '../../options/invalid-option.ts'
+import { checkNetworkName } from '../../options/network.ts'
 import { containersDirectory } from '../../runtime/state/names.ts'
 import { type ContainerRecord, listRecords } from '../../runtime/state/record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'

@@ -1,7 +1,8 @@
 /** `volume create`, `rm` and `prune`: volumes by themselves. */
-import { checkVolumeName } from '../../config/volumes.ts'
+
 import { treeSize } from '../../content/tree-size.ts'
 import { UtsuwaError } from '../../errors.ts'
+import { checkVolumeName } from '../../options/volumes.ts'
 import { containersDirectory } from '../../runtime/state/names.ts'
 import type { ContainerRecord } from '../../runtime/state/record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'

@@ -1,7 +1,6 @@
 /** A container's connection to its network: made while init waits for the start, and given back at its end. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PublishedPort } from '../../config/ports.ts'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
 import { type CniResult, connect, disconnect, type RuntimeConfig } from '../../network/attachment.ts'
 import type { Conflist } from '../../network/conflist.ts'
@@ -9,6 +8,7 @@ import type { HostLine } from '../../network/files.ts'
 import { addHostRules } from '../../network/host-rules.ts'
 import { DEFAULT_NETWORK, lockHosts, lockNetworks, readNetwork } from '../../network/store.ts'
 import { contains, parseAddress, parseSubnet } from '../../network/subnets.ts'
+import type { PublishedPort } from '../../options/ports.ts'
 import { openOfInit } from '../../runtime/state/first-process.ts'
 import {
   type ContainerRecord,

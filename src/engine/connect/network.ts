@@ -1,9 +1,6 @@
 /** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { checkNetworkOptions, chooseNetwork, type NetworkChoice, parseExtraHosts } from '../../config/network.ts'
-import type { ContainerOptions } from '../../config/options.ts'
-import { parsePorts } from '../../config/ports.ts'
 import { UtsuwaError } from '../../errors.ts'
 import type { Conflist } from '../../network/conflist.ts'
 import {
@@ -16,6 +13,9 @@ import {
 } from '../../network/files.ts'
 import { findPlugin } from '../../network/plugins.ts'
 import { DEFAULT_NETWORK, findNetwork, readNetwork } from '../../network/store.ts'
+import { checkNetworkOptions, chooseNetwork, type NetworkChoice, parseExtraHosts } from '../../options/network.ts'
+import type { ContainerOptions } from '../../options/options.ts'
+import { parsePorts } from '../../options/ports.ts'
 import { networkPathOf, openOfInit } from '../../runtime/state/first-process.ts'
 import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
 import { containerDirectory, type NetworkRecord, readRecord } from '../../runtime/state/record.ts'

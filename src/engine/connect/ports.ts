@@ -2,8 +2,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import type { PortRequest, Protocol, PublishedPort } from '../../config/ports.ts'
 import { UtsuwaError } from '../../errors.ts'
+import type { PortRequest, Protocol, PublishedPort } from '../../options/ports.ts'
 import { isErrno } from '../../util/errno.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** The volumes of a container: made before it is, and gone with it where they are its own. */
 import { resolve } from 'node:path'
-import { copiesImage } from '../../config/volumes.ts'
+import { copiesImage } from '../../options/volumes.ts'
 import {
   type ContainerRecord,
   listRecords,

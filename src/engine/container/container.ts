@@ -1,8 +1,8 @@
 /** A container in the hands of a program: started, looked at, waited for, removed. */
-import type { CgroupSample } from '../../cgroup/sample.ts'
-import type { UpdateOptions } from '../../config/options.ts'
-import { resources } from '../../config/resources.ts'
+import type { CgroupSample } from '../../cgroup/stats/sample.ts'
 import type { InitConversation } from '../../launch/conversation.ts'
+import type { UpdateOptions } from '../../options/options.ts'
+import { resources } from '../../options/resources.ts'
 import { type ContainerStats, containerStats } from '../../runtime/events.ts'
 import { killContainer, parseSignal } from '../../runtime/kill.ts'
 import { pauseContainer, resumeContainer } from '../../runtime/pause.ts'

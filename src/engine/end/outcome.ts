@@ -1,6 +1,6 @@
 /** How a container ended and what it used, as its cgroup still knows it. */
 import { outOfMemoryAbove } from '../../cgroup/levels.ts'
-import { type CgroupStats, readCgroupStats } from '../../cgroup/stats.ts'
+import { type CgroupStats, readCgroupStats } from '../../cgroup/stats/stats.ts'
 import { findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
 import { exitStatus } from '../../runtime/state/exit-status.ts'
 import type { ContainerRecord } from '../../runtime/state/record.ts'

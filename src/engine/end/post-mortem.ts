@@ -1,7 +1,7 @@
 /** What is known of a death only while the container's cgroup is still there, kept for `why`: `post-mortem.json`. */
 import { join } from 'node:path'
-import { readCgroupFile } from '../../cgroup/read-file.ts'
-import { type CgroupStats, readCgroupStats } from '../../cgroup/stats.ts'
+import { readCgroupFile } from '../../cgroup/stats/read-file.ts'
+import { type CgroupStats, readCgroupStats } from '../../cgroup/stats/stats.ts'
 import { findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
 import { type ContainerRecord, containerDirectory } from '../../runtime/state/record.ts'
 import { replaceFile } from '../../runtime/state/whole-files.ts'

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { parseCpuStat } from '../../cgroup/stats.ts'
+import { parseCpuStat } from '../../cgroup/stats/stats.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { isErrno } from '../../util/errno.ts'
 

@@ -1,7 +1,7 @@
 /** Files of a container's root file system, reached without leaving it. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import type { ReadContainerFile } from '../../config/user.ts'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
+import type { ReadContainerFile } from '../../options/user.ts'
 import { constants, sys } from '../../sys/index.ts'
 import { errnoOf, errnos } from '../../util/errno.ts'
 

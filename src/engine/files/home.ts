@@ -1,5 +1,5 @@
 /** HOME for processes that a bundle does not give one: what passwd says of the user, as runc has it. */
-import { homeOf } from '../../config/user.ts'
+import { homeOf } from '../../options/user.ts'
 import type { Process } from '../../spec/runtime.ts'
 import { isErrno } from '../../util/errno.ts'
 import type { ScopedFd } from '../../util/scoped-fd.ts'

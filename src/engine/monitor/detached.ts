@@ -2,10 +2,10 @@
 
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseBytes } from '../../config/bytes.ts'
-import { DEFAULT_PATH } from '../../config/env.ts'
 import { UtsuwaError } from '../../errors.ts'
 import type { MonitorInput } from '../../launch/monitor.ts'
+import { parseBytes } from '../../options/bytes.ts'
+import { DEFAULT_PATH } from '../../options/env.ts'
 import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName } from '../../runtime/state/places.ts'
 import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from '../../runtime/state/record.ts'
 import { reserve } from '../../runtime/state/whole-files.ts'

@@ -1,7 +1,7 @@
 /** What happens to a container, told to whoever iterates. */
 import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { parseFlatKeyed, parseMemoryEvents } from '../../cgroup/stats.ts'
+import { parseFlatKeyed, parseMemoryEvents } from '../../cgroup/stats/stats.ts'
 import { throwIfAborted } from '../../util/aborted.ts'
 import { isErrno } from '../../util/errno.ts'
 import { finishedAlways } from '../../util/finished-always.ts'

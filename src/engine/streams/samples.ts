@@ -1,6 +1,6 @@
 /** Samples of a container's cgroup for whoever iterates. */
-import type { CgroupSample } from '../../cgroup/sample.ts'
-import { type Sampling, sampleCgroup } from '../../cgroup/sample-clock.ts'
+import type { CgroupSample } from '../../cgroup/stats/sample.ts'
+import { type Sampling, sampleCgroup } from '../../cgroup/stats/sample-clock.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { throwIfAborted } from '../../util/aborted.ts'
 import { finishedAlways } from '../../util/finished-always.ts'

@@ -8,9 +8,9 @@
 
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { ExtraHost } from '../../config/network.ts'
-import type { PortRequest } from '../../config/ports.ts'
 import { type CommandFailure, UtsuwaError } from '../../errors.ts'
+import type { ExtraHost } from '../../options/network.ts'
+import type { PortRequest } from '../../options/ports.ts'
 import { parseJson, stringifyJson } from '../../spec/json.ts'
 import type { Hook, LinuxNamespaceType, RuntimeSpec } from '../../spec/runtime.ts'
 import { constants, sys } from '../../sys/index.ts'

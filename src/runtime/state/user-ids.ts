@@ -1,7 +1,7 @@
 /** Ids of the host for containers with a user namespace of their own: a range each, which no other container has. */
 import { join } from 'node:path'
-import { USER_IDS } from '../../config/user-namespace.ts'
 import { UtsuwaError } from '../../errors.ts'
+import { USER_IDS } from '../../options/user-namespace.ts'
 import { free, take } from './names.ts'
 
 /**

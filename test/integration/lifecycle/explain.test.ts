@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { describeProcess } from '../../../src/cli/describe-process.ts'
+import { describeProcess } from '../../../src/cli/print/describe-process.ts'
 import { create, explainProcess } from '../../../src/index.ts'
 import { makeSandbox } from '../../support/busybox-root.ts'
 

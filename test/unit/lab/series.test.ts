@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CgroupSample } from '../../../src/cgroup/sample.ts'
+import type { CgroupSample } from '../../../src/cgroup/stats/sample.ts'
 import { SeriesBuilder } from '../../../src/lab/series.ts'
 
 const sample = (ms: number, files: Record<string, string>): CgroupSample => ({ atUsec: ms * 1000, files })

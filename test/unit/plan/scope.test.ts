@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemdUnit } from '../../../src/cgroup/systemd-unit.ts'
+import { systemdUnit } from '../../../src/cgroup/systemd/systemd-unit.ts'
 import { explain } from '../../../src/plan/explain.ts'
 import { cloneFlags } from '../../../src/plan/namespaces.ts'
 import type { LinuxNamespace } from '../../../src/spec/runtime.ts'
