@@ -7,6 +7,8 @@ import { type Process, processes } from './processes.ts'
 import type { World } from './world.ts'
 
 const WITNESS_STATUS = 7
+/** Characters of the id in a monitor's command line: all that 15 bytes of room leave (native/monitor.c). */
+const SHOWN_BY_MONITOR = 9
 /** After the last fault; restarts wait longer from one to the next. */
 const BACK_WITHIN_MS = 60_000
 
@@ -38,7 +40,7 @@ export async function inviteGuests(world: World): Promise<string[]> {
 export function isOfGuest(world: World): (process: Process) => boolean {
   const ids = Object.keys(guests).flatMap(name => idOf(world, name) ?? [])
   const pids = ids.flatMap(id => Object.values(pidsOf(world, id)))
-  return ({ pid, commandLine }) => pids.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, 12)))
+  return ({ pid, commandLine }) => pids.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, SHOWN_BY_MONITOR)))
 }
 
 /** The keeper's first process, which may be killed. */
