@@ -5,11 +5,13 @@
  * of its own. So the container gets a socket in its own directory, and the command that starts it stays until it has passed
  * on that it is ready, with the PID as the host has it.
  */
+
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitAnyReadable, waitReadable } from '../launch/readable.ts'
 import type { RuntimeSpec } from '../spec/runtime.ts'
 import { constants, type Message, sys } from '../sys/index.ts'
+import { inRoom } from '../util/room.ts'
 
 const DIRECTORY = 'notify'
 const SOCKET = 'notify.sock'
@@ -37,7 +39,7 @@ export function withNotifySocket(spec: RuntimeSpec, directory: string): RuntimeS
 /** @param directory of the container */
 export function makeNotifyDirectory(directory: string): void {
   const path = join(directory, DIRECTORY)
-  mkdirSync(path)
+  inRoom(path, () => mkdirSync(path))
   chmodSync(path, 0o755) // for the container's user, whatever the umask
 }
 

@@ -40,7 +40,8 @@ export async function inviteGuests(world: World): Promise<string[]> {
 export function isOfGuest(world: World): (process: Process) => boolean {
   const ids = Object.keys(guests).flatMap(name => idOf(world, name) ?? [])
   const pids = ids.flatMap(id => Object.values(pidsOf(world, id)))
-  return ({ pid, commandLine }) => pids.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, SHOWN_BY_MONITOR)))
+  return ({ pid, commandLine }) =>
+    pids.includes(pid) || ids.some(id => commandLine.includes(id.slice(0, SHOWN_BY_MONITOR)))
 }
 
 /** The keeper's first process, which may be killed. */

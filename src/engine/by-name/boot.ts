@@ -1,4 +1,5 @@
 /** The containers that start with the machine. */
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KEPT_FILE, type KeptContainer } from '../../runtime/state/keep-for-boot.ts'
@@ -11,6 +12,7 @@ import { containerStatus } from '../../runtime/state/status.ts'
 import { takeUserIdsAgain } from '../../runtime/state/user-ids.ts'
 import { parseJson } from '../../spec/json.ts'
 import { isErrno } from '../../util/errno.ts'
+import { inRoom } from '../../util/room.ts'
 import { startAgain } from './start-again.ts'
 
 /**
@@ -77,10 +79,12 @@ function restore({ record: kept, spec, etc }: KeptContainer, runRoot: string): v
   const { monitor: _, started: __, ...record } = kept
   using container = addRecord(containersDirectory(runRoot), { ...record, phase: 'created', pid: 0, pidStartTime: 0 })
   container.writeSpec(spec)
-  mkdirSync(join(container.directory, ROOTFS_MOUNT_POINT), { mode: 0o711 })
-  mkdirSync(join(container.directory, 'etc'), { mode: 0o755 })
-  for (const [name, content] of Object.entries(etc))
-    writeFileSync(join(container.directory, 'etc', name), content, { mode: 0o644 })
+  inRoom(container.directory, () => {
+    mkdirSync(join(container.directory, ROOTFS_MOUNT_POINT), { mode: 0o711 })
+    mkdirSync(join(container.directory, 'etc'), { mode: 0o755 })
+    for (const [name, content] of Object.entries(etc))
+      writeFileSync(join(container.directory, 'etc', name), content, { mode: 0o644 })
+  })
   const { name, firstUserId } = record.managed ?? {}
   if (name !== undefined) takeName(runRoot, name, record.id)
   if (firstUserId !== undefined) takeUserIdsAgain(runRoot, firstUserId, record.id)

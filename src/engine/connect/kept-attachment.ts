@@ -1,5 +1,6 @@
 /** What is kept of a container's connection to its network, beside its record. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+
+import { readFileSync, rmSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockFd } from '../../content/lock.ts'
@@ -8,6 +9,7 @@ import type { Attachment } from '../../network/attachment.ts'
 import type { PluginOptions } from '../../network/plugins.ts'
 import type { PublishedPort } from '../../options/ports.ts'
 import { containerDirectory } from '../../runtime/state/record.ts'
+import { replaceFile } from '../../runtime/state/whole-files.ts'
 import { isErrno } from '../../util/errno.ts'
 
 /** Kept from before the first plugin is asked until the last has let go. */
@@ -29,10 +31,9 @@ export function readAttachment(stateRoot: string, id: string): KeptAttachment | 
   }
 }
 
+/** @throws UtsuwaError NO_SPACE */
 export function writeAttachment(stateRoot: string, attachment: KeptAttachment): void {
-  const path = pathOf(stateRoot, attachment.containerId)
-  writeFileSync(`${path}.new`, JSON.stringify(attachment), { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  replaceFile(pathOf(stateRoot, attachment.containerId), JSON.stringify(attachment))
 }
 
 export function forgetAttachment(stateRoot: string, id: string): void {

@@ -1,4 +1,5 @@
 /** A container's connection to its network: made while init waits for the start, and given back at its end. */
+
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
@@ -21,6 +22,7 @@ import {
   tryLockContainer,
 } from '../../runtime/state/record.ts'
 import { containerStatus } from '../../runtime/state/status.ts'
+import { inRoom } from '../../util/room.ts'
 import type { ScopedFd } from '../../util/scoped-fd.ts'
 import {
   forgetAttachment,
@@ -192,7 +194,8 @@ export async function refreshHosts(stateRoot: string, network: NetworkRecord, id
   const lines = members.flatMap(member => lineOf(stateRoot, member) ?? [])
   for (const { own, gateway, path, record } of lines) {
     const peers = knowEachOther ? lines.filter(line => line.path !== path).map(line => line.own) : []
-    writeFileSync(path, hostsOf(record, { own, peers, ...(gateway !== undefined && { gateway }) }))
+    const text = hostsOf(record, { own, peers, ...(gateway !== undefined && { gateway }) })
+    inRoom(path, () => writeFileSync(path, text))
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a container is connected to, decided before it is made: its network, and the files that tell of names and addresses. */
+
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { UtsuwaError } from '../../errors.ts'
@@ -21,6 +22,7 @@ import { containersDirectory, resolveContainer } from '../../runtime/state/names
 import { containerDirectory, type NetworkRecord, readRecord } from '../../runtime/state/record.ts'
 import type { RuntimeSpec } from '../../spec/runtime.ts'
 import { readIfThere } from '../../util/read-if-there.ts'
+import { inRoom } from '../../util/room.ts'
 import type { ScopedFd } from '../../util/scoped-fd.ts'
 import { withNamespacePaths } from './joined-namespaces.ts'
 
@@ -108,17 +110,19 @@ function writeFiles(
   { directory, runRoot, hostname }: NetworkInput,
 ): Map<string, string> {
   const files = filesIn(directory)
-  mkdirSync(join(directory, 'etc'), { mode: 0o755 })
-  const write = (name: (typeof FILES)[number], content: string): void =>
+  const etc = join(directory, 'etc')
+  inRoom(etc, () => mkdirSync(etc, { mode: 0o755 }))
+  const writeAt = (path: string, content: string | Buffer): void =>
     // Whatever the umask: users of the container read it.
-    writeFileSync(files.get(`/etc/${name}`)!, content, { mode: 0o644 })
+    inRoom(path, () => writeFileSync(path, content, { mode: 0o644 }))
+  const write = (name: (typeof FILES)[number], content: string): void => writeAt(files.get(`/etc/${name}`)!, content)
   write('hosts', choice.kind === 'host' ? hostsOfHost(record) : hostsOf(record, {}))
   write('hostname', `${options.hostname || hostname}\n`)
   write('resolv.conf', formatResolver(chooseResolver(options, choice)))
   if (record.container === undefined) return files
   // Names and addresses are those of the network.
   const other = filesIn(containerDirectory(containersDirectory(runRoot), record.container))
-  for (const [name, path] of other) if (existsSync(path)) writeFileSync(files.get(name)!, readFileSync(path))
+  for (const [name, path] of other) if (existsSync(path)) writeAt(files.get(name)!, readFileSync(path))
   return files
 }
 

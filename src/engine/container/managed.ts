@@ -1,4 +1,5 @@
 /** `create`: a container from an image, a directory, a bundle or a spec, in the hands of a program. */
+
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -25,6 +26,7 @@ import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/
 import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../../util/aborted.ts'
 import { nextTurn } from '../../util/next-turn.ts'
+import { inRoom } from '../../util/room.ts'
 import { removeManaged } from '../by-name/remove.ts'
 import { openNamespaces } from '../connect/joined-namespaces.ts'
 import type { NetworkInput, PreparedNetwork } from '../connect/network.ts'
@@ -140,7 +142,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   const { id, stateRoot, runRoot, storeRoot, managed, marks, reserved } = build
   const mountPoint = join(reserved.directory, ROOTFS_MOUNT_POINT)
   // Searchable, as what is above it, for who attaches to it has the ids of the container.
-  mkdirSync(mountPoint, { mode: 0o711 })
+  inRoom(mountPoint, () => mkdirSync(mountPoint, { mode: 0o711 }))
   if (!managed.removeOnExit) reserved.reserveWrite()
   using joined = openNamespaces(options, { runRoot })
   const network = await networkOf(options, {

@@ -10,6 +10,7 @@ import { attachSocketName, exitFileName, LOG_NAME, logDirectory, removalFileName
 import type { DetachedRecord, LockedContainer, LogOptions, RestartPolicy } from '../../runtime/state/record.ts'
 import { reserve } from '../../runtime/state/whole-files.ts'
 import { constants, sys } from '../../sys/index.ts'
+import { inRoom } from '../../util/room.ts'
 import { commandLine } from './command-line.ts'
 
 /** Options of a container that outlives its creator. */
@@ -143,7 +144,7 @@ function logOf(
 ): Pick<MonitorInput, 'logDirectoryFd' | 'logName' | 'logMaxSize' | 'logMaxFiles'> {
   const { disabled, maxSize, maxFiles } = detached.log
   const directory = logDirectory(detached, id)
-  if (!disabled) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (!disabled) inRoom(directory, () => mkdirSync(directory, { recursive: true, mode: 0o700 }))
   return {
     logDirectoryFd: disabled ? -1 : keep(openSync(directory, constants.O_DIRECTORY)),
     logName: LOG_NAME,

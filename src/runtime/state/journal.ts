@@ -2,6 +2,7 @@
  * What has happened to containers, a JSON document a line in a file of the run root: `events` tells of what other
  * processes did, and `wait` of containers that are gone already.
  */
+
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, watch, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { constants, sys } from '../../sys/index.ts'
@@ -9,6 +10,7 @@ import { throwIfAborted } from '../../util/aborted.ts'
 import { errnoOf } from '../../util/errno.ts'
 import { finishedAlways } from '../../util/finished-always.ts'
 import { readIfThere } from '../../util/read-if-there.ts'
+import { inRoom } from '../../util/room.ts'
 import type { ContainerRecord } from './record.ts'
 
 /** Docker's words for what happens to a container. */
@@ -139,7 +141,7 @@ export function followJournal(
   runRoot: string,
   { past = false, signal }: FollowOptions = {},
 ): AsyncGenerator<JournalEvent, void, undefined> {
-  mkdirSync(runRoot, { recursive: true, mode: 0o711 })
+  inRoom(runRoot, () => mkdirSync(runRoot, { recursive: true, mode: 0o711 }))
   let wake = (): void => undefined
   const tail = new Tail(runRoot, past)
   // Watched from now on, so that nothing is missed between this call and the first turn of the iteration.

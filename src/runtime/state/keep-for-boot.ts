@@ -2,11 +2,13 @@
  * Containers across a boot: what is known of one is below /run and gone with it, so of those whose restart policy holds
  * across a boot the same is kept in the store, beside what they write.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringifyJson } from '../../spec/json.ts'
 import type { RuntimeSpec } from '../../spec/runtime.ts'
 import { type ContainerRecord, containerDirectory } from './record.ts'
+import { replaceFile } from './whole-files.ts'
 
 /** src/snapshot/active.ts keeps what a container wrote for as long as this is there. */
 export const KEPT_FILE = 'container.json'
@@ -18,17 +20,12 @@ export interface KeptContainer {
   readonly etc: Readonly<Record<string, string>>
 }
 
-/** Keeps a container for the next boot, if its restart policy holds across one. */
+/** Keeps a container for the next boot, if its restart policy holds across one. @throws UtsuwaError NO_SPACE */
 export function keepForBoot(stateRoot: string, record: ContainerRecord, spec: RuntimeSpec): void {
   const detached = record.managed?.detached
   if (detached === undefined || !/^(?:always|unless-stopped)$/.test(detached.restart.name)) return
   const path = join(detached.storeRoot, 'containers', record.id, KEPT_FILE)
-  writeFileSync(
-    `${path}.new`,
-    stringifyJson({ record, spec, etc: filesOf(stateRoot, record) } satisfies KeptContainer),
-    { mode: 0o600 },
-  )
-  renameSync(`${path}.new`, path)
+  replaceFile(path, stringifyJson({ record, spec, etc: filesOf(stateRoot, record) } satisfies KeptContainer))
 }
 
 function filesOf(stateRoot: string, { id }: ContainerRecord): Record<string, string> {

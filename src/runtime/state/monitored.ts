@@ -1,8 +1,10 @@
 /** What is left to see of a container's monitor: whether it lives, and how the container ended. */
+
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { isErrno } from '../../util/errno.ts'
+import { inRoom } from '../../util/room.ts'
 import { sleep } from '../../util/sleep.ts'
 import { signalInit } from './first-process.ts'
 import { exitFileName, removalFileName, stopFileName } from './places.ts'
@@ -77,7 +79,7 @@ export function forbidRestart(
   // Not by its monitor: it has none at the moment while it is being restarted.
   if (record.managed?.detached === undefined) return
   const places = untilBoot ? [containerDirectory(stateRoot, record.id)] : placesOf(stateRoot, record)
-  for (const directory of places) writeFileSync(join(directory, stopFileName), '')
+  for (const directory of places) leaveMark(join(directory, stopFileName))
   // One that waits to restart it stops waiting.
   if (isRestarting(stateRoot, record)) signalMonitor(record)
 }
@@ -85,6 +87,11 @@ export function forbidRestart(
 /** Somebody starts it anew. */
 export function allowRestart(stateRoot: string, record: ContainerRecord): void {
   for (const directory of placesOf(stateRoot, record)) rmSync(join(directory, stopFileName), { force: true })
+}
+
+/** @throws UtsuwaError NO_SPACE */
+function leaveMark(path: string): void {
+  inRoom(path, () => writeFileSync(path, ''))
 }
 
 /** For its monitor, and for the next boot. */
@@ -102,7 +109,7 @@ export function isStopRequested(stateRoot: string, id: string): boolean {
 
 /** Says that all of a container is about to go: its monitor has nothing to clean up. */
 export function announceRemoval(stateRoot: string, { id, monitor }: ContainerRecord): void {
-  if (monitor !== undefined) writeFileSync(join(containerDirectory(stateRoot, id), removalFileName), '')
+  if (monitor !== undefined) leaveMark(join(containerDirectory(stateRoot, id), removalFileName))
 }
 
 export function isRemovalAnnounced(stateRoot: string, id: string): boolean {

@@ -1,9 +1,11 @@
 /** Names of containers: a symbolic link from the name to the id, which only one caller can make. */
+
 import { closeSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { UtsuwaError } from '../../errors.ts'
 import { constants, sys } from '../../sys/index.ts'
 import { isErrno } from '../../util/errno.ts'
+import { inRoom } from '../../util/room.ts'
 import { type ContainerRecord, findRecord, hasRecord, listRecords, readRecord } from './record.ts'
 
 export function namesDirectory(runRoot: string): string {
@@ -38,7 +40,7 @@ export function takeName(runRoot: string, name: string, id: string): void {
  */
 export function take(runRoot: string, directory: string, name: string, id: string): string | undefined {
   const path = join(directory, name)
-  mkdirSync(directory, { recursive: true, mode: 0o711 })
+  inRoom(directory, () => mkdirSync(directory, { recursive: true, mode: 0o711 }))
   while (!tryTake(path, id)) {
     const holder = freeUnlessHeld(runRoot, directory, name)
     if (holder !== undefined) return holder === id ? undefined : holder
@@ -61,7 +63,7 @@ export function freeUnlessHeld(runRoot: string, directory: string, name: string)
 /** False when somebody has the name. */
 function tryTake(path: string, id: string): boolean {
   try {
-    symlinkSync(id, path)
+    inRoom(path, () => symlinkSync(id, path))
     return true
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false

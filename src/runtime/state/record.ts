@@ -16,6 +16,7 @@ import type { Hook, LinuxNamespaceType, RuntimeSpec } from '../../spec/runtime.t
 import { constants, sys } from '../../sys/index.ts'
 import { isErrno } from '../../util/errno.ts'
 import { readIfThere } from '../../util/read-if-there.ts'
+import { inRoom } from '../../util/room.ts'
 import { sleep } from '../../util/sleep.ts'
 import { replaceFile, reserveSpare } from './whole-files.ts'
 
@@ -249,7 +250,7 @@ export class LockedContainer implements Disposable {
  * @throws UtsuwaError CONTAINER_EXISTS
  */
 export function addRecord(stateRoot: string, record: ContainerRecord): LockedContainer {
-  mkdirSync(stateRoot, { recursive: true, mode: 0o711 })
+  inRoom(stateRoot, () => mkdirSync(stateRoot, { recursive: true, mode: 0o711 }))
   collectLeftovers(stateRoot)
   const directory = containerDirectory(stateRoot, record.id)
   const temporary = makeTemporary(stateRoot)
@@ -269,7 +270,7 @@ export function addRecord(stateRoot: string, record: ContainerRecord): LockedCon
 function makeTemporary(stateRoot: string): LockedContainer {
   for (;;) {
     const path = temporaryPath(stateRoot)
-    mkdirSync(path, { mode: 0o711 })
+    inRoom(path, () => mkdirSync(path, { mode: 0o711 }))
     const fd = openDirectory(path)
     if (fd === undefined) continue
     sys.flock(fd, constants.LOCK_EX)

@@ -6,8 +6,7 @@
  * root is full by then.
  */
 import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
-import { UtsuwaError } from '../../errors.ts'
-import { errnoOf, isErrno } from '../../util/errno.ts'
+import { isFull, noSpace } from '../../util/room.ts'
 
 const spareOf = (path: string): string => `${path}.spare`
 
@@ -78,19 +77,4 @@ export function reserve(path: string, size: number): void {
     rmSync(path, { force: true })
     throw noSpace(path, error)
   }
-}
-
-function noSpace(path: string, cause: unknown): UtsuwaError {
-  const errno = errnoOf(cause)
-  return new UtsuwaError('NO_SPACE', undefined, {
-    operation: `write ${path}`,
-    path,
-    ...(errno === undefined ? {} : { errno }),
-    hint: 'make room on the file system of the run root: df -h /run',
-    cause,
-  })
-}
-
-function isFull(error: unknown): boolean {
-  return isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')
 }

@@ -13,7 +13,8 @@ const upTo = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`)
 
 /** Few names, so that callers get in each other's way. */
-export const containerNames = upTo(6, 'c')
+// No beginning of an id, which a command would take for that container: letters beyond f.
+export const containerNames = upTo(6, 'box')
 export const networkNames = upTo(2, 'net')
 export const volumeNames = upTo(3, 'vol')
 export const ociIds = upTo(4, 'oci')
