@@ -24,7 +24,7 @@ struct monitor {
   struct log log;
   struct attach attach;
   int32_t pid;    /* of the container's first process, to pass signals on to */
-  bool is_created; /* the creator has written down that the container is there */
+  bool is_created; /* the creator has said that it records the container, or has done so */
   bool has_ended;
   bool is_stopping; /* somebody wants it to end: no restart */
   bool is_input_over; /* an attached client has said so */

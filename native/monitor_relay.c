@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +97,16 @@ static void hear_creator(struct monitor *monitor) {
   } else if (size != -EAGAIN) sys_close(sys_release(&monitor->control_fd));
 }
 
+/*
+ * Whether the container is known is decided here once: what the creator sends later fails, and it then records nothing.
+ * Otherwise a message that no one reads any more would leave a container that has a monitor in its record and none alive.
+ */
+static void hear_last_of_creator(struct monitor *monitor) {
+  sys2(__NR_shutdown, monitor->control_fd, SHUT_RD);
+  uint32_t pid;
+  monitor->is_created = sys_read(monitor->control_fd, &pid, sizeof pid) == sizeof pid;
+}
+
 /* The last child that ends is the container: init may have gone on in a sibling of its own, before which it ends. */
 static void reap(struct monitor *monitor) {
   for (;;) {
@@ -158,7 +169,7 @@ static void settle(struct monitor *monitor) {
  * for as long as he has it.
  */
 static void drain(struct monitor *monitor) {
-  if (monitor->control_fd >= 0) hear_creator(monitor); /* it may have written the container down just before the end */
+  if (monitor->control_fd >= 0 && !monitor->is_created) hear_last_of_creator(monitor);
   if (monitor->console_fd >= 0) take_master(monitor);
   settle(monitor);
   for (size_t i = 0; i < 2; i++) {

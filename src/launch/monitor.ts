@@ -79,7 +79,7 @@ export class Monitor implements InitParent {
   }
 
   /**
-   * From now on the container is known: its monitor cleans up after it.
+   * The container is about to be recorded: from now on its monitor cleans up after it.
    * @throws UtsuwaError INIT_FAILED when it was killed
    */
   created(pid: number): void {

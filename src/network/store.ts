@@ -17,13 +17,18 @@ import type { Conflist } from './conflist.ts'
 export const DEFAULT_NETWORK = 'bridge'
 
 const SUFFIX = '.conflist'
+/** Of what is written aside, to be renamed into place. */
+const UNFINISHED = '.conflist.new'
 
 const networksPath = (root: string): string => resolve(root, 'networks')
 const networkPath = (root: string, name: string): string => join(networksPath(root), `${name}${SUFFIX}`)
 
 /** @throws UtsuwaError NOT_ROOT, NO_SPACE, ABORTED */
-export function lockNetworks(root: string, signal?: AbortSignal): Promise<AsyncDisposable> {
-  return lock(root, '.lock', signal)
+export async function lockNetworks(root: string, signal?: AbortSignal): Promise<AsyncDisposable> {
+  const held = await lock(root, '.lock', signal)
+  // Only the holder writes: what is aside was left by one that was killed, or that had no room.
+  await removeUnfinished(root)
+  return held
 }
 
 /** @throws UtsuwaError NOT_ROOT, NO_SPACE */
@@ -39,6 +44,11 @@ async function lock(root: string, name: string, signal?: AbortSignal): Promise<A
   } catch (error) {
     throw storeError(error, 'lock networks')
   }
+}
+
+async function removeUnfinished(root: string): Promise<void> {
+  const files = await readdir(networksPath(root))
+  for (const file of files) if (file.endsWith(UNFINISHED)) await rm(join(networksPath(root), file), { force: true })
 }
 
 /** Undefined when there is none. @throws UtsuwaError INVALID_SPEC for a file that is no configuration list */

@@ -105,8 +105,9 @@ async function launchInto(
       phase: 'created',
     }
     if (monitor !== undefined) forgetLastEnd(container.directory)
-    container.write(created)
+    // Before the record names it: a monitor that is in a record but does not know would see no end through.
     monitor?.created(init.pid)
+    container.write(created)
     return { record: created, init, launchingNs, readyNs }
   } catch (error) {
     await init.abort()
