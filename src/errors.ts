@@ -131,3 +131,8 @@ function composeMessage(reason: string | undefined, { operation, errno, configPo
 export function isUtsuwaError(error: unknown, code?: UtsuwaErrorCode): error is UtsuwaError {
   return error instanceof UtsuwaError && (code === undefined || error.code === code)
 }
+
+/** True where bytes are not those that their descriptor speaks of. */
+export function isMismatch(error: unknown): error is UtsuwaError {
+  return isUtsuwaError(error, 'DIGEST_MISMATCH') || isUtsuwaError(error, 'SIZE_MISMATCH')
+}

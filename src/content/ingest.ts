@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { isUtsuwaError, UtsuwaError } from '../errors.ts'
+import { isMismatch, isUtsuwaError, UtsuwaError } from '../errors.ts'
 import { algorithmOf, type Digest } from '../spec/digest.ts'
 import type { Flush } from './flush.ts'
 import { blobPath, partialPath, storeError } from './paths.ts'
@@ -244,10 +244,6 @@ export class Ingest {
     this.#wake = []
     for (const wake of waiting) wake()
   }
-}
-
-export function isMismatch(error: unknown): boolean {
-  return isUtsuwaError(error, 'DIGEST_MISMATCH') || isUtsuwaError(error, 'SIZE_MISMATCH')
 }
 
 /** The network or the caller ended it, and what has arrived is good as far as anyone knows. */

@@ -1,8 +1,8 @@
 /** One blob as one stream of bytes, over as many connections as it takes. */
-import { UtsuwaError } from '../errors.ts'
+import { isMismatch, UtsuwaError } from '../errors.ts'
 import type { Descriptor } from '../spec/image.ts'
 import { redact } from './endpoint.ts'
-import { aborted, afterMirrors, connectionError, fromHost, isMismatch, statusError } from './errors.ts'
+import { aborted, afterMirrors, connectionError, fromHost, statusError } from './errors.ts'
 import type { RegistryHost } from './hosts.ts'
 import { isTransientError, type RetryPolicy } from './retry.ts'
 import type { Answer, HostSession } from './session.ts'

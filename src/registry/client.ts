@@ -1,5 +1,5 @@
 /** The reading half of the OCI distribution specification: manifests, blobs, tags and referrers of one registry. */
-import { UtsuwaError } from '../errors.ts'
+import { isMismatch, UtsuwaError } from '../errors.ts'
 import { formatReference, identifierOf, type Reference } from '../reference/reference.ts'
 import {
   algorithmOf,
@@ -14,7 +14,7 @@ import type { FindCredentials } from './auth.ts'
 import { hostsAfter, RegistryBlob } from './blob.ts'
 import { findCredentials } from './credentials.ts'
 import { redact } from './endpoint.ts'
-import { aborted, afterMirrors, connectionError, fromHost, isMismatch, statusError } from './errors.ts'
+import { aborted, afterMirrors, connectionError, fromHost, statusError } from './errors.ts'
 import { type Capability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
 import { type RateLimit, rateLimitOf } from './rate-limit.ts'
 import { isTransientError } from './retry.ts'

@@ -86,11 +86,6 @@ export function aborted(signal: AbortSignal | undefined, operation: string): Uts
   return new UtsuwaError('ABORTED', 'aborted', { operation, cause: signal?.reason })
 }
 
-/** What a host has sent is not what it should be. */
-export function isMismatch(error: unknown): error is UtsuwaError {
-  return error instanceof UtsuwaError && (error.code === 'DIGEST_MISMATCH' || error.code === 'SIZE_MISMATCH')
-}
-
 /** An error about what a host has sent, with the name of the host. */
 export function fromHost(error: UtsuwaError, { root }: { root: URL }): UtsuwaError {
   return new UtsuwaError(error.code, `${error.message}, from ${hostAndPort(root)}`, {
