@@ -51,8 +51,9 @@ export async function save(
   await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
   const images = await collect(root, namesOrIds)
   const files = [...documents(images, format === 'docker-archive'), ...(await blobFiles(root, images))]
-  if (format !== 'oci-dir') return writeOutput(target, writeArchive(files), signal)
-  if (typeof target === 'string') return writeDirectory(target, files, signal)
+  // Awaited here, because the lock is released when this function returns.
+  if (format !== 'oci-dir') return await writeOutput(target, writeArchive(files), signal)
+  if (typeof target === 'string') return await writeDirectory(target, files, signal)
   throw new UtsuwaError('INVALID_ARGUMENT', 'an image layout that is a directory has no stream', { operation: 'save' })
 }
 

@@ -88,7 +88,8 @@ const isMine = ({ monitor }: ContainerRecord): boolean => monitor?.pid === proce
 async function finish(runRoot: string, id: string): Promise<ContainerRecord | undefined> {
   const stateRoot = containersDirectory(runRoot)
   using container = await lockIfMine(stateRoot, id)
-  return container && finishRun(runRoot, container, findRecord(stateRoot, id)!)
+  // Awaited here, because the lock is released when this function returns.
+  return container && (await finishRun(runRoot, container, findRecord(stateRoot, id)!))
 }
 
 async function lockIfMine(stateRoot: string, id: string): Promise<LockedContainer | undefined> {
