@@ -103,9 +103,13 @@ async function forgetUnit(name: string): Promise<void> {
  * What a run of a container that has ended leaves beside its files: its cgroup, its place in a network. Once more is harmless.
  * Plugins that do not let go keep no end from being written down: `ps` asks them again, and says so.
  */
-export async function giveBack(stateRoot: string, record: ContainerRecord): Promise<void> {
+export async function giveBack(
+  stateRoot: string,
+  record: ContainerRecord,
+  onWarning: (warning: unknown) => void = () => undefined,
+): Promise<void> {
   await removeCgroupOf(record)
-  await releaseNetworkOf(stateRoot, record).catch(() => undefined)
+  await releaseNetworkOf(stateRoot, record).catch(onWarning)
 }
 
 /** Kills whatever is in the container's cgroup, and removes it. */

@@ -70,6 +70,8 @@ async function runHook(
   child.stdin.on('error', collectNothing)
   child.stdin.end(state)
   child.on('error', cause => {
+    // It runs, and is killed for the signal: its exit follows, and then nothing of it is left.
+    if (child.pid !== undefined) return
     const errno = errnoOf(cause)
     reject(new UtsuwaError('HOOK_FAILED', undefined, { ...details, ...(errno === undefined ? {} : { errno }), cause }))
   })

@@ -67,6 +67,15 @@ async function apply(...records: ApplierRecord[]): Promise<void> {
 }
 
 /** Processes called `applier` that a process has started. */
+/** Reaped, or about to be. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
+  }
+}
+
 function childrenOf(parent: number): number[] {
   return readdirSync('/proc').flatMap(name => {
     try {
@@ -132,7 +141,10 @@ describe('the applier', () => {
 
   it('says which signal ended the program that starts them', async () => {
     await using appliers = new Appliers()
-    process.kill(childrenOf(process.pid)[0]!, 'SIGKILL')
+    const [program] = childrenOf(process.pid)
+    process.kill(program!, 'SIGKILL')
+    // What it had open is closed a moment after the signal.
+    while (!hasEnded(program!)) await sleep(5)
     await assert.rejects(appliers.start(layer), {
       code: 'KERNEL_OPERATION_FAILED',
       message: 'unpack layer: the applier: killed by SIGKILL',

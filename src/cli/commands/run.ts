@@ -6,6 +6,7 @@ import { addDetachedFlags, type DetachedFlags, detachedOptions, refuseDetachedFl
 import { rootsOf } from '../flags/roots.ts'
 import { shortId } from '../print/format.ts'
 import { describeOom } from '../print/oom.ts'
+import { reportWarning } from '../print/report.ts'
 import { writeAll } from '../print/write.ts'
 import { forwardSignals } from '../terminal/signals.ts'
 import { type Console, openConsole } from '../terminal/terminal.ts'
@@ -48,6 +49,7 @@ async function runContainer(source: string, args: string[], flags: RunFlags, roo
   const options = {
     ...creationOptions(source, args, flags, roots),
     keepUnstarted: true,
+    onWarning: reportWarning,
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
     // Without -i the container reads nothing: else `while read …; do utsuwa run …; done <file` would lose its input.
     stdio: [flags.interactive ? 'inherit' : 'ignore', ...outputs] as const,
@@ -80,7 +82,7 @@ async function runToEnd(
     if (flags.timeline || flags.trace !== undefined) await report(result, flags)
     return result.exitCode
   } catch (error) {
-    if (isNew || flags.rm) await container.delete()
+    if (isNew || flags.rm) await container.delete().catch(reportWarning)
     throw error
   }
 }
@@ -96,7 +98,7 @@ async function runDetached(source: string, args: string[], flags: RunFlags, root
   try {
     await container.start()
   } catch (error) {
-    if (flags.rm) await container.delete()
+    if (flags.rm) await container.delete().catch(reportWarning)
     throw error
   }
   writeAll(1, `${container.id}\n`)

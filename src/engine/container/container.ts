@@ -109,7 +109,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   /**
    * Resolves when the command has ended and, unless it is kept, the container is removed. One that a timeout killed is
-   * a result as well: `timedOut` says so.
+   * a result as well: `timedOut` says so. What could not be removed is for `onWarning`.
    * @throws UtsuwaError ABORTED when its AbortSignal fired
    */
   wait(): Promise<RunResult> {
@@ -322,15 +322,21 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     const { marks, options } = this.#context
     const outcome = await this.#ended()
     this.#stopWatching()
+    // How the command ended is what its caller asked for: what is left of it is for the next `containers`.
+    const onWarning = options.onWarning ?? (() => undefined)
     // After a detached one its monitor cleans up.
-    if (this.#record.managed?.removeOnExit && !this.#isDetached) await this.#remove()
-    else if (!this.#isSettled && !this.#isDetached) await keepEnded(this.#context.stateRoot, this.#record, outcome)
+    if (!this.#isDetached) await this.#cleanUp(outcome, onWarning).catch(onWarning)
     marks.removed = performance.now()
     this.#streams.drain() // what others of its processes had open
     const captured = await this.#streams.captured()
     throwIfAborted(options.signal)
     const timeline = timelineOf(marks)
     return { ...outcome, timedOut: this.#timeouts?.expired, ...captured, phases: phasesOf(timeline), timeline }
+  }
+
+  async #cleanUp(outcome: Outcome, onWarning: (warning: unknown) => void): Promise<void> {
+    if (this.#record.managed?.removeOnExit) await this.#remove()
+    else if (!this.#isSettled) await keepEnded(this.#context.stateRoot, this.#record, outcome, onWarning)
   }
 
   async #keepUnstarted(error: unknown): Promise<void> {

@@ -25,7 +25,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     started = true
     options.onStart?.(container)
   } catch (error) {
-    if (started || !keepsUnstarted(asked)) await container.delete()
+    // Why it does not run is what the caller has to hear.
+    if (started || !keepsUnstarted(asked)) await container.delete().catch(options.onWarning ?? (() => undefined))
     throw error
   }
   return container.wait()

@@ -18,17 +18,26 @@ export interface KeepOptions {
   readonly keepUnstarted?: boolean
   /** Ends whatever is under way and kills the container; the promise in flight rejects with ABORTED. */
   readonly signal?: AbortSignal
+  /**
+   * Told what could not be removed or given back when the container had ended: its command has a result all the same.
+   * Default: nobody is told; `containers` tries again and tells its own `onWarning`.
+   */
+  readonly onWarning?: (warning: unknown) => void
 }
 
 export function keepsUnstarted({ removeOnExit, keepUnstarted, signal }: KeepOptions): boolean {
   return keepUnstarted === true && !removeOnExit && !signal?.aborted
 }
 
-/** Of one in the foreground. Nothing happens when somebody has removed it by force. */
+/**
+ * Of one in the foreground. Nothing happens when somebody has removed it by force.
+ * @throws what giving back what it has fails with, when how it ended is written down
+ */
 export async function keepEnded(
   stateRoot: string,
   record: ContainerRecord,
   { exitCode, oom, signal }: Pick<Outcome, 'exitCode' | 'oom' | 'signal'>,
+  onWarning?: (warning: unknown) => void,
 ): Promise<void> {
   using container = await lockUnlessRemoved(stateRoot, record.id)
   if (container === undefined) return
@@ -37,7 +46,7 @@ export async function keepEnded(
   const finished = new Date().toISOString()
   keepPostMortem(container.directory, examine(record, signal, finished))
   try {
-    await giveBack(stateRoot, record)
+    await giveBack(stateRoot, record, onWarning)
   } finally {
     const exit = { exitCode, oom: oom !== undefined, finished }
     // As it is now: it may have been given another name.

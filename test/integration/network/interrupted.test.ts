@@ -79,6 +79,25 @@ test('what fails on the way in is what is said, also where plugins do not let go
   await assertAllGivenBack('after ps')
 })
 
+for (const [what, script, status] of [
+  ['ends', ['sh', '-c', 'exit 7'], 7],
+  ['cannot be executed', ['garbage'], 126],
+] as const)
+  test(`run --rm has the status of its command, which ${what}, where plugins do not let go`, async () => {
+    const broken = withPlugin('firewall', `${DEL} && { echo stuck >&2; exit 1; }\nexec $real`)
+    writeFileSync(join(host.rootfs, 'bin/garbage'), '\0', { mode: 0o755 })
+    const { exitCode, stderr } = await host.utsuwa(['run', ...flags, '--rootfs', host.rootfs, ...script], broken)
+    const says = 'utsuwa: warning: give back the network of container box: del by CNI plugin firewall: stuck\n'
+    const [warning, ...rest] = stderr.split(/(?<=box removes it all the same\n)/)
+    assert.equal(exitCode, status, stderr)
+    assert.equal(warning, `${says}hint: utsuwa rm --force box removes it all the same\n`)
+    assert.match(rest.join(''), status === 126 ? /^utsuwa: exec \/bin\/garbage: it is no ELF file/ : /^$/)
+    assert.equal(host.addresses('bridge').length, 1)
+    await host.succeed('ps')
+    await assertAllGivenBack('after ps')
+    assert.equal(await host.succeed('ps', '-aq'), '')
+  })
+
 test('one whose plugins do not let go is no reason for ps, run and rm of others to fail', async () => {
   const broken = withPlugin('firewall', `${DEL} && { echo stuck >&2; exit 1; }\nexec $real`)
   const fine = await host.foreground(['--name', 'fine', '-p', '7103:80'])
@@ -94,9 +113,10 @@ test('one whose plugins do not let go is no reason for ps, run and rm of others 
     JSON.parse(list.stdout).map(({ name }: { name: string }) => name),
     ['broken', 'fine'],
   )
-  // Not a word of it: it is another one's.
+  // Of its own alone: the other one is another's.
   const other = await host.utsuwa(['run', '--name', 'other', '-p', '7104:80', '--rootfs', host.rootfs, 'true'], broken)
-  assert.deepEqual([other.exitCode, other.stderr], [0, ''])
+  const own = `${says}\n${hint}`.replaceAll('broken', 'other')
+  assert.deepEqual([other.exitCode, other.stderr], [0, `utsuwa: warning: ${own}`])
   await killOutright(fine)
   const taken = await start(broken, ['--rm', '-p', '7102:80'])
   assert.match(taken.stderr, /publish port 7102\/tcp: it is used by container broken/)
@@ -122,6 +142,7 @@ test('one whose plugins do not let go is no reason for ps, run and rm of others 
 test('the end of one whose plugins do not let go is known all the same, and it can be started again later', async () => {
   const broken = withPlugin('firewall', `${DEL} && { echo stuck >&2; exit 1; }\nexec $real`)
   const script = ['--rootfs', host.rootfs, 'sh', '-c', 'exit 7']
+  await host.run([], 'true') // the network may have been removed, and its rules with it
   const before = allRules()
   const run = await host.utsuwa(['run', '--name', 'seven', ...script], broken)
   assert.equal(run.exitCode, 7)
