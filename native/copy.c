@@ -20,14 +20,17 @@ static int copy_content(int from, int to) {
   }
 }
 
-static int copy_file(int from, const char *name, int to, const struct stat *info) {
+static int copy_file(int from, const char *name, int to) {
   SCOPED_FD source = sys_openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
   if (source < 0) return source;
+  struct stat info;
+  if (fstat(source, &info) < 0) return -errno;
+  if (!S_ISREG(info.st_mode)) return -ESTALE;
   SCOPED_FD copy = sys_openat(to, name, O_CREAT | O_EXCL | O_WRONLY, 0600);
   if (copy < 0) return copy;
   int result = copy_content(source, copy);
-  if (result == 0) result = (int)sys3(__NR_fchown, copy, info->st_uid, info->st_gid);
-  if (result == 0) result = (int)sys2(__NR_fchmod, copy, info->st_mode & 07777); /* after chown, which clears setuid */
+  if (result == 0) result = (int)sys3(__NR_fchown, copy, info.st_uid, info.st_gid);
+  if (result == 0) result = (int)sys2(__NR_fchmod, copy, info.st_mode & 07777); /* after chown, which clears setuid */
   return result;
 }
 
@@ -41,25 +44,28 @@ static int copy_link(int from, const char *name, int to, const struct stat *info
   return (int)result;
 }
 
-static int copy_subdirectory(int from, const char *name, int to, const struct stat *info, int depth) {
+static int copy_subdirectory(int from, const char *name, int to, int depth) {
   SCOPED_FD source = sys_openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
   if (source < 0) return source;
+  struct stat info;
+  if (fstat(source, &info) < 0) return -errno;
   long result = sys3(__NR_mkdirat, to, SYS_PTR(name), 0700);
   if (result < 0) return (int)result;
   SCOPED_FD copy = sys_openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
   if (copy < 0) return copy;
   result = copy_directory(source, copy, depth + 1);
-  if (result == 0) result = sys3(__NR_fchown, copy, info->st_uid, info->st_gid);
-  if (result == 0) result = sys2(__NR_fchmod, copy, info->st_mode & 07777);
+  if (result == 0) result = sys3(__NR_fchown, copy, info.st_uid, info.st_gid);
+  if (result == 0) result = sys2(__NR_fchmod, copy, info.st_mode & 07777);
   return (int)result;
 }
 
+/* What a name is now tells only how to open it: owner and mode are those of what was opened, with its content. */
 static int copy_entry(int from, const char *name, int to, int depth) {
   struct stat info;
   if (fstatat(from, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
-  if (S_ISREG(info.st_mode)) return copy_file(from, name, to, &info);
+  if (S_ISREG(info.st_mode)) return copy_file(from, name, to);
   if (S_ISLNK(info.st_mode)) return copy_link(from, name, to, &info);
-  if (S_ISDIR(info.st_mode)) return copy_subdirectory(from, name, to, &info, depth);
+  if (S_ISDIR(info.st_mode)) return copy_subdirectory(from, name, to, depth);
   return 0;
 }
 
