@@ -143,23 +143,23 @@ export function followJournal(
 ): AsyncGenerator<JournalEvent, void, undefined> {
   inRoom(runRoot, () => mkdirSync(runRoot, { recursive: true, mode: 0o711 }))
   let wake = (): void => undefined
-  const tail = new Tail(runRoot, past)
+  using opened = new DisposableStack()
+  const tail = opened.adopt(new Tail(runRoot, past), each => each.close())
   // Watched from now on, so that nothing is missed between this call and the first turn of the iteration.
   const watcher = watch(runRoot, (_, name) => {
     if (name === FILE) wake()
   })
+  opened.defer(() => watcher.close())
   const word = (): Promise<void> =>
     new Promise(resolve => {
       wake = resolve
     })
+  const earlier = past ? parseLines(readIfThere(earlierPath(runRoot))) : []
   const abort = (): void => wake()
   signal?.addEventListener('abort', abort)
-  const earlier = past ? parseLines(readIfThere(earlierPath(runRoot))) : []
-  return finishedAlways(iterate(earlier, tail, word, signal), () => {
-    signal?.removeEventListener('abort', abort)
-    watcher.close()
-    tail.close()
-  })
+  opened.defer(() => signal?.removeEventListener('abort', abort))
+  const kept = opened.move()
+  return finishedAlways(iterate(earlier, tail, word, signal), () => kept.dispose())
 }
 
 async function* iterate(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -63,4 +63,13 @@ test('an AbortSignal ends the following', async t => {
   const next = events.next()
   controller.abort()
   await assert.rejects(next, { code: 'ABORTED' })
+})
+
+test('following that cannot begin leaves no descriptor open', t => {
+  const runRoot = makeRunRoot(t)
+  mkdirSync(join(runRoot, 'events.jsonl.1')) // which cannot be read
+  const open = (): number => readdirSync('/proc/self/fd').length
+  const before = open()
+  for (let index = 0; index < 5; index++) assert.throws(() => followJournal(runRoot, { past: true }), /EISDIR/)
+  assert.equal(open(), before)
 })
