@@ -10,21 +10,11 @@ import type { ContainerRecord } from './state/record.ts'
 /** How long the end of a container may take whose other processes are dead already. */
 const END_MS = 1000
 /** Codes of failures that say nothing better. */
-const CODES: readonly UtsuwaErrorCode[] = [
-  'INIT_FAILED',
-  'KERNEL_OPERATION_FAILED',
-  'CGROUP_ERROR',
-  'CONTROLLER_MISSING',
-]
-/** Of what is gone; of a PID namespace that takes no more processes (ENOMEM, pid_namespaces(7)). */
-const SIGNS: readonly number[] = [
-  errnos.ENOENT,
-  errnos.ESRCH,
-  errnos.ENODEV,
-  errnos.ENOMEM,
-  errnos.EPIPE,
-  errnos.ECONNRESET,
-]
+const CODES: readonly UtsuwaErrorCode[] = ['KERNEL_OPERATION_FAILED', 'CGROUP_ERROR', 'CONTROLLER_MISSING']
+/** Of what was removed with the container, which has ended by then. */
+const GONE: readonly number[] = [errnos.ENOENT, errnos.ENODEV]
+/** Of one that may still be ending: killed processes, a PID namespace that takes no more (ENOMEM, pid_namespaces(7)). */
+const DYING: readonly number[] = [errnos.ESRCH, errnos.ENOMEM, errnos.EPIPE, errnos.ECONNRESET]
 
 /**
  * Tells of the end of the container in place of what failed because of it, which each place says in another way: a killed
@@ -37,7 +27,8 @@ export async function whileRunning<T>(record: ContainerRecord, operation: string
   try {
     return await work()
   } catch (cause) {
-    if (!maySayEnded(cause) || !(await endsNow(record))) throw cause
+    const wait = isOf(cause, DYING) || isUtsuwaError(cause, 'INIT_FAILED') ? END_MS : 0
+    if ((wait === 0 && !isOf(cause, GONE)) || !(await endsWithin(record, wait))) throw cause
     throw new UtsuwaError('CONTAINER_NOT_RUNNING', 'the container ended meanwhile', {
       operation: `${operation} ${nameOrIdOf(record)}`,
       cause,
@@ -45,17 +36,17 @@ export async function whileRunning<T>(record: ContainerRecord, operation: string
   }
 }
 
-function maySayEnded(error: unknown): boolean {
-  if (!isUtsuwaError(error)) return SIGNS.includes(errnoOf(error) ?? 0)
-  return error.code === 'INIT_FAILED' || (CODES.includes(error.code) && SIGNS.includes(error.errno ?? 0))
+function isOf(error: unknown, signs: readonly number[]): boolean {
+  if (!isUtsuwaError(error)) return signs.includes(errnoOf(error) ?? 0)
+  return CODES.includes(error.code) && signs.includes(error.errno ?? 0)
 }
 
 /** Waits: the first process of a PID namespace is the last to end in it, and what failed may have been killed before it. */
-async function endsNow(record: ContainerRecord): Promise<boolean> {
+async function endsWithin(record: ContainerRecord, milliseconds: number): Promise<boolean> {
   const pidfd = openInit(record)
   if (pidfd === undefined) return true
   try {
-    return await waitReadable(pidfd, END_MS)
+    return await waitReadable(pidfd, milliseconds)
   } finally {
     closeSync(pidfd)
   }

@@ -24,8 +24,8 @@ const expected = {
   namespace: 'nothing',
   copy: 'CONTAINER_NOT_RUNNING',
   export: 'nothing', // its own files are there to be exported still
-  home: 'CONTAINER_STATE',
-  user: 'CONTAINER_STATE',
+  home: 'CONTAINER_NOT_RUNNING',
+  user: 'CONTAINER_NOT_RUNNING',
   join: 'CONTAINER_NOT_RUNNING',
   network: 'CONTAINER_NOT_RUNNING',
 }
