@@ -132,6 +132,8 @@ FUNCTION(pidfd_send_signal, int32_t pidfd = integer(&args, 0); int32_t signal = 
 FUNCTION(pidfd_wait, size_t size; int32_t pidfd = integer(&args, 0); struct utsuwa_exit *exit = bytes(&args, 1, &size);
          args.wrong = args.wrong || size < sizeof *exit, utsuwa_pidfd_wait(pidfd, exit))
 
+FUNCTION(reap_group, int32_t group = integer(&args, 0), utsuwa_reap_group(group))
+
 FUNCTION(socketpair, size_t size; int32_t type = integer(&args, 0); int32_t *fds = bytes(&args, 1, &size);
          args.wrong = args.wrong || size < 2 * sizeof *fds, utsuwa_socketpair(type, fds))
 
@@ -406,6 +408,7 @@ NAPI_MODULE_INIT() {
       EXPORT("pidfdOpen", pidfd_open),
       EXPORT("pidfdSendSignal", pidfd_send_signal),
       EXPORT("pidfdWait", pidfd_wait),
+      EXPORT("reapGroup", reap_group),
       EXPORT("socketpair", socketpair),
       EXPORT("pipe", pipe),
       EXPORT("listen", listen),

@@ -108,8 +108,12 @@ int init_set_time_offsets(struct init *init, const struct plan_set_time_offsets 
   return written < 0 ? (int)written : (size_t)written == length ? 0 : -EIO;
 }
 
-/* The child goes on when its parent has told of it: what it reports itself must not come first. */
+/*
+ * The child goes on when its parent has told of it: what it reports itself must not come first. Both are in a process group
+ * of their own until the child has a session: the launcher reaps by it a child of which nothing could be told.
+ */
 int init_fork(struct init *init) {
+  sys2(__NR_setpgid, 0, 0);
   int ends[2], pidfd = -1;
   long made = sys2(__NR_pipe2, SYS_PTR(ends), O_CLOEXEC);
   if (made < 0) return (int)made;

@@ -116,6 +116,16 @@ int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *out) {
   return 1;
 }
 
+int64_t utsuwa_reap_group(int32_t group) {
+  for (;;) {
+    siginfo_t info = {0};
+    long result = sys5(__NR_waitid, P_PGID, group, SYS_PTR(&info), WEXITED | WNOHANG | __WALL, 0);
+    if (result == -ECHILD) return 0;
+    if (result == 0 && info.si_pid == 0) return 1;
+    if (result < 0 && result != -EINTR) return result;
+  }
+}
+
 int64_t utsuwa_socketpair(int32_t type, int32_t fds[2]) {
   return sys4(__NR_socketpair, AF_UNIX, type | SOCK_CLOEXEC, 0, SYS_PTR(fds));
 }

@@ -73,6 +73,8 @@ int64_t utsuwa_pidfd_open(int32_t pid);
 int64_t utsuwa_pidfd_send_signal(int32_t pidfd, int32_t signal);
 /* Reaps the child behind a pidfd. 1 when it had ended, 0 when it still runs. */
 int64_t utsuwa_pidfd_wait(int32_t pidfd, struct utsuwa_exit *exit);
+/* Reaps the children in a process group that have ended. 1 while there are others, 0 when none is left. */
+int64_t utsuwa_reap_group(int32_t group);
 
 /* type: SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5. */
 int64_t utsuwa_socketpair(int32_t type, int32_t fds[2]);

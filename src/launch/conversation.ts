@@ -13,6 +13,7 @@ import { type Operation, type OperationOf, reportKind } from '../plan/ops.ts'
 import { type Launched, type ProcessExit, sys } from '../sys/index.ts'
 import { isPeerGone } from '../util/errno.ts'
 import { howEnded, signalName } from '../util/how-ended.ts'
+import { sleep } from '../util/sleep.ts'
 import { type ExecutableFile, parseExecutable } from './executable.ts'
 import { operationError } from './failure.ts'
 import { pidOf } from './process-files.ts'
@@ -23,6 +24,7 @@ const SIGKILL = 9
 const BEFORE_EXEC = 'it could execute the command'
 /** How long init may take to end when it has closed its socket. */
 const END_MS = 1000
+const REAP_POLL_MS = 2
 
 export interface InitReport {
   readonly kind: (typeof reportKind.choices)[number]
@@ -97,11 +99,14 @@ export class InitConversation {
   #open = true
   #announced = false
   #ended = false
+  /** Whether the first process is to go on in a second one of which nothing was heard yet. */
+  #mayFork: boolean
   #exit: Promise<ProcessExit> | undefined
 
   constructor(plan: CompiledPlan, socket: number, launched: Launched, parent: InitParent = ourselves) {
     this.#parent = parent
     this.#operations = [...plan.join, ...plan.init]
+    this.#mayFork = this.#operations.some(({ op }) => op === 'fork')
     this.#socket = socket
     this.launched = launched
     this.pid = launched.pid
@@ -154,11 +159,26 @@ export class InitConversation {
     if (!this.#ended) sys.pidfdSendSignal(this.pidfd, number)
   }
 
-  /** Kills init, reaps it, and closes everything. How it ended is of no interest, even if nobody knows. */
+  /** Kills init, reaps it, and closes everything. How it ended is of no interest. */
   async abort(): Promise<void> {
+    this.kill()
+    if (this.#open && this.#mayFork) await this.#hearOfFork().catch(() => undefined)
     this.close()
     this.kill()
+    const { pid } = this
     await this.wait().catch(() => undefined)
+    if (this.#mayFork) await reapGroup(pid)
+  }
+
+  /** What the first process has said before it was killed: the second is ours to kill and to reap. */
+  async #hearOfFork(): Promise<void> {
+    for (
+      let report = await receiveReport(this.#socket);
+      report !== undefined;
+      report = await receiveReport(this.#socket)
+    )
+      if (report.kind === 'forked') return this.#follow(report.fd!)
+      else if (report.fd !== undefined) closeSync(report.fd)
   }
 
   /** Resolves when the process has ended; it is reaped and its pidfd closed. */
@@ -194,6 +214,7 @@ export class InitConversation {
 
   /** init went on in a child of ours (it had to, to enter a PID or time namespace); the first process is done. */
   async #follow(pidfd: number): Promise<void> {
+    this.#mayFork = false
     await this.#parent.ended(this.pidfd)
     closeSync(this.pidfd)
     this.pidfd = pidfd
@@ -231,6 +252,14 @@ export class InitConversation {
     const exit = hasEnded ? await this.wait().catch(() => undefined) : undefined
     return killed(before, exit)
   }
+}
+
+/**
+ * A first process that is killed between its clone and its report leaves a child of ours without a pidfd. It ends by itself;
+ * unreaped, it would keep the PID namespace that it has entered from ending.
+ */
+async function reapGroup(group: number): Promise<void> {
+  for (const end = Date.now() + END_MS; !sys.reapGroup(group) && Date.now() < end; ) await sleep(REAP_POLL_MS)
 }
 
 /** What init says after `failed`, up to its end: of a command that was not executed, what the kernel read of it. */

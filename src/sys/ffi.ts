@@ -30,6 +30,7 @@ interface LibUtsuwa {
   pidfdOpen(pid: number): number
   pidfdSendSignal(pidfd: number, signal: number): number
   pidfdWait(pidfd: number, exit: Uint8Array): number
+  reapGroup(group: number): number
   socketpair(type: number, fds: Uint8Array): number
   pipe(fds: Uint8Array): number
   listen(type: number, dirFd: number, name: string): number
@@ -155,6 +156,9 @@ export function createForeignSys(): Sys {
     pidfdWait(pidfd) {
       const exit = Buffer.alloc(EXIT_SIZE)
       return check('wait for process', lib().pidfdWait(pidfd, exit)) === 0 ? undefined : readExit(exit)
+    },
+    reapGroup(group) {
+      return check('reap children', lib().reapGroup(group)) === 0
     },
     socketpair(type) {
       const fds = Buffer.alloc(8)

@@ -91,6 +91,8 @@ export interface Sys {
   pidfdSendSignal(pidfd: number, signal: number): boolean
   /** Reaps the child behind a pidfd; undefined while it runs. */
   pidfdWait(pidfd: number): ProcessExit | undefined
+  /** Reaps the children in a process group that have ended; false while others are left. */
+  reapGroup(group: number): boolean
   socketpair(type: 'stream' | 'seqpacket'): [number, number]
   /** [read end, write end] */
   pipe(): [number, number]

@@ -1,10 +1,11 @@
 /** What containers have of their networks is given back, whoever is killed; and what plugins say when they fail. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { loseAtBoot } from '../../support/boot.ts'
+import { until } from '../../support/until.ts'
 import { killOutright, SERVE, TestHost } from './host.ts'
 
 let host: TestHost
@@ -82,6 +83,33 @@ test('a container that is started again is connected anew, and its ports lead to
   assert.equal(host.addresses('bridge').length, 1)
   await host.succeed('rm', '-f', 'again')
   assert.deepEqual([host.addresses('bridge'), host.rulesOfContainers()], [[], []])
+})
+
+test('a container whose first process dies while it is connected again comes back all the same', async () => {
+  const [plugin, own, killed] = ['plugin', 'own', 'killed'].map(name => join(host.workplace.directory, name))
+  // Kills, once, the processes of the network namespace that it is called for, and succeeds.
+  const killAll = `for process in /proc/[0-9]*; do
+    [ "$(stat -L -c %i $process/ns/net 2>/dev/null)" != "$(stat -L -c %i "$CNI_NETNS")" ] || kill -9 \${process#/proc/}
+  done`
+  const script = `#!/bin/sh\n[ "$CNI_COMMAND" = DEL ] || [ -e ${killed} ] || { ${killAll}; touch ${killed}; }\nexec ${own}\n`
+  await host.succeed(
+    ...['run', '-d', '--name', 'again', '--restart', 'always', '--rootfs', host.rootfs, 'sleep', '1000'],
+  )
+  const state = async (): Promise<{ Running: boolean; Pid: number }> =>
+    JSON.parse(await host.succeed('inspect', 'again'))[0].State
+  const { Pid: first } = await state()
+  host.execute('cp', '/usr/lib/cni/firewall', own!)
+  writeFileSync(plugin!, script, { mode: 0o755 })
+  host.execute('mount', '--bind', plugin!, '/usr/lib/cni/firewall')
+  try {
+    process.kill(first, 'SIGKILL')
+    await until('it runs again', async () => {
+      const { Running, Pid } = await state()
+      return existsSync(killed!) && Running && Pid !== first
+    })
+  } finally {
+    host.execute('umount', '/usr/lib/cni/firewall')
+  }
 })
 
 test('after a boot ports lead to what starts then, and what shares its network starts after it', async () => {
