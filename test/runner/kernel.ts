@@ -33,6 +33,7 @@ export async function runKernelTests(files: readonly string[], { here = false } 
     fresh = [],
     bench = [],
     browser = [],
+    host = [],
   } = Object.groupBy(files, machineFor)
   return inLanes([
     () => runWhereTheyCan(plain.filter(isEven), false),
@@ -43,6 +44,7 @@ export async function runKernelTests(files: readonly string[], { here = false } 
     async () => (canConnect() ? runConnected(network) : []),
     () => runBenchmarks(bench),
     () => runInBrowser(browser),
+    () => runHere(host),
   ])
 }
 
@@ -61,21 +63,31 @@ async function inLanes(tasks: readonly (() => Promise<Result[]>)[]): Promise<Res
   return results.flat()
 }
 
+type Machine = 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' | 'browser' | 'host'
+
+const machines: Readonly<Record<string, Machine>> = {
+  systemd: 'systemd',
+  network: 'network',
+  bench: 'bench',
+  browser: 'browser',
+  host: 'host',
+  criu: 'emulated',
+  controllers: 'emulated',
+  examples: 'fresh',
+  package: 'fresh',
+}
+
 /**
  * What is in the folder `systemd` asks for systemd as PID 1; in `criu` for a kernel that Debian's criu knows, and in
  * `controllers` for one with more of them than User Mode Linux has: both for Debian's, emulated. What is in `network`, also of `test/security`, asks
  * for bridges and NAT, which User Mode Linux has not, and sets no limits: any hierarchy of cgroups will do. What is in
- * `bench` mounts a hierarchy of its own. What is in `browser` starts one, and no container. What is in `examples` and `package` needs more of a machine than all others, and
+ * `bench` mounts a hierarchy of its own. What is in `browser` starts one, and no container; what is in
+ * `host` starts none either, and asks for this kernel's speed and calls. What is in `examples` and `package` needs more of a machine than all others, and
  * gets a VM in which nothing has run before.
  */
-function machineFor(file: string): 'plain' | 'systemd' | 'network' | 'emulated' | 'fresh' | 'bench' | 'browser' {
-  const [folder] =
-    /(?<=^test\/(?:integration|security)\/)(systemd|network|criu|controllers|examples|package|bench|browser)(?=\/)/.exec(
-      fromRoot(file),
-    ) ?? []
-  if (folder === 'systemd' || folder === 'network' || folder === 'bench' || folder === 'browser') return folder
-  if (folder === 'examples' || folder === 'package') return 'fresh'
-  return folder === undefined ? 'plain' : 'emulated'
+function machineFor(file: string): Machine {
+  const [folder = ''] = /(?<=^test\/(?:integration|security)\/)\w+(?=\/)/.exec(fromRoot(file)) ?? []
+  return machines[folder] ?? 'plain'
 }
 
 /** Whether a network namespace here may have a bridge, and rules that translate addresses. */
@@ -100,6 +112,12 @@ async function runBenchmarks(files: readonly string[]): Promise<Result[]> {
 async function runInBrowser(files: readonly string[]): Promise<Result[]> {
   if (files.length === 0) return []
   console.log('\nPages in a browser, here:')
+  return runNodeTests(files, oneByOne)
+}
+
+async function runHere(files: readonly string[]): Promise<Result[]> {
+  if (files.length === 0) return []
+  console.log('\nTests that start no container, here:')
   return runNodeTests(files, oneByOne)
 }
 

@@ -10,12 +10,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { openWorkplace, utsuwaPath } from '../support/command-line.ts'
-import { compressed, greedyLayers } from '../support/greedy-layers.ts'
-import { hostileLayers } from '../support/hostile-layers.ts'
-import { sha256 } from '../support/image-builder.ts'
-import { imageOf, serve, startScripted } from '../support/misbehaving-registry.ts'
-import { type Peak, peakMemoryOf } from '../support/peak-memory.ts'
+import { openWorkplace, utsuwaPath } from '../../support/command-line.ts'
+import { compressed, greedyLayers } from '../../support/greedy-layers.ts'
+import { hostileLayers } from '../../support/hostile-layers.ts'
+import { sha256 } from '../../support/image-builder.ts'
+import { imageOf, serve, startScripted } from '../../support/misbehaving-registry.ts'
+import { type Peak, peakMemoryOf } from '../../support/peak-memory.ts'
 
 /** Bytes. Node alone has some 60 MB. */
 const ENOUGH = 150e6
