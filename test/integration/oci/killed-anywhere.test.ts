@@ -70,7 +70,10 @@ function containerProcesses(id: string): string[] {
   return readdirSync('/proc').filter(pid => {
     if (!/^\d+$/.test(pid)) return false
     try {
-      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id) && readProcessStat(Number(pid))?.state !== 'Z'
+      return (
+        readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id) &&
+        !/[ZX]/.test(readProcessStat(Number(pid))?.state ?? 'X')
+      )
     } catch {
       return false // it has just ended
     }
