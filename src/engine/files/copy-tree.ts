@@ -6,14 +6,12 @@ import {
   closeSync,
   constants as fsConstants,
   fstatSync,
-  futimesSync,
   openSync,
   read as readCallback,
   readdirSync,
   readlinkSync,
   type Stats,
   statfsSync,
-  write as writeCallback,
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { UtsuwaError } from '../../errors.ts'
@@ -23,7 +21,6 @@ import { scopedFd } from '../../util/scoped-fd.ts'
 import type { Owner, RootWriter } from './root-writer.ts'
 
 const read = promisify(readCallback)
-const write = promisify(writeCallback)
 
 const PIECE = 256 * 1024
 const ONE_NAME = constants.O_PATH | fsConstants.O_NOFOLLOW
@@ -105,10 +102,9 @@ async function copyFile(
       throwIfAborted(signal)
       const { bytesRead } = await read(source, buffer, 0, PIECE, null)
       if (bytesRead === 0) break
-      for (let rest = buffer.subarray(0, bytesRead); rest.length > 0; )
-        rest = rest.subarray((await write(pending.fd, rest)).bytesWritten)
+      await pending.write(buffer.subarray(0, bytesRead))
     }
-    futimesSync(pending.fd, info.atime, info.mtime)
+    pending.setTimes(info.atime, info.mtime)
     pending.commit()
   } finally {
     closeSync(source)

@@ -1,5 +1,5 @@
 /** `copyIn` and `copyOut`: files of a container that lives, as its own processes see them, mounts and all. */
-import { closeSync, constants as fsConstants, fstatSync, futimesSync, read as readCallback, writeSync } from 'node:fs'
+import { closeSync, constants as fsConstants, fstatSync, read as readCallback } from 'node:fs'
 import { promisify } from 'node:util'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
 import { DEFAULT_LAYER_LIMITS } from '../../layer/limits.ts'
@@ -195,7 +195,7 @@ class ArchiveWriter implements TarHandler, Disposable {
 
   content(chunk: Buffer): void {
     const file = this.#file!
-    for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(writeSync(file.pending.fd, rest))
+    file.pending.writeSync(chunk)
     file.left -= chunk.length
     if (file.left === 0) this.#commit()
   }
@@ -206,7 +206,7 @@ class ArchiveWriter implements TarHandler, Disposable {
 
   #commit(): void {
     const { pending, mtime } = this.#file!
-    futimesSync(pending.fd, mtime, mtime)
+    pending.setTimes(mtime, mtime)
     pending.commit()
     pending[Symbol.dispose]()
     this.#file = undefined

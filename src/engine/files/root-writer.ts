@@ -1,5 +1,5 @@
 /**
- * Writing into a root file system that belongs to somebody hostile, without leaving it.
+ * Writing into a root file system that may be hostile, without leaving it.
  *
  * Every parent directory is opened by openat2(RESOLVE_IN_ROOT), so links lead where they lead inside. What is made in it
  * is then named by that descriptor and one plain name, which no call here follows; so it holds while processes of the
@@ -13,6 +13,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  futimesSync,
   lchownSync,
   linkSync,
   mkdirSync,
@@ -21,6 +22,7 @@ import {
   rmSync,
   symlinkSync,
   write as writeCallback,
+  writeSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
@@ -40,7 +42,11 @@ export type MapOwner = (owner: Owner) => Owner
 
 /** A regular file that gets its name when it is complete. Disposal removes one that was not committed. */
 export interface PendingFile extends Disposable {
-  readonly fd: number
+  /** @throws UtsuwaError NO_SPACE, KERNEL_OPERATION_FAILED, with the path in the container, as the other methods do */
+  write(chunk: Uint8Array): Promise<void>
+  writeSync(chunk: Uint8Array): void
+  /** In seconds since the epoch, or a date. */
+  setTimes(accessed: number | Date, modified: number | Date): void
   /** Gives it its owner, its mode and its name, in place of a file or link that has it. */
   commit(): void
 }
@@ -63,11 +69,7 @@ export class RootWriter {
   /** A file with this content. Missing directories above it are made, with mode 0755 and owner 0:0. */
   async file(path: string, content: Uint8Array, mode: number, owner: Owner): Promise<void> {
     using file = this.create(path, mode, owner)
-    try {
-      for (let rest = content; rest.length > 0; ) rest = rest.subarray((await write(file.fd, rest)).bytesWritten)
-    } catch (error) {
-      throw writeError(path, error)
-    }
+    await file.write(content)
     file.commit()
   }
 
@@ -78,7 +80,18 @@ export class RootWriter {
     const fd = during(path, () => openSync(temporary, CREATE, 0o600))
     const { uid, gid } = this.#mapOwner(owner)
     return {
-      fd,
+      write: async chunk => {
+        try {
+          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray((await write(fd, rest)).bytesWritten)
+        } catch (error) {
+          throw writeError(path, error)
+        }
+      },
+      writeSync: chunk =>
+        during(path, () => {
+          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(writeSync(fd, rest))
+        }),
+      setTimes: (accessed, modified) => during(path, () => futimesSync(fd, accessed, modified)),
       commit: () =>
         during(path, () => {
           fchownSync(fd, uid, gid)

@@ -154,3 +154,25 @@ test('links that a container has made lead nowhere outside', async () => {
   assert.equal(readFileSync(join(here, 'planted'), 'utf8'), 'x\n')
   assert.deepEqual(readdirSync(outside), ['secret'])
 })
+
+test('a full file system of the container: the error names the path that found no room', async () => {
+  const here = makeDirectory()
+  writeFileSync(join(here, 'big'), Buffer.alloc(512 << 10))
+  await using _box = await runBeside(
+    workplace,
+    'small',
+    '--tmpfs',
+    '/small:size=64k',
+    '--rootfs',
+    rootfs,
+    'sh',
+    '-c',
+    SCRIPT,
+  )
+  const copy = (source: string, input?: Buffer): string =>
+    spawnSync(utsuwaPath, workplace.argv('cp', source, 'small:/small'), { encoding: 'utf8', input }).stderr
+  assert.match(copy(join(here, 'big')), /^utsuwa: write \/small\/big in the container: ENOSPC/)
+  assert.match(copy(here), /^utsuwa: write \/small\/here\d+\/big in the container: ENOSPC/)
+  const archive = execFileSync('tar', ['-C', here, '-c', 'big'])
+  assert.match(copy('-', archive), /^utsuwa: write \/small\/big in the container: ENOSPC/)
+})
