@@ -90,7 +90,7 @@ export type {
 } from './engine/connect/manage-volumes.ts'
 export type { NetworkUse } from './engine/connect/network-use.ts'
 export { Container } from './engine/container/container.ts'
-export { type CreateOptions, create, planOf } from './engine/container/managed.ts'
+export { type CreateOptions, create, planOf } from './engine/container/create.ts'
 export type { Pool, PoolOptions, TakeOptions } from './engine/container/pool.ts'
 export type { ContainerSource } from './engine/container/prepare.ts'
 export type { RunResult } from './engine/container/result.ts'
@@ -142,7 +142,6 @@ export type { RegistryManifest } from './registry/manifest.ts'
 export type { RateLimit } from './registry/rate-limit.ts'
 export type { RetryPolicy } from './registry/retry.ts'
 export type { BlobPush } from './registry/upload.ts'
-export type { ContainerStats } from './runtime/events.ts'
 export {
   type FollowOptions,
   followJournal,
@@ -151,8 +150,9 @@ export {
   readJournal,
 } from './runtime/state/journal.ts'
 export type { LogOptions, RestartPolicy, VolumeUse } from './runtime/state/record.ts'
-export type { Roots } from './runtime/state/roots.ts'
+export { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from './runtime/state/roots.ts'
 export type { ContainerStatus } from './runtime/state/status.ts'
+export type { ContainerStats } from './runtime/stats.ts'
 export type { DiffId, Digest } from './spec/digest.ts'
 export type { Descriptor, ImageConfig, Platform } from './spec/image.ts'
 export type { RuntimeSpec } from './spec/runtime.ts'

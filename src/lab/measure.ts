@@ -1,7 +1,7 @@
 /** Figures of a run: from how its containers ended, from their samples, and from what they printed. */
 
 import type { RunResult } from '../engine/container/result.ts'
-import { KILLED } from '../runtime/state/exit-status.ts'
+import { KILLED } from '../util/exit-status.ts'
 import type { BuiltInMetric, Metric } from './experiment.ts'
 import type { Ends, KillingLevel } from './results.ts'
 import { statisticOf } from './statistics.ts'

@@ -7,7 +7,7 @@ import { UtsuwaError } from '../errors.ts'
 import type { CompileInput, HostFacts } from '../plan/compile.ts'
 import { Namespaces } from '../plan/namespaces.ts'
 import { isRootless } from '../plan/rootless.ts'
-import type { CreateOptions } from './creation.ts'
+import type { RuntimeCreateOptions } from './plan-creation.ts'
 import type { ContainerRecord } from './state/record.ts'
 
 /**
@@ -19,7 +19,10 @@ export type CgroupManager = 'cgroupfs' | 'systemd' | 'disabled'
 export type CgroupPlace = Pick<CompileInput, 'host' | 'cgroupPath' | 'systemdUnit' | 'undelegated'>
 
 /** @throws UtsuwaError INVALID_SPEC for a cgroupsPath that names none, UNSUPPORTED for one that the host cannot have */
-export function placeInCgroups({ cgroupPath, cgroupManager, spec, id }: CreateOptions, host: HostFacts): CgroupPlace {
+export function placeInCgroups(
+  { cgroupPath, cgroupManager, spec, id }: RuntimeCreateOptions,
+  host: HostFacts,
+): CgroupPlace {
   const cgroupsPath = spec.linux?.cgroupsPath
   if (host.cgroupMount === undefined || cgroupManager === 'disabled') return { host, cgroupPath: undefined }
   if (cgroupManager === 'systemd') {

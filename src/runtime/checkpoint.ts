@@ -37,7 +37,7 @@ export interface CheckpointOptions extends CriuFlags {
 }
 
 /** @throws UtsuwaError CONTAINER_STATE unless it is running or paused; CRIU_FAILED: it runs on then; UNSUPPORTED */
-export async function checkpointContainer(stateRoot: string, id: string, options: CheckpointOptions): Promise<void> {
+export async function checkpoint(stateRoot: string, id: string, options: CheckpointOptions): Promise<void> {
   await dump(stateRoot, id, options)
   if (options.preDump || options.leaveRunning) return
   const { onHookFailure } = options

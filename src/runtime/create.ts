@@ -13,9 +13,9 @@ import type { ScopePlan } from '../plan/scope.ts'
 import { sys } from '../sys/index.ts'
 import { throwIfAborted } from '../util/aborted.ts'
 import { nextTurn } from '../util/next-turn.ts'
-import { type CreateOptions, planCreation, takeDirectory } from './creation.ts'
 import { releaseNetworkOf, removeCgroupOf } from './delete.ts'
 import { runHooks, runPoststopHooks } from './hooks.ts'
+import { claimDirectory, planCreation, type RuntimeCreateOptions } from './plan-creation.ts'
 import { type ContainerRecord, type LockedContainer, startSocketName } from './state/record.ts'
 import { pidInNamespace, readProcessStat } from './state/status.ts'
 import { formatState } from './state.ts'
@@ -35,10 +35,10 @@ export interface Created {
  * Resolves when the container is created: init waits for the start.
  * @throws UtsuwaError; nothing of the container is left then, but its directory where that was reserved
  */
-export async function createContainer(asked: CreateOptions): Promise<Created> {
+export async function create(asked: RuntimeCreateOptions): Promise<Created> {
   using shared = await sharedNetworkOf(asked)
   const { options, plan, record } = planCreation(shared === undefined ? asked : { ...asked, spec: shared.spec })
-  using container = takeDirectory(options, record)
+  using container = claimDirectory(options, record)
   try {
     await nextTurn()
     return await launchInto(container, record, plan, options)
@@ -54,7 +54,7 @@ async function launchInto(
   container: LockedContainer,
   record: ContainerRecord,
   plan: CompiledPlan,
-  options: CreateOptions,
+  options: RuntimeCreateOptions,
 ): Promise<Created> {
   using trees = openMountTrees(plan, options.spec, options.bundlePath)
   const gate = options.gate === 'socket' ? sys.listen('seqpacket', container.fd, startSocketName) : undefined
@@ -123,13 +123,13 @@ async function launchInto(
 }
 
 /** Loaded when needed: an OCI runtime's containers come with their networks. */
-async function sharedNetworkOf({ stateRoot, spec, managed }: CreateOptions) {
+async function sharedNetworkOf({ stateRoot, spec, managed }: RuntimeCreateOptions) {
   if (managed?.network?.container === undefined) return undefined
   const { shareNetwork } = await import('../engine/connect/network.ts')
   return shareNetwork(stateRoot, managed.network, spec)
 }
 
-async function connect({ stateRoot, signal }: CreateOptions, record: ContainerRecord): Promise<void> {
+async function connect({ stateRoot, signal }: RuntimeCreateOptions, record: ContainerRecord): Promise<void> {
   const { attachNetwork } = await import('../engine/connect/network-attachment.ts')
   await attachNetwork(stateRoot, record, signal)
 }
@@ -157,7 +157,7 @@ function withLevelsAbove({ cgroup, managed }: ContainerRecord): Pick<ContainerRe
  */
 async function runHooksBeforePivot(
   record: ContainerRecord,
-  { spec: { hooks = {} }, signal }: CreateOptions,
+  { spec: { hooks = {} }, signal }: RuntimeCreateOptions,
 ): Promise<Uint8Array> {
   const state = formatState(record, 'creating')
   await runHooks(hooks.prestart ?? [], '/hooks/prestart', state, record.bundle, signal)

@@ -103,7 +103,7 @@ async function forgetUnit(name: string): Promise<void> {
  * What a run of a container that has ended leaves beside its files: its cgroup, its place in a network. Once more is harmless.
  * Plugins that do not let go keep no end from being written down: `ps` asks them again, and says so.
  */
-export async function giveBack(
+export async function releaseResources(
   stateRoot: string,
   record: ContainerRecord,
   onWarning: (warning: unknown) => void = () => undefined,

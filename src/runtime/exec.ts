@@ -18,7 +18,7 @@ import { seccompPrograms } from './state/seccomp-programs.ts'
 import { containerStatus } from './state/status.ts'
 import { whileRunning } from './while-running.ts'
 
-export interface ExecOptions {
+export interface RuntimeExecOptions {
   /** Descriptors 0–2 of the process; −1 is /dev/null. Default: the caller's own. */
   readonly stdio?: readonly [number, number, number]
   /** With `terminal`: a connected Unix socket that gets the terminal's master. */
@@ -39,11 +39,11 @@ export interface ExecOptions {
  * @throws UtsuwaError CONTAINER_STATE when the container is paused, CONTAINER_NOT_RUNNING unless it is created or running, or
  *   when it ends meanwhile; what keeps the command from running
  */
-export async function execInContainer(
+export async function exec(
   stateRoot: string,
   id: string,
   process: Process,
-  options: ExecOptions = {},
+  options: RuntimeExecOptions = {},
 ): Promise<InitConversation> {
   const record = readRecord(stateRoot, id)
   const status = containerStatus(stateRoot, record)
@@ -83,7 +83,7 @@ async function launchExec(
   record: ContainerRecord,
   spec: RuntimeSpec,
   planIn: (cgroupHostPath: string | undefined) => CompiledPlan,
-  options: ExecOptions,
+  options: RuntimeExecOptions,
   pidfd: number,
 ): Promise<InitConversation> {
   const { signal } = options
@@ -106,7 +106,7 @@ async function launchExec(
 async function cloneExec(
   record: ContainerRecord,
   planIn: (cgroupHostPath: string | undefined) => CompiledPlan,
-  options: ExecOptions,
+  options: RuntimeExecOptions,
   pidfd: number,
 ): Promise<InitConversation> {
   const { stdio = [0, 1, 2], preserveFds = 0, consoleSocketFd, subCgroup } = options

@@ -40,7 +40,7 @@ export interface KillOptions {
 }
 
 /** @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING */
-export function killContainer(stateRoot: string, id: string, signal: number, { all = false }: KillOptions = {}): void {
+export function kill(stateRoot: string, id: string, signal: number, { all = false }: KillOptions = {}): void {
   const record = readRecord(stateRoot, id)
   if (all) {
     killAll(record, signal)

@@ -6,7 +6,7 @@ import { lockContainer, readRecord } from './state/record.ts'
 import { containerStatus } from './state/status.ts'
 
 /** @throws UtsuwaError CONTAINER_STATE unless it is created or running */
-export async function pauseContainer(stateRoot: string, id: string): Promise<void> {
+export async function pause(stateRoot: string, id: string): Promise<void> {
   using _container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   const status = containerStatus(stateRoot, record)
@@ -18,7 +18,7 @@ export async function pauseContainer(stateRoot: string, id: string): Promise<voi
 }
 
 /** @throws UtsuwaError CONTAINER_STATE unless it is paused */
-export async function resumeContainer(stateRoot: string, id: string): Promise<void> {
+export async function resume(stateRoot: string, id: string): Promise<void> {
   using _container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   const status = containerStatus(stateRoot, record)

@@ -7,6 +7,6 @@ import { readRecord } from './state/record.ts'
  * PIDs, in the caller's namespace, of every process in the container's cgroup and below; none when it has stopped.
  * @throws UtsuwaError CONTAINER_NOT_FOUND; UNSUPPORTED without a cgroup
  */
-export function containerProcesses(stateRoot: string, id: string): number[] {
+export function listProcesses(stateRoot: string, id: string): number[] {
   return processesBelow(cgroupDirectory(readRecord(stateRoot, id)))
 }

@@ -11,9 +11,9 @@ import { parseJson } from '../spec/json.ts'
 import { constants, sys } from '../sys/index.ts'
 import { isErrno } from '../util/errno.ts'
 import { DESCRIPTORS_FILE, openDirectory } from './checkpoint.ts'
-import { type CreateOptions, type PlannedCreation, planCreation, takeDirectory } from './creation.ts'
 import { removeCgroupOf } from './delete.ts'
 import { runHooks } from './hooks.ts'
+import { claimDirectory, type PlannedCreation, planCreation, type RuntimeCreateOptions } from './plan-creation.ts'
 import type { ContainerRecord } from './state/record.ts'
 import { readProcessStat } from './state/status.ts'
 import { formatState } from './state.ts'
@@ -35,7 +35,7 @@ export interface RestoreOptions extends CriuFlags {
  * @returns the record of the container, whose first process is a child of this one
  * @throws UtsuwaError CRIU_FAILED, CONTAINER_EXISTS, what create fails with; nothing of the container is left then
  */
-export async function restoreContainer(creation: CreateOptions, options: RestoreOptions): Promise<ContainerRecord> {
+export async function restore(creation: RuntimeCreateOptions, options: RestoreOptions): Promise<ContainerRecord> {
   const planned = planCreation(creation)
   const { record } = planned
   if (record.rootfs === '')
@@ -44,7 +44,7 @@ export async function restoreContainer(creation: CreateOptions, options: Restore
     throw new UtsuwaError('UNSUPPORTED', 'network devices of the host cannot be restored', {
       configPointer: '/linux/netDevices',
     })
-  using container = takeDirectory(planned.options, record)
+  using container = claimDirectory(planned.options, record)
   try {
     makeMountPoints(planned)
     const pid = await restoreProcesses(planned, options)

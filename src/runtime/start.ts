@@ -26,7 +26,7 @@ import { formatState } from './state.ts'
 
 const SIGKILL = 9
 
-export interface StartOptions {
+export interface RuntimeStartOptions {
   /** Host path of the service manager's socket, $NOTIFY_SOCKET, for a container that was created with `notify`. */
   readonly notifySocket?: string | undefined
 }
@@ -40,10 +40,10 @@ export interface Started {
  * Resolves when the command runs.
  * @throws UtsuwaError CONTAINER_STATE unless the container is `created`; the reason, when the command cannot be executed
  */
-export async function startContainer(
+export async function start(
   stateRoot: string,
   id: string,
-  { notifySocket }: StartOptions = {},
+  { notifySocket }: RuntimeStartOptions = {},
 ): Promise<Started> {
   using container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)

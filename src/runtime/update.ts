@@ -16,7 +16,7 @@ import { containerStatus } from './state/status.ts'
  * each other (memory and swap, quota and period) are completed from those that the container has.
  * @throws UtsuwaError CONTAINER_STATE when it has stopped; CGROUP_ERROR with the file that refused its value
  */
-export async function updateContainer(stateRoot: string, id: string, resources: LinuxResources): Promise<void> {
+export async function update(stateRoot: string, id: string, resources: LinuxResources): Promise<void> {
   using container = await lockContainer(stateRoot, id)
   const record = readRecord(stateRoot, id)
   const operation = `update container ${id}`

@@ -100,6 +100,41 @@ test('a folder imports only from folders left of it', () => {
   assert.deepEqual(wrong.map(where), [])
 })
 
+/** Each command line sees the engine by one face; ARCHITECTURE.md says why there are two. */
+const faceOf = (file: string): string => (file.startsWith('src/cli/oci/') ? 'src/runtime/index.ts' : 'src/index.ts')
+
+/** What is imported past the face all the same, and why. */
+const pastTheFace: Readonly<Record<string, string>> = {
+  'src/engine/by-name/boot.ts': 'run by utsuwa.service: no API',
+  'src/engine/by-name/shutdown.ts': 'run by utsuwa.service: no API',
+  'src/engine/by-name/ended.ts': 'run by the monitor: no API',
+  'src/launch/readable.ts': 'waits for a terminal',
+  'src/options/bytes.ts': 'the grammar of sizes',
+  'src/options/ports.ts': 'the grammar of --publish',
+  'src/cgroup/hierarchy.ts': 'figures of the host for `info`',
+  'src/lab/files.ts': 'what `lab run --json` leaves out',
+  'src/registry/rate-limit.ts': 'its words',
+}
+
+test('a command line imports only its face of the engine', () => {
+  const everywhere = (target: string): boolean => /^src\/(cli|util|spec|sys)\/|^src\/errors\.ts$/.test(target)
+  const past = imports.filter(
+    ({ file, target, relative }) =>
+      relative &&
+      file.startsWith('src/cli/') &&
+      target.startsWith('src/') &&
+      target !== faceOf(file) &&
+      !everywhere(target),
+  )
+  assert.deepEqual(past.filter(({ target }) => pastTheFace[target] === undefined).map(where), [])
+  const used = new Set(past.map(({ target }) => target))
+  assert.deepEqual(
+    Object.keys(pastTheFace).filter(target => !used.has(target)),
+    [],
+    'exceptions of which none is needed',
+  )
+})
+
 test('src imports nothing of the project but src', () => {
   const wrong = imports.filter(
     ({ target, relative }) => relative && !target.startsWith('src/') && target !== 'package.json',

@@ -1,5 +1,5 @@
 /** The bundles whose plans are kept in this folder. Everything that a plan depends on is spelled out here. */
-import { defaultBundleSpec } from '../../src/options/oci-default.ts'
+import { defaultBundleSpec } from '../../src/cli/oci/default-spec.ts'
 import { createRuntimeSpec } from '../../src/options/runtime-spec.ts'
 import { type CompiledPlan, type CompileInput, compile } from '../../src/plan/compile.ts'
 import { defaultSeccompProfile } from '../../src/seccomp/default-profile.ts'

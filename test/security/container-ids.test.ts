@@ -10,10 +10,10 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isUtsuwaError } from '../../src/errors.ts'
-import { createContainer } from '../../src/runtime/create.ts'
+import { create } from '../../src/runtime/create.ts'
 import { deleteContainer } from '../../src/runtime/delete.ts'
-import { execInContainer } from '../../src/runtime/exec.ts'
-import { killContainer } from '../../src/runtime/kill.ts'
+import { exec } from '../../src/runtime/exec.ts'
+import { kill } from '../../src/runtime/kill.ts'
 import { readRecord } from '../../src/runtime/state/record.ts'
 import { isOurs, Playground } from '../integration/oci/runtime.ts'
 import { makeSandbox } from '../support/busybox-root.ts'
@@ -84,10 +84,10 @@ describe('the library', () => {
     for (const id of [...hostile, 'nul\0byte', '\0']) {
       const spec = specOf(sandbox, 'true')
       const options = { stateRoot, id, spec, bundlePath: sandbox.scratch, gate: 'report' } as const
-      await assert.rejects(createContainer(options), refused, JSON.stringify(id))
+      await assert.rejects(create(options), refused, JSON.stringify(id))
       await assert.rejects(deleteContainer(stateRoot, id, { force: true }), refused, JSON.stringify(id))
-      await assert.rejects(execInContainer(stateRoot, id, spec.process!), refused, JSON.stringify(id))
-      assert.throws(() => killContainer(stateRoot, id, 9), refused, JSON.stringify(id))
+      await assert.rejects(exec(stateRoot, id, spec.process!), refused, JSON.stringify(id))
+      assert.throws(() => kill(stateRoot, id, 9), refused, JSON.stringify(id))
       assert.throws(() => readRecord(stateRoot, id), refused, JSON.stringify(id))
     }
     assert.deepEqual(listing(sandbox.scratch), [])

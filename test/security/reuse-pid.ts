@@ -14,7 +14,7 @@ import { openJoined } from '../../src/engine/connect/joined-namespaces.ts'
 import { shareNetwork } from '../../src/engine/connect/network.ts'
 import { copyFileOut } from '../../src/engine/files/copy.ts'
 import { exportContainer, isUtsuwaError } from '../../src/index.ts'
-import { execInContainer } from '../../src/runtime/exec.ts'
+import { exec } from '../../src/runtime/exec.ts'
 import { openOfInit } from '../../src/runtime/state/first-process.ts'
 import { containersDirectory } from '../../src/runtime/state/names.ts'
 import { addRecord, type ContainerRecord } from '../../src/runtime/state/record.ts'
@@ -59,7 +59,7 @@ const cases: Record<string, (record: ContainerRecord) => unknown> = {
     await exportContainer(id, target, { runRoot })
     return readFileSync(target).includes('of a stranger') || undefined
   },
-  home: ({ id }) => execInContainer(stateRoot, id, { args: ['/bin/true'], cwd: '/', user: { uid: 0, gid: 0 } }),
+  home: ({ id }) => exec(stateRoot, id, { args: ['/bin/true'], cwd: '/', user: { uid: 0, gid: 0 } }),
   user: ({ id }) => runInContainer(stateRoot, id, ['/bin/true'], { user: 'unheard-of' }),
   join: ({ id }) => openJoined({ ipc: id }, runRoot),
   network: ({ id }) =>

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { makeStore } from '../../src/content/paths.ts'
 import { acquireWorkDirectory } from '../../src/content/work-directory.ts'
-import { namesDirectory, takeName } from '../../src/runtime/state/names.ts'
+import { claimName, namesDirectory } from '../../src/runtime/state/names.ts'
 import { Playground } from '../integration/oci/runtime.ts'
 
 /** Which of these, and of what it finds below the directory, nobody (65534) may read or write. */
@@ -54,7 +54,7 @@ describe('with an umask of 0, another user', () => {
     const runRoot = mkdtempSync(join(tmpdir(), 'utsuwa-names-'))
     chmodSync(runRoot, 0o755)
     try {
-      takeName(runRoot, 'secret-project', 'id')
+      claimName(runRoot, 'secret-project', 'id')
       assert.deepEqual(reachableByNobody(namesDirectory(runRoot)), [])
       assert.throws(() => execFileSync('ls', [namesDirectory(runRoot)], { uid: 65534, gid: 65534, stdio: 'pipe' }))
     } finally {

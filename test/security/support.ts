@@ -5,10 +5,10 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
+import { defaultBundleSpec } from '../../src/cli/oci/default-spec.ts'
 import { openStdio } from '../../src/engine/streams/stdio.ts'
 import { type Container, create, isUtsuwaError, type RuntimeSpec, run } from '../../src/index.ts'
-import { defaultBundleSpec } from '../../src/options/oci-default.ts'
-import { execInContainer } from '../../src/runtime/exec.ts'
+import { exec } from '../../src/runtime/exec.ts'
 import { containersDirectory } from '../../src/runtime/state/names.ts'
 import type { Mount, Process } from '../../src/spec/runtime.ts'
 import { type Printed, runPrinting } from '../integration/lifecycle/support.ts'
@@ -104,7 +104,7 @@ export async function execIn(
   const process: Process = { args: [...args], cwd: '/', env: ['PATH=/bin'], user: { uid: 0, gid: 0 }, ...change }
   const outputs = Promise.all([text(streams.stdout!), text(streams.stderr!)])
   try {
-    const running = await execInContainer(containersDirectory(sandbox.runRoot), box.id, process, { stdio: streams.fds })
+    const running = await exec(containersDirectory(sandbox.runRoot), box.id, process, { stdio: streams.fds })
     streams[Symbol.dispose]()
     const { exitCode } = await running.wait()
     const [stdout, stderr] = await outputs

@@ -1,7 +1,7 @@
 /** What a run works on: roots on small file systems, registries, images, bundles, plugins that can be made to fail. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { defaultBundleSpec } from '../../src/options/oci-default.ts'
+import { defaultBundleSpec } from '../../src/cli/oci/default-spec.ts'
 import { makeBusyboxRoot } from '../support/command-line.ts'
 import { buildBusyboxImage, busyboxEntries, pushImage } from '../support/image-builder.ts'
 import { imageOf, type ScriptedRegistry, serve, startScripted } from '../support/misbehaving-registry.ts'

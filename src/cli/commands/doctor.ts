@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { doctor } from '../../diagnosis/doctor/doctor.ts'
-import type { Finding } from '../../diagnosis/doctor/finding.ts'
+import { doctor, type Finding } from '../../index.ts'
 import { rootsOf } from '../flags/roots.ts'
 import { writeAll } from '../print/write.ts'
 

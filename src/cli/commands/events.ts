@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { followJournal, isUtsuwaError, type JournalEvent, readJournal } from '../../index.ts'
-import { DEFAULT_RUN_ROOT } from '../../runtime/state/roots.ts'
+import { DEFAULT_RUN_ROOT, followJournal, isUtsuwaError, type JournalEvent, readJournal } from '../../index.ts'
 import { eventFilter } from '../filters/event-filter.ts'
 import { collect } from '../flags/collect.ts'
 import { addFormatFlag, type FormatFlags } from '../flags/output-format.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { stopAtShutdown } from '../../engine/by-name/shutdown.ts'
-import { failureStatus } from '../../runtime/state/exit-status.ts'
+import { failureStatus } from '../../util/exit-status.ts'
 import { rootsOf } from '../flags/roots.ts'
 import { tellJournal } from '../print/journal-error.ts'
 import { writeAll } from '../print/write.ts'

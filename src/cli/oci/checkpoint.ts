@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import type { PageServer } from '../../criu/messages.ts'
-import { checkpointContainer } from '../../runtime/checkpoint.ts'
+import type { PageServer } from '../../runtime/index.ts'
+import * as runtime from '../../runtime/index.ts'
 import { defineCommand } from './command.ts'
 import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'
@@ -28,7 +28,7 @@ export const command = defineCommand({
   async run(flags, [id = ''], { stateRoot, log }) {
     const parentPath = flags['parent-path']
     const server = flags['page-server']
-    await checkpointContainer(stateRoot, id, {
+    await runtime.checkpoint(stateRoot, id, {
       ...criuOptions(flags),
       preDump: flags['pre-dump'],
       leaveRunning: flags['leave-running'],

@@ -1,5 +1,5 @@
 /** What a command of `utsuwa-oci` is made of. */
-import type { CgroupManager } from '../../runtime/cgroup-place.ts'
+import type { CgroupManager } from '../../runtime/index.ts'
 import { type FlagTable, type FlagValues, type ParseOptions, usageError } from './flags.ts'
 import type { Log } from './log.ts'
 

@@ -1,10 +1,9 @@
-import { createContainer } from '../../runtime/create.ts'
-import { deleteContainer } from '../../runtime/delete.ts'
+import * as runtime from '../../runtime/index.ts'
 import { sys } from '../../sys/index.ts'
 import type { Console } from '../terminal/terminal.ts'
 import { defineCommand } from './command.ts'
-import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
+import { creationFlags, creationOptions, writePidFile } from './read-creation.ts'
 
 export const command = defineCommand({
   summary: 'create a container; it waits for start',
@@ -14,12 +13,12 @@ export const command = defineCommand({
   async run(flags, [id = ''], context) {
     const options = creationOptions(id, flags, context)
     const consoleSocketFd = connectConsole(flags['console-socket'], options.spec.process?.terminal === true)
-    const { record } = await createContainer({ ...options, ...consoleSocketFd })
+    const { record } = await runtime.create({ ...options, ...consoleSocketFd })
     if (flags['pid-file'] === undefined) return 0
     try {
       writePidFile(flags['pid-file'], record.pid)
     } catch (error) {
-      await deleteContainer(context.stateRoot, id, { force: true })
+      await runtime.deleteContainer(context.stateRoot, id, { force: true })
       throw error
     }
     // Nothing after this: who has read the file may kill us.

@@ -1,7 +1,8 @@
 /** Flags that `checkpoint` and `restore` have in common, under runc's names. */
+
 import { resolve } from 'node:path'
-import { type CgroupMode, type CriuFlags, cgroupModes } from '../../criu/messages.ts'
-import { cloneFlags } from '../../plan/namespaces.ts'
+import type { CgroupMode, CriuFlags } from '../../runtime/index.ts'
+import * as runtime from '../../runtime/index.ts'
 import { type FlagValues, usageError } from './flags.ts'
 
 export const criuFlags = {
@@ -40,12 +41,12 @@ export function criuOptions(
 }
 
 function cgroupModeOf(name: string): CgroupMode {
-  if (Object.hasOwn(cgroupModes, name)) return name as CgroupMode
+  if (Object.hasOwn(runtime.cgroupModes, name)) return name as CgroupMode
   throw usageError(`invalid value ${JSON.stringify(name)} for manage-cgroups-mode`)
 }
 
 function emptyNamespaces(names: readonly string[]): number {
   for (const name of names)
     if (name !== 'network') throw usageError(`namespace ${JSON.stringify(name)} is not supported for empty-ns`)
-  return names.length > 0 ? cloneFlags.network : 0
+  return names.length > 0 ? runtime.cloneFlags.network : 0
 }

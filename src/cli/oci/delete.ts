@@ -1,4 +1,4 @@
-import { deleteContainer } from '../../runtime/delete.ts'
+import * as runtime from '../../runtime/index.ts'
 import { defineCommand } from './command.ts'
 import { describeError } from './log.ts'
 
@@ -8,7 +8,7 @@ export const command = defineCommand({
   arguments: [1, 1],
   flags: { force: { short: 'f', help: 'kill it first; no error when it does not exist' } },
   async run({ force }, [id = ''], { stateRoot, log }) {
-    await deleteContainer(stateRoot, id, { force, onHookFailure: error => log.warning(describeError(error)) })
+    await runtime.deleteContainer(stateRoot, id, { force, onHookFailure: error => log.warning(describeError(error)) })
     return 0
   },
 })

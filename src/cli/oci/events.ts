@@ -1,4 +1,4 @@
-import { containerStats, watchContainer } from '../../runtime/events.ts'
+import * as runtime from '../../runtime/index.ts'
 import { stringifyJson } from '../../spec/json.ts'
 import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
@@ -19,9 +19,9 @@ export const command = defineCommand({
     const print = (type: string, data?: object): void =>
       writeAll(1, `${stringifyJson({ type, id, ...(data === undefined ? {} : { data }) })}\n`)
     const intervalMs = parseDuration(interval, 'interval')
-    if (stats) print('stats', formatStats(containerStats(stateRoot, id)))
+    if (stats) print('stats', formatStats(runtime.stats(stateRoot, id)))
     else
-      await watchContainer(stateRoot, id, intervalMs, {
+      await runtime.watchEvents(stateRoot, id, intervalMs, {
         onOom: () => print('oom'),
         onStats: statistics => print('stats', formatStats(statistics)),
       })

@@ -1,18 +1,16 @@
 import { constants as osConstants } from 'node:os'
-import { execInContainer } from '../../runtime/exec.ts'
-import { completeProcess } from '../../runtime/exec-process.ts'
-import { exitStatus } from '../../runtime/state/exit-status.ts'
-import { readRecord, readSpec } from '../../runtime/state/record.ts'
+import * as runtime from '../../runtime/index.ts'
 import type { Process } from '../../spec/runtime.ts'
 import { sys } from '../../sys/index.ts'
+import { exitStatus } from '../../util/exit-status.ts'
 import { checkPreservedFds } from '../flags/preserved-fds.ts'
 import { forwardSignals } from '../terminal/signals.ts'
 import { openConsole } from '../terminal/terminal.ts'
 import { type Context, defineCommand } from './command.ts'
 import { connectConsole } from './create.ts'
-import { count, writePidFile } from './creation.ts'
 import { execProcess, processFlags } from './exec-process.ts'
 import { type FlagValues, usageError } from './flags.ts'
+import { count, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -37,9 +35,9 @@ export const command = defineCommand({
   flags,
   async run(values, [id = '', ...args], context) {
     try {
-      readRecord(context.stateRoot, id)
-      const spec = readSpec(context.stateRoot, id)
-      const process = completeProcess(execProcess(values, args, spec), spec)
+      runtime.readRecord(context.stateRoot, id)
+      const spec = runtime.readSpec(context.stateRoot, id)
+      const process = runtime.completeProcess(execProcess(values, args, spec), spec)
       return await (values.detach ? detached : foreground)(id, process, values, context)
     } catch (error) {
       context.log.error(error)
@@ -55,7 +53,7 @@ async function detached(
   { stateRoot }: Context,
 ): Promise<number> {
   const console = connectConsole(values['console-socket'], process.terminal === true)
-  const running = await execInContainer(stateRoot, id, process, { ...optionsOf(values), ...console })
+  const running = await runtime.exec(stateRoot, id, process, { ...optionsOf(values), ...console })
   if (values['pid-file'] !== undefined) writePidFile(values['pid-file'], running.pid)
   return 0
 }
@@ -69,7 +67,7 @@ async function foreground(
   if (values['console-socket'] !== undefined)
     throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
   using console = process.terminal ? openConsole({ keepLineFeeds: true }) : undefined
-  const running = await execInContainer(stateRoot, id, process, {
+  const running = await runtime.exec(stateRoot, id, process, {
     ...optionsOf(values),
     ...(console === undefined ? {} : { consoleSocketFd: console.socketFd }),
   })

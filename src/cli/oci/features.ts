@@ -1,4 +1,4 @@
-import { features as featuresDocument } from '../../runtime/features.ts'
+import * as runtime from '../../runtime/index.ts'
 import { writeAll } from '../print/write.ts'
 import { commit, version } from '../version.ts'
 import { defineCommand } from './command.ts'
@@ -13,7 +13,7 @@ export const command = defineCommand({
   flags: {},
   async run() {
     const document = {
-      ...featuresDocument(),
+      ...runtime.features(),
       annotations: { 'utsuwa.version': version, 'utsuwa.commit': commit, ...checkpoints },
     }
     writeAll(1, `${JSON.stringify(document, undefined, 2)}\n`)

@@ -1,4 +1,4 @@
-import { killContainer, parseSignal } from '../../runtime/kill.ts'
+import * as runtime from '../../runtime/index.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({
@@ -7,7 +7,7 @@ export const command = defineCommand({
   arguments: [1, 2],
   flags: { all: { short: 'a', help: 'to all processes of the container' } },
   async run({ all }, [id = '', signal = 'SIGTERM'], { stateRoot }) {
-    killContainer(stateRoot, id, parseSignal(signal), { all })
+    runtime.kill(stateRoot, id, runtime.parseSignal(signal), { all })
     return 0
   },
 })

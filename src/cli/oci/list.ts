@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { containerDirectory } from '../../runtime/state/record.ts'
-import { listStates, type OciState } from '../../runtime/state.ts'
+import type { OciState } from '../../runtime/index.ts'
+import * as runtime from '../../runtime/index.ts'
 import { formatTable } from '../print/table.ts'
 import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
@@ -16,7 +16,7 @@ export const command = defineCommand({
   },
   async run({ format = 'table', quiet }, _args, { stateRoot }) {
     if (format !== 'table' && format !== 'json') throw usageError(`invalid format option ${JSON.stringify(format)}`)
-    const states = listStates(stateRoot).map(state => ({ ...state, owner: ownerOf(stateRoot, state) }))
+    const states = runtime.listStates(stateRoot).map(state => ({ ...state, owner: ownerOf(stateRoot, state) }))
     if (quiet) writeAll(1, states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'json') writeAll(1, `${JSON.stringify(states)}\n`)
     else writeAll(1, table(states))
@@ -25,7 +25,7 @@ export const command = defineCommand({
 })
 
 function ownerOf(stateRoot: string, { id }: OciState): string {
-  const uid = statSync(containerDirectory(stateRoot, id), { throwIfNoEntry: false })?.uid
+  const uid = statSync(runtime.containerDirectory(stateRoot, id), { throwIfNoEntry: false })?.uid
   return uid === 0 ? 'root' : uid === undefined ? '' : `#${uid}`
 }
 

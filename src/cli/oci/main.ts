@@ -4,7 +4,7 @@
  * An engine starts it for every verb, so start time is everything: this file and what it imports are one bundle, which
  * parses its words by hand and loads nothing that a verb does not need.
  */
-import type { CgroupManager } from '../../runtime/cgroup-place.ts'
+import type { CgroupManager } from '../../runtime/index.ts'
 import { writeAll } from '../print/write.ts'
 import { type Command, type Context, checkCount } from './command.ts'
 import { commands } from './commands.ts'

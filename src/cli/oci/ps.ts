@@ -1,4 +1,4 @@
-import { containerProcesses } from '../../runtime/processes.ts'
+import * as runtime from '../../runtime/index.ts'
 import { printable } from '../print/format.ts'
 import { listProcesses } from '../print/processes.ts'
 import { writeAll } from '../print/write.ts'
@@ -13,7 +13,7 @@ export const command = defineCommand({
   flags: { format: { short: 'f', value: 'FORMAT', help: 'table or json; default: table' } },
   async run({ format = 'table' }, [id = '', ...psOptions], { stateRoot }) {
     if (format !== 'table' && format !== 'json') throw usageError(`invalid format option ${JSON.stringify(format)}`)
-    const pids = containerProcesses(stateRoot, id)
+    const pids = runtime.listProcesses(stateRoot, id)
     writeAll(1, format === 'json' ? `${JSON.stringify(pids)}\n` : await table(pids, psOptions))
     return 0
   },

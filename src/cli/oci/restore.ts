@@ -1,18 +1,16 @@
 import { closeSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
-import { waitReadable } from '../../launch/readable.ts'
-import { deleteContainer } from '../../runtime/delete.ts'
-import { restoreContainer } from '../../runtime/restore.ts'
-import { exitStatus } from '../../runtime/state/exit-status.ts'
+import * as runtime from '../../runtime/index.ts'
 import { sys } from '../../sys/index.ts'
+import { exitStatus } from '../../util/exit-status.ts'
 import { forwardSignals } from '../terminal/signals.ts'
 import { openConsole } from '../terminal/terminal.ts'
 import { defineCommand } from './command.ts'
 import { consoleOf } from './create.ts'
-import { creationFlags, creationOptions, writePidFile } from './creation.ts'
 import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
+import { creationFlags, creationOptions, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -44,10 +42,10 @@ export const command = defineCommand({
     if (!detach && consoleSocket !== undefined)
       throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
     const remove = (): Promise<void> =>
-      deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(describeError(error)) })
+      runtime.deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(describeError(error)) })
 
     using console = detach || !terminal ? undefined : openConsole({ keepLineFeeds: true })
-    const { pid } = await restoreContainer(
+    const { pid } = await runtime.restore(
       { ...creation, ...consoleOf(console, flags, terminal) },
       {
         ...criuOptions(flags),
@@ -74,7 +72,7 @@ export const command = defineCommand({
 async function waitFor(pid: number): Promise<number> {
   const pidfd = sys.pidfdOpen(pid)
   using _signals = forwardSignals(signal => void sys.pidfdSendSignal(pidfd, signals[signal]))
-  await waitReadable(pidfd)
+  await runtime.waitReadable(pidfd)
   const exit = sys.pidfdWait(pidfd)
   closeSync(pidfd)
   return exitStatus(exit!)

@@ -1,4 +1,4 @@
-import { resumeContainer } from '../../runtime/pause.ts'
+import * as runtime from '../../runtime/index.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({
@@ -7,7 +7,7 @@ export const command = defineCommand({
   arguments: [1, 1],
   flags: {},
   async run(_flags, [id = ''], { stateRoot }) {
-    await resumeContainer(stateRoot, id)
+    await runtime.resume(stateRoot, id)
     return 0
   },
 })

@@ -1,16 +1,14 @@
 import { constants as osConstants } from 'node:os'
-import { createContainer } from '../../runtime/create.ts'
-import { deleteContainer } from '../../runtime/delete.ts'
-import { startContainer } from '../../runtime/start.ts'
-import { exitStatus } from '../../runtime/state/exit-status.ts'
+import * as runtime from '../../runtime/index.ts'
 import { sys } from '../../sys/index.ts'
+import { exitStatus } from '../../util/exit-status.ts'
 import { forwardSignals } from '../terminal/signals.ts'
 import { openConsole } from '../terminal/terminal.ts'
 import { defineCommand } from './command.ts'
 import { consoleOf } from './create.ts'
-import { creationFlags, creationOptions, notifySocket, writePidFile } from './creation.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
+import { creationFlags, creationOptions, notifySocket, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -31,17 +29,17 @@ export const command = defineCommand({
     if (!flags.detach && flags['console-socket'] !== undefined)
       throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')
     const remove = (): Promise<void> =>
-      deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(String(error)) })
+      runtime.deleteContainer(stateRoot, id, { force: true, onHookFailure: error => log.warning(String(error)) })
 
     using console = flags.detach || !terminal ? undefined : openConsole({ keepLineFeeds: true })
-    const { init, record } = await createContainer({ ...options, ...consoleOf(console, flags, terminal) })
+    const { init, record } = await runtime.create({ ...options, ...consoleOf(console, flags, terminal) })
     try {
       await console?.attach()
       if (flags['pid-file'] !== undefined) writePidFile(flags['pid-file'], record.pid)
       using _signals = flags.detach
         ? undefined
         : forwardSignals(signal => void sys.pidfdSendSignal(init.pidfd, signals[signal]))
-      const started = await startContainer(stateRoot, id, { notifySocket: notifySocket() })
+      const started = await runtime.start(stateRoot, id, { notifySocket: notifySocket() })
       const ready = started.ready.catch(error => log.warning(describeError(error)))
       init.close()
       if (flags.detach) {

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCgroupHierarchy } from '../../cgroup/hierarchy.ts'
 import { UtsuwaError } from '../../errors.ts'
-import { defaultBundleSpec } from '../../options/oci-default.ts'
+import * as runtime from '../../runtime/index.ts'
 import { errnoOf, isErrno } from '../../util/errno.ts'
 import { defineCommand } from './command.ts'
+import { defaultBundleSpec } from './default-spec.ts'
 
 export const command = defineCommand({
   summary: 'write a config.json to start from',
@@ -17,7 +17,7 @@ export const command = defineCommand({
   async run({ bundle = '.', rootless }) {
     const text = JSON.stringify(
       defaultBundleSpec({
-        cgroupNamespace: readCgroupHierarchy().mode === 'unified',
+        cgroupNamespace: runtime.readCgroupHierarchy().mode === 'unified',
         ...(rootless ? { rootless: { uid: process.geteuid!(), gid: process.getegid!() } } : {}),
       }),
       undefined,

@@ -1,7 +1,8 @@
 /** Where the state of containers is kept unless --root says otherwise: where runc keeps its own, under our name. */
+
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isInUserNamespace } from '../../launch/host-facts.ts'
+import * as runtime from '../../runtime/index.ts'
 
 const NAME = 'utsuwa-oci'
 
@@ -13,7 +14,7 @@ export function defaultStateRoot(): string {
 
 /** A user who is root in a user namespace still is that user, unless it says otherwise. */
 function isUser(): boolean {
-  return process.geteuid!() !== 0 || (isInUserNamespace() && process.env.USER !== 'root')
+  return process.geteuid!() !== 0 || (runtime.isInUserNamespace() && process.env.USER !== 'root')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { state as stateOf } from '../../runtime/state.ts'
+import * as runtime from '../../runtime/index.ts'
 import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 
@@ -8,7 +8,7 @@ export const command = defineCommand({
   arguments: [1, 1],
   flags: {},
   async run(_flags, [id = ''], { stateRoot }) {
-    writeAll(1, `${JSON.stringify({ ...stateOf(stateRoot, id), owner: '' }, undefined, 2)}\n`)
+    writeAll(1, `${JSON.stringify({ ...runtime.state(stateRoot, id), owner: '' }, undefined, 2)}\n`)
     return 0
   },
 })

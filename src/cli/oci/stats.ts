@@ -1,6 +1,5 @@
 /** Statistics in the form of `runc events`, which takes over cgroup v1's units: nanoseconds, and memory + swap as one. */
-import type { IoDeviceStats, Pressure, PressureLine } from '../../cgroup/stats/stats.ts'
-import type { ContainerStats } from '../../runtime/events.ts'
+import type { ContainerStats, IoDeviceStats, Pressure, PressureLine } from '../../runtime/index.ts'
 
 const NANOSECONDS = 1000
 /** What runc puts for "no limit": the largest of 64 bits. */

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { UtsuwaError } from '../../errors.ts'
-import { parseBytes } from '../../options/bytes.ts'
-import { updateContainer } from '../../runtime/update.ts'
+import * as runtime from '../../runtime/index.ts'
 import { parseJson } from '../../spec/json.ts'
 import { type LinuxResources, parseLinuxResources } from '../../spec/runtime.ts'
 import { errnoOf } from '../../util/errno.ts'
@@ -40,7 +39,7 @@ export const command = defineCommand({
   flags,
   async run(values, [id = ''], { stateRoot }) {
     const resources = values.resources === undefined ? resourcesOf(values) : readResources(values.resources)
-    await updateContainer(stateRoot, id, resources)
+    await runtime.update(stateRoot, id, resources)
     return 0
   },
 })
@@ -95,5 +94,5 @@ function integer(name: string, text: string | undefined): bigint | undefined {
 
 function size(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  return text === '-1' ? -1 : parseBytes(text, `--${name}`)
+  return text === '-1' ? -1 : runtime.parseBytes(text, `--${name}`)
 }

@@ -2,7 +2,7 @@
 
 import type { Container, RunResult } from '../../index.ts'
 import { parseBytes } from '../../options/bytes.ts'
-import { KILLED } from '../../runtime/state/exit-status.ts'
+import { KILLED } from '../../util/exit-status.ts'
 import { formatBinarySize, shortId } from './format.ts'
 
 /** @param memory what `--memory` says */

@@ -1,8 +1,8 @@
 /** Errors for people: one line on standard error and, where there is something to type, a second. */
 import { CommanderError } from 'commander'
 import { isUtsuwaError } from '../../errors.ts'
-import { failureStatus } from '../../runtime/state/exit-status.ts'
 import { isErrno } from '../../util/errno.ts'
+import { failureStatus } from '../../util/exit-status.ts'
 import { printable } from './format.ts'
 import { writeAll } from './write.ts'
 

@@ -1,5 +1,5 @@
 /** The last line: how the container ended, and what it had of its limits. */
-import { SIGNAL_BASE } from '../../runtime/state/exit-status.ts'
+import { SIGNAL_BASE } from '../../util/exit-status.ts'
 import { count, formatCompactSize, formatDuration } from '../print/format.ts'
 import { nameOf, type Watched } from './frame.ts'
 

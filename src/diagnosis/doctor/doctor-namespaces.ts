@@ -20,7 +20,7 @@ export async function checkNamespaces(): Promise<Finding[]> {
     const findings: Finding[] = []
     for (const kind of Object.keys(cloneFlags) as (keyof typeof cloneFlags)[]) {
       const errno = await tryClone(init, cloneFlags[kind] | ownerFlag())
-      findings.push(describe(kind, errno, readSetting))
+      findings.push(describeNamespace(kind, errno, readSetting))
     }
     return findings
   } finally {
@@ -45,7 +45,7 @@ async function tryClone(init: number, flags: number): Promise<number> {
   return 0
 }
 
-export function describe(kind: keyof typeof cloneFlags, errno: number, read: ReadSetting): Finding {
+export function describeNamespace(kind: keyof typeof cloneFlags, errno: number, read: ReadSetting): Finding {
   const id = `namespace.${kind}`
   const message = `${kind} namespace`
   if (errno === 0) return restrictedForUsers(id, message, kind, read) ?? { id, status: 'ok', message }

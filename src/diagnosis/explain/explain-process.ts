@@ -1,13 +1,13 @@
 /** `explain`: where a process is: its namespaces, its cgroup with the limits of every level, what it may do, and who made it. */
 import { basename } from 'node:path'
 import { parseCgroupHierarchy, parseOwnCgroup } from '../../cgroup/hierarchy.ts'
-import { type Binding, type CgroupLevel, findBindings, readLevels } from '../../cgroup/level-limits.ts'
-import { type CgroupMaker, findMaker } from '../../cgroup/maker.ts'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
 import { containersDirectory, readByName } from '../../runtime/state/names.ts'
 import { type ContainerRecord, listRecords } from '../../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import { isAlive, readIfAny, readProcessStat } from '../../runtime/state/status.ts'
+import { type Binding, type CgroupLevel, findBindings, readLevels } from './level-limits.ts'
+import { type CgroupMaker, findMaker } from './maker.ts'
 import { type NamespaceUse, readNamespaces } from './namespaces-of.ts'
 import { type Privileges, readPrivileges } from './privileges.ts'
 

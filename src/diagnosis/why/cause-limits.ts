@@ -1,9 +1,9 @@
 /** Limits of cgroups that killed, or refused. */
 
-import { KILLED, SIGNAL_BASE } from '../../runtime/state/exit-status.ts'
+import { KILLED, SIGNAL_BASE } from '../../util/exit-status.ts'
 import { formatBinarySize } from '../../util/sizes.ts'
 import { type Cause, type DeathFacts, type Evidence, type Rule, runWith } from './cause.ts'
-import { nameOf } from './cause-signals.ts'
+import { signalNameOf } from './cause-signals.ts'
 
 /**
  * memory.events of the container counts its victims; `oom` at a level says whose limit it was (cgroup-v2, "Memory"). The
@@ -18,7 +18,7 @@ export const outOfMemory: Rule = facts => {
 
 /** Whether it ended by a signal that utsuwa sent it, or by itself when it was to stop. */
 function wasAsked({ sent, signal, exitCode }: DeathFacts): boolean {
-  const isBySignal = sent.some(each => nameOf(each.signal) === signal || exitCode === SIGNAL_BASE + each.signal)
+  const isBySignal = sent.some(each => signalNameOf(each.signal) === signal || exitCode === SIGNAL_BASE + each.signal)
   return isBySignal || (signal !== 'SIGKILL' && sent.some(({ by }) => by === 'stop'))
 }
 

@@ -1,7 +1,7 @@
 /** Signals: who sent them, or what the program did. */
 import { constants } from 'node:os'
-import { KILLED, SIGNAL_BASE } from '../../runtime/state/exit-status.ts'
 import { nativeSeccompArch, syscallNumbers } from '../../seccomp/syscalls.ts'
+import { KILLED, SIGNAL_BASE } from '../../util/exit-status.ts'
 import type { DeathFacts, Evidence, Rule, SentSignal } from './cause.ts'
 
 const LAST_SIGNAL = 64
@@ -50,13 +50,15 @@ export const stoppedOrKilled: Rule = ({ name, sent, signal, exitCode, spec }) =>
       evidence,
       advice: [],
     }
-  const deadly = sent.findLast(({ signal: number }) => nameOf(number) === signal || exitCode === SIGNAL_BASE + number)
+  const deadly = sent.findLast(
+    ({ signal: number }) => signalNameOf(number) === signal || exitCode === SIGNAL_BASE + number,
+  )
   if (deadly === undefined) return undefined
   const who = deadly.by === 'program' ? 'the program or terminal that ran it' : 'utsuwa kill'
   return {
     code: 'killed-by-utsuwa',
     confidence: 'certain',
-    summary: `${name} was ended by ${nameOf(deadly.signal)}, which ${who} sent it.`,
+    summary: `${name} was ended by ${signalNameOf(deadly.signal)}, which ${who} sent it.`,
     evidence,
     advice: [],
   }
@@ -155,7 +157,7 @@ export const killed: Rule = facts => {
   return {
     code: 'killed-inside',
     confidence: 'likely',
-    summary: `A process of ${name} was most likely ended by ${nameOf(number)}: its first process exited with status ${exitCode}, which is what a shell says of a command that a signal has ended (128 + ${number}). Nobody has asked utsuwa for that, and the kernel did not kill for lack of memory.`,
+    summary: `A process of ${name} was most likely ended by ${signalNameOf(number)}: its first process exited with status ${exitCode}, which is what a shell says of a command that a signal has ended (128 + ${number}). Nobody has asked utsuwa for that, and the kernel did not kill for lack of memory.`,
     evidence: [],
     advice: ['look at what it printed last; who sent the signal is not known'],
   }
@@ -181,7 +183,7 @@ function syscallIn(audit: string): string | undefined {
 
 function signalNames(sent: readonly SentSignal[], by: string): string {
   return [
-    ...new Set(sent.filter(each => each.by === by && each.grace === undefined).map(each => nameOf(each.signal))),
+    ...new Set(sent.filter(each => each.by === by && each.grace === undefined).map(each => signalNameOf(each.signal))),
   ].join(' and ')
 }
 
@@ -190,7 +192,7 @@ function describeSent({ time, signal, by, grace }: SentSignal): Evidence {
   return {
     source: 'utsuwa',
     subject: 'signal',
-    text: `${nameOf(signal)} at ${time} by ${authors[by ?? ''] ?? 'utsuwa'}${why}`,
+    text: `${signalNameOf(signal)} at ${time} by ${authors[by ?? ''] ?? 'utsuwa'}${why}`,
   }
 }
 
@@ -202,7 +204,7 @@ const authors: Readonly<Record<string, string>> = {
   'cpu-timeout': 'its CPU timeout',
 }
 
-export function nameOf(number: number): string {
+export function signalNameOf(number: number): string {
   return Object.entries(constants.signals).find(([, each]) => each === number)?.[0] ?? `signal ${number}`
 }
 

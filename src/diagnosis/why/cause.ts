@@ -1,7 +1,7 @@
 /** Causes of ends: their names, what they are told by, and what the rules know. */
 import type { CgroupStats } from '../../cgroup/stats/stats.ts'
 import type { OomKill } from '../../engine/end/outcome.ts'
-import type { CgroupLimits } from '../../engine/end/post-mortem.ts'
+import type { KeptLimits } from '../../engine/end/post-mortem.ts'
 import type { StartFailure } from '../../runtime/state/record.ts'
 import type { RuntimeSpec } from '../../spec/runtime.ts'
 
@@ -94,7 +94,7 @@ export interface DeathFacts {
   readonly sent: readonly SentSignal[]
   readonly oom: OomKill | undefined
   readonly stats: CgroupStats | undefined
-  readonly limits: CgroupLimits
+  readonly limits: KeptLimits
   readonly spec: RuntimeSpec | undefined
   readonly kernelLog: readonly string[]
   /** Last lines of what it printed, without times. */

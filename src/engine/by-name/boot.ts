@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { KEPT_FILE, type KeptContainer } from '../../runtime/state/keep-for-boot.ts'
 import { isRestarting } from '../../runtime/state/monitored.ts'
-import { containersDirectory, nameOrIdOf, takeName } from '../../runtime/state/names.ts'
+import { claimName, containersDirectory, nameOrIdOf } from '../../runtime/state/names.ts'
 import { stopFileName } from '../../runtime/state/places.ts'
 import { addRecord, findRecord, ROOTFS_MOUNT_POINT } from '../../runtime/state/record.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import { containerStatus } from '../../runtime/state/status.ts'
-import { takeUserIdsAgain } from '../../runtime/state/user-ids.ts'
+import { reclaimUserIds } from '../../runtime/state/user-ids.ts'
 import { parseJson } from '../../spec/json.ts'
 import { isErrno } from '../../util/errno.ts'
 import { inRoom } from '../../util/room.ts'
@@ -86,6 +86,6 @@ function restore({ record: kept, spec, etc }: KeptContainer, runRoot: string): v
       writeFileSync(join(container.directory, 'etc', name), content, { mode: 0o644 })
   })
   const { name, firstUserId } = record.managed ?? {}
-  if (name !== undefined) takeName(runRoot, name, record.id)
-  if (firstUserId !== undefined) takeUserIdsAgain(runRoot, firstUserId, record.id)
+  if (name !== undefined) claimName(runRoot, name, record.id)
+  if (firstUserId !== undefined) reclaimUserIds(runRoot, firstUserId, record.id)
 }

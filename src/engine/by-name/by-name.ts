@@ -2,17 +2,17 @@
 import type { CgroupSample } from '../../cgroup/stats/sample.ts'
 import type { UpdateOptions } from '../../options/options.ts'
 import { resources } from '../../options/resources.ts'
-import { type ContainerStats, containerStats as statsById } from '../../runtime/events.ts'
-import { killContainer as killById, parseSignal } from '../../runtime/kill.ts'
-import { pauseContainer as pauseById, resumeContainer as resumeById } from '../../runtime/pause.ts'
-import { containerProcesses as processesById } from '../../runtime/processes.ts'
+import { kill as killById, parseSignal } from '../../runtime/kill.ts'
+import { pause as pauseById, resume as resumeById } from '../../runtime/pause.ts'
+import { listProcesses as processesById } from '../../runtime/processes.ts'
 import { cgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { keepForBoot } from '../../runtime/state/keep-for-boot.ts'
 import { forbidRestart } from '../../runtime/state/monitored.ts'
-import { containersDirectory, freeName, readByName, takeName } from '../../runtime/state/names.ts'
+import { claimName, containersDirectory, readByName, releaseName } from '../../runtime/state/names.ts'
 import { type ContainerRecord, lockContainer, readRecord, readSpec } from '../../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
+import { type ContainerStats, stats as statsById } from '../../runtime/stats.ts'
 import { SampleFeed, type SamplesOptions } from '../streams/samples.ts'
 
 const SIGKILL = 9
@@ -41,21 +41,21 @@ export function killContainer(nameOrId: string, signal: string | number = 'SIGKI
   const number = parseSignal(String(signal))
   if (number === SIGKILL) forbidRestart(stateRoot, record)
   killById(stateRoot, record.id, number)
-  tell(runRoot, 'kill', record, { signal: String(number), by: 'kill' })
+  appendEvent(runRoot, 'kill', record, { signal: String(number), by: 'kill' })
 }
 
 /** Stops all processes of a container where they are. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE */
 export async function pauseContainer(nameOrId: string, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
   await pauseById(stateRoot, record.id)
-  tell(runRoot, 'pause', record)
+  appendEvent(runRoot, 'pause', record)
 }
 
 /** Lets them go on. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_STATE unless it is paused */
 export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
   await resumeById(stateRoot, record.id)
-  tell(runRoot, 'unpause', record)
+  appendEvent(runRoot, 'unpause', record)
 }
 
 /**
@@ -64,9 +64,9 @@ export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Pr
  */
 export async function updateContainer(nameOrId: string, limits: UpdateOptions, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
-  const { updateContainer: updateById } = await import('../../runtime/update.ts')
+  const { update: updateById } = await import('../../runtime/update.ts')
   await updateById(stateRoot, record.id, resources(limits))
-  tell(runRoot, 'update', record)
+  appendEvent(runRoot, 'update', record)
 }
 
 /** Gives a container another name. @throws UtsuwaError CONTAINER_NOT_FOUND, CONTAINER_EXISTS, INVALID_ARGUMENT */
@@ -76,13 +76,13 @@ export async function renameContainer(nameOrId: string, name: string, roots: Run
   using container = await lockContainer(stateRoot, found.record.id)
   const record = readRecord(stateRoot, found.record.id)
   const oldName = record.managed?.name
-  takeName(runRoot, name, record.id)
+  claimName(runRoot, name, record.id)
   const renamed = { ...record, managed: { ...record.managed!, name } }
   container.write(renamed)
   await refreshNames(stateRoot, renamed)
   keepForBoot(stateRoot, renamed, readSpec(stateRoot, record.id))
-  if (oldName !== undefined) freeName(runRoot, oldName, record.id)
-  tell(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
+  if (oldName !== undefined) releaseName(runRoot, oldName, record.id)
+  appendEvent(runRoot, 'rename', renamed, oldName === undefined ? {} : { oldName })
 }
 
 /** Loaded when needed. */

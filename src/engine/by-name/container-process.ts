@@ -5,20 +5,20 @@ import { DEFAULT_PATH, mergeEnvironment } from '../../options/env.ts'
 import type { ContainerOptions } from '../../options/options.ts'
 import { capabilitySets } from '../../options/runtime-spec.ts'
 import { resolveUser } from '../../options/user.ts'
-import { execInContainer, hasStopped } from '../../runtime/exec.ts'
+import { exec, hasStopped } from '../../runtime/exec.ts'
 import { completeProcess } from '../../runtime/exec-process.ts'
 import { parseSignal } from '../../runtime/kill.ts'
-import { exitStatus } from '../../runtime/state/exit-status.ts'
 import { openRootOfInit } from '../../runtime/state/first-process.ts'
 import { type ContainerRecord, readRecord, readSpec } from '../../runtime/state/record.ts'
 import { whileRunning } from '../../runtime/while-running.ts'
 import { CAPABILITIES } from '../../spec/capabilities.ts'
 import type { Process, RuntimeSpec } from '../../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../../util/aborted.ts'
+import { exitStatus } from '../../util/exit-status.ts'
 import { signalName } from '../../util/how-ended.ts'
 import { checkTimeouts, type TimedOut, type TimeoutOptions, Timeouts } from '../end/timeouts.ts'
 import { containerFileReader } from '../files/container-files.ts'
-import { type CapturedText, tellLater } from '../streams/capture.ts'
+import { type CapturedText, ignoreRejection } from '../streams/capture.ts'
 import { ProcessStreams } from '../streams/process-streams.ts'
 import { openStdio, type StdioOptions, type Streams } from '../streams/stdio.ts'
 
@@ -126,7 +126,7 @@ async function launchProcess(
   const record = readRecord(stateRoot, id)
   const { consoleSocketFd, signal } = options
   return whileRunning(record, 'exec in container', async () =>
-    execInContainer(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, record), {
+    exec(stateRoot, id, processFor(args, readSpec(stateRoot, id), options, record), {
       stdio,
       ...(consoleSocketFd === undefined ? {} : { consoleSocketFd }),
       ...(signal === undefined ? {} : { signal }),
@@ -189,7 +189,7 @@ export class ContainerProcess extends ProcessStreams implements AsyncDisposable 
     if (options.signal?.aborted) this.#abort() // while it was being started
     // At once, so that it is reaped although nobody waits.
     this.#result = this.#finish()
-    this.#result.catch(tellLater)
+    this.#result.catch(ignoreRejection)
   }
 
   /**
@@ -214,9 +214,9 @@ export class ContainerProcess extends ProcessStreams implements AsyncDisposable 
     // First: what is still to be written to it is no error, as it would be once its other end is gone.
     this.stdin?.destroy()
     this.#process.kill()
-    await this.#process.wait().catch(tellLater)
+    await this.#process.wait().catch(ignoreRejection)
     this.#streams.close()
-    await this.#result.catch(tellLater)
+    await this.#result.catch(ignoreRejection)
   }
 
   /** @internal Another process may still write to what it printed to. */

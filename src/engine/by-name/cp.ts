@@ -10,7 +10,7 @@ import { constants, sys } from '../../sys/index.ts'
 import { errnos } from '../../util/errno.ts'
 import { scopedFd } from '../../util/scoped-fd.ts'
 import { readArchive } from '../files/archive.ts'
-import { type Archive, openInside, openRoot, ownersOf, writeArchive } from '../files/copy.ts'
+import { type Archive, openInside, openRootOfContainer, ownersOf, writeArchive } from '../files/copy.ts'
 import { copyEntries, copyPlace, type TreeOptions } from '../files/copy-tree.ts'
 import { type MapOwner, type Owner, RootWriter } from '../files/root-writer.ts'
 
@@ -122,7 +122,7 @@ async function openFiles(nameOrId: string, { runRoot = DEFAULT_RUN_ROOT }: CpOpt
   const id = resolveContainer(runRoot, nameOrId)
   const record = readRecord(stateRoot, id)
   if (isAlive(record)) {
-    const { fd } = openRoot(record)
+    const { fd } = openRootOfContainer(record)
     return { rootFd: fd, owners: ownersOf(record), [Symbol.asyncDispose]: async () => closeSync(fd) }
   }
   const lock = await lockContainer(stateRoot, id)

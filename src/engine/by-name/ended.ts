@@ -77,8 +77,8 @@ async function startLeftCreated(stateRoot: string, id: string): Promise<boolean>
   const record = findRecord(stateRoot, id)
   if (record === undefined || isMine(record) || (record.managed?.detached?.restarts ?? 0) === 0) return false
   if (containerStatus(stateRoot, record) !== 'created' || isStopRequested(stateRoot, id)) return false
-  const { startContainer } = await import('../../runtime/start.ts')
-  await startContainer(stateRoot, id)
+  const { start } = await import('../../runtime/start.ts')
+  await start(stateRoot, id)
   return true
 }
 

@@ -1,6 +1,6 @@
 /** Commands in containers that any process runs, by name. */
 
-import { tell } from '../../runtime/state/journal.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { containersDirectory, readByName } from '../../runtime/state/names.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import type { ContainerProcess, DetachedOptions, ExecOptions, ExecResult, SpawnOptions } from './container-process.ts'
@@ -68,6 +68,6 @@ export async function spawnDetached(
 function find(runRoot: string, nameOrId: string, args: readonly string[]) {
   const stateRoot = containersDirectory(runRoot)
   const record = readByName(runRoot, nameOrId)
-  const told = (): void => tell(runRoot, 'exec_start', record, { command: args.join(' ') })
+  const told = (): void => appendEvent(runRoot, 'exec_start', record, { command: args.join(' ') })
   return { stateRoot, id: record.id, told }
 }

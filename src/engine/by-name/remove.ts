@@ -2,9 +2,9 @@
 
 import { UtsuwaError } from '../../errors.ts'
 import { type DeleteOptions, deleteContainer } from '../../runtime/delete.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { isRestarting } from '../../runtime/state/monitored.ts'
-import { containersDirectory, freeName, readByName } from '../../runtime/state/names.ts'
+import { containersDirectory, readByName, releaseName } from '../../runtime/state/names.ts'
 import { findRecord } from '../../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
 import { containerStatus } from '../../runtime/state/status.ts'
@@ -74,10 +74,10 @@ export async function removeManaged(
   const stateRoot = containersDirectory(runRoot)
   const record = findRecord(stateRoot, id)
   await deleteContainer(stateRoot, id, options)
-  if (record?.phase === 'created') tell(runRoot, 'destroy', record)
+  if (record?.phase === 'created') appendEvent(runRoot, 'destroy', record)
   // It may have been given another name meanwhile.
   const current = record?.managed?.name ?? name
-  if (current !== undefined) freeName(runRoot, current, id)
+  if (current !== undefined) releaseName(runRoot, current, id)
   const first = record?.managed?.firstUserId
-  if (first !== undefined) (await import('../../runtime/state/user-ids.ts')).freeUserIds(runRoot, first, id)
+  if (first !== undefined) (await import('../../runtime/state/user-ids.ts')).releaseUserIds(runRoot, first, id)
 }

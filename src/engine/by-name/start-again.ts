@@ -1,9 +1,9 @@
 /** `start` of a container that has ended: it is made anew of what is kept of it, with its files as it left them. */
 import { closeSync } from 'node:fs'
 import { isUtsuwaError, UtsuwaError } from '../../errors.ts'
-import { createContainer } from '../../runtime/create.ts'
-import { startContainer } from '../../runtime/start.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { create } from '../../runtime/create.ts'
+import { start } from '../../runtime/start.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { keepForBoot } from '../../runtime/state/keep-for-boot.ts'
 import { allowRestart, isStopRequested } from '../../runtime/state/monitored.ts'
 import { containersDirectory, nameOrIdOf } from '../../runtime/state/names.ts'
@@ -36,8 +36,8 @@ export async function startAgain(id: string, roots: Roots = {}, restart?: Restar
   const { runRoot = DEFAULT_RUN_ROOT } = roots
   const stateRoot = containersDirectory(runRoot)
   if (!(await createAgain(id, roots, restart))) return
-  await startContainer(stateRoot, id)
-  tell(runRoot, 'start', readRecord(stateRoot, id))
+  await start(stateRoot, id)
+  appendEvent(runRoot, 'start', readRecord(stateRoot, id))
 }
 
 /** The same up to the moment before the command runs. False when nothing happened. */
@@ -63,7 +63,7 @@ export async function createAgain(
   try {
     using monitored = openMonitorStreams(id, container, runRoot, managed.detached)
     const { consoleSocketFd } = monitored
-    const launched = await createContainer({
+    const launched = await create({
       stateRoot,
       id,
       spec,

@@ -1,7 +1,7 @@
 /** `start` and `restart` of containers by name, whoever created them. */
 
-import { startContainer as startById } from '../../runtime/start.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { start as startById } from '../../runtime/start.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { containersDirectory, resolveContainer } from '../../runtime/state/names.ts'
 import { readRecord } from '../../runtime/state/record.ts'
 import { DEFAULT_RUN_ROOT, type Roots } from '../../runtime/state/roots.ts'
@@ -33,7 +33,7 @@ export async function startContainer(
   if (containerStatus(stateRoot, readRecord(stateRoot, id)) === 'stopped') await createAgain(id, roots)
   await beforeStart?.(id)
   await startById(stateRoot, id)
-  tell(runRoot, 'start', readRecord(stateRoot, id))
+  appendEvent(runRoot, 'start', readRecord(stateRoot, id))
   return id
 }
 

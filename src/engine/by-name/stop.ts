@@ -4,10 +4,10 @@ import { setFrozen } from '../../cgroup/freeze.ts'
 import { UtsuwaError } from '../../errors.ts'
 import { waitReadable } from '../../launch/readable.ts'
 import { STOP_SIGNAL_ANNOTATION } from '../../options/runtime-spec.ts'
-import { killContainer, parseSignal } from '../../runtime/kill.ts'
+import { kill, parseSignal } from '../../runtime/kill.ts'
 import { cgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
 import { openInit } from '../../runtime/state/first-process.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { forbidRestart } from '../../runtime/state/monitored.ts'
 import { containersDirectory, readByName } from '../../runtime/state/names.ts'
 import { type ContainerRecord, lockContainer, readRecord } from '../../runtime/state/record.ts'
@@ -65,7 +65,7 @@ async function stop(
   const keeper = keeperOf(record)
   try {
     sys.pidfdSendSignal(pidfd, isRestarted ? SIGKILL : number)
-    tell(runRoot, 'kill', record, { signal: String(number), by: 'stop' })
+    appendEvent(runRoot, 'kill', record, { signal: String(number), by: 'stop' })
     // A frozen process takes no signal, and the freezer is no reason to lose the grace period.
     if (status === 'paused') await setFrozen(cgroupDirectory(record), false)
     const seconds = timeout ?? record.managed?.stopTimeout ?? DEFAULT_TIMEOUT_S
@@ -75,7 +75,7 @@ async function stop(
     closeSync(pidfd)
   }
   await untilEndIsNoted(stateRoot, record.id, keeper)
-  tell(runRoot, 'stop', record)
+  appendEvent(runRoot, 'stop', record)
   return record.id
 }
 
@@ -92,8 +92,8 @@ async function withoutRestart(
 }
 
 async function killNow(runRoot: string, record: ContainerRecord, pidfd: number, grace: number): Promise<void> {
-  if (sys.pidfdSendSignal(pidfd, 0)) killContainer(containersDirectory(runRoot), record.id, SIGKILL)
-  tell(runRoot, 'kill', record, { signal: String(SIGKILL), by: 'stop', grace: String(grace) })
+  if (sys.pidfdSendSignal(pidfd, 0)) kill(containersDirectory(runRoot), record.id, SIGKILL)
+  appendEvent(runRoot, 'kill', record, { signal: String(SIGKILL), by: 'stop', grace: String(grace) })
   if (!(await waitReadable(pidfd, END_TIMEOUT_MS)))
     throw new UtsuwaError('TIMEOUT', 'it was killed and has not ended', { operation: `stop container ${record.id}` })
 }

@@ -1,6 +1,6 @@
 /** What killed commands have left below a run root: links that lead to no container, directories that never became one. */
 import { readdirSync } from 'node:fs'
-import { containersDirectory, freeUnlessHeld, namesDirectory } from '../../runtime/state/names.ts'
+import { containersDirectory, namesDirectory, releaseUnlessHeld } from '../../runtime/state/names.ts'
 import { collectLeftovers } from '../../runtime/state/record.ts'
 import { userIdsDirectory } from '../../runtime/state/user-ids.ts'
 import { isErrno } from '../../util/errno.ts'
@@ -13,7 +13,7 @@ import { isErrno } from '../../util/errno.ts'
  */
 export function sweepRunRoot(runRoot: string): void {
   for (const directory of [namesDirectory(runRoot), userIdsDirectory(runRoot)])
-    for (const name of linksOf(directory)) freeUnlessHeld(runRoot, directory, name)
+    for (const name of linksOf(directory)) releaseUnlessHeld(runRoot, directory, name)
   collectLeftovers(containersDirectory(runRoot))
 }
 

@@ -3,14 +3,14 @@ import type { CgroupSample } from '../../cgroup/stats/sample.ts'
 import type { InitConversation } from '../../launch/conversation.ts'
 import type { UpdateOptions } from '../../options/options.ts'
 import { resources } from '../../options/resources.ts'
-import { type ContainerStats, containerStats } from '../../runtime/events.ts'
-import { killContainer, parseSignal } from '../../runtime/kill.ts'
-import { pauseContainer, resumeContainer } from '../../runtime/pause.ts'
+import { kill, parseSignal } from '../../runtime/kill.ts'
+import { pause, resume } from '../../runtime/pause.ts'
 import { sendSeccompListener } from '../../runtime/seccomp-listener.ts'
-import { refuseWithoutProcess, runPoststartHooks, startContainer } from '../../runtime/start.ts'
+import { refuseWithoutProcess, runPoststartHooks, start } from '../../runtime/start.ts'
 import { cgroupDirectory, findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import type { ContainerRecord } from '../../runtime/state/record.ts'
+import { type ContainerStats, stats } from '../../runtime/stats.ts'
 import type { RuntimeSpec } from '../../spec/runtime.ts'
 import { orAborted, throwIfAborted } from '../../util/aborted.ts'
 import type { ContainerProcess, ExecOptions, ExecResult, SpawnOptions } from '../by-name/container-process.ts'
@@ -20,7 +20,7 @@ import { type Outcome, outcomeOf } from '../end/outcome.ts'
 import { type CpuTimeoutOptions, type TimedOut, Timeouts } from '../end/timeouts.ts'
 import type { Archive, CopyInArchiveOptions, CopyOptions, CopyOutOptions } from '../files/copy.ts'
 import type { Files } from '../files/files.ts'
-import { tellLater } from '../streams/capture.ts'
+import { ignoreRejection } from '../streams/capture.ts'
 import { type ContainerEvent, EventFeed } from '../streams/container-events.ts'
 import { ProcessStreams } from '../streams/process-streams.ts'
 import { SampleFeed, type SamplesOptions } from '../streams/samples.ts'
@@ -98,12 +98,12 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     refuseWithoutProcess(this.#record)
     const cgroup = options.cpuTimeout === undefined ? undefined : cgroupDirectory(this.#record)
     marks.starting = performance.now()
-    if (this.#isDetached) await startContainer(this.#context.stateRoot, this.id)
+    if (this.#isDetached) await start(this.#context.stateRoot, this.id)
     else await this.#init.start((listener, pid) => sendSeccompListener(spec, this.#record, pid, listener))
     marks.started = performance.now()
     this.#timeouts = new Timeouts(options, cgroup, which => this.#expire(which))
     this.#events.started()
-    tell(this.#context.runRoot, 'start', this.#record)
+    appendEvent(this.#context.runRoot, 'start', this.#record)
     if (!this.#isDetached) await runPoststartHooks(this.#record, options.signal)
   }
 
@@ -123,8 +123,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   kill(signal: string | number = 'SIGTERM'): void {
     const number = parseSignal(String(signal))
-    killContainer(this.#context.stateRoot, this.id, number)
-    tell(this.#context.runRoot, 'kill', this.#record, { signal: String(number), by: 'program' })
+    kill(this.#context.stateRoot, this.id, number)
+    appendEvent(this.#context.runRoot, 'kill', this.#record, { signal: String(number), by: 'program' })
   }
 
   /**
@@ -165,7 +165,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ContainerEvent, void, undefined> {
     const events = this.#events.subscribe(signal)
-    this.#ended().catch(tellLater)
+    this.#ended().catch(ignoreRejection)
     return events
   }
 
@@ -214,7 +214,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
 
   /** What it uses now. @throws UtsuwaError CONTAINER_NOT_RUNNING when it has ended */
   stats(): ContainerStats {
-    return containerStats(this.#context.stateRoot, this.id)
+    return stats(this.#context.stateRoot, this.id)
   }
 
   /**
@@ -227,7 +227,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
   samples(options: SamplesOptions = {}): AsyncGenerator<CgroupSample, void, undefined> {
     const feed = new SampleFeed(cgroupDirectory(this.#record), options)
     this.#sampleFeeds = [...this.#sampleFeeds.filter(each => !each.hasEnded), feed]
-    this.#ended().catch(tellLater)
+    this.#ended().catch(ignoreRejection)
     return feed.iterate()
   }
 
@@ -236,19 +236,19 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    * @throws UtsuwaError CONTAINER_STATE when it has ended; CGROUP_ERROR with the file that refused its value
    */
   async update(limits: UpdateOptions): Promise<void> {
-    const { updateContainer } = await import('../../runtime/update.ts')
-    await updateContainer(this.#context.stateRoot, this.id, resources(limits))
+    const { update } = await import('../../runtime/update.ts')
+    await update(this.#context.stateRoot, this.id, resources(limits))
   }
 
   /** Stops all its processes where they are. @throws UtsuwaError CONTAINER_STATE unless it is created or running */
   async pause(): Promise<void> {
-    await pauseContainer(this.#context.stateRoot, this.id)
+    await pause(this.#context.stateRoot, this.id)
     this.#events.look()
   }
 
   /** @throws UtsuwaError CONTAINER_STATE unless it is paused */
   async resume(): Promise<void> {
-    await resumeContainer(this.#context.stateRoot, this.id)
+    await resume(this.#context.stateRoot, this.id)
     this.#events.look()
   }
 
@@ -295,7 +295,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
     this.#kill()
     const { timeout, cpuTimeout } = this.#context.options
     const limit = String(which === 'wall' ? timeout : cpuTimeout)
-    tell(this.#context.runRoot, 'kill', this.#record, { signal: '9', by: `${which}-timeout`, limit })
+    appendEvent(this.#context.runRoot, 'kill', this.#record, { signal: '9', by: `${which}-timeout`, limit })
   }
 
   #stopWatching(): void {
@@ -311,8 +311,8 @@ export class Container extends ProcessStreams implements AsyncDisposable {
       const outcome = outcomeOf(this.#record, exit)
       this.#events.ended(outcome.exitCode, outcome.signal, outcome.oom?.kills ?? 0)
       if (this.#isDetached) return outcome
-      if (outcome.oom !== undefined) tell(this.#context.runRoot, 'oom', this.#record)
-      tell(this.#context.runRoot, 'die', this.#record, { exitCode: String(outcome.exitCode) })
+      if (outcome.oom !== undefined) appendEvent(this.#context.runRoot, 'oom', this.#record)
+      appendEvent(this.#context.runRoot, 'die', this.#record, { exitCode: String(outcome.exitCode) })
       return outcome
     })
     return this.#outcome

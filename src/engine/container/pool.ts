@@ -3,9 +3,9 @@
 import { UtsuwaError } from '../../errors.ts'
 import { throwIfAborted } from '../../util/aborted.ts'
 import type { Files } from '../files/files.ts'
-import { tellLater } from '../streams/capture.ts'
+import { ignoreRejection } from '../streams/capture.ts'
 import type { Container } from './container.ts'
-import { type CreateOptions, create } from './managed.ts'
+import { type CreateOptions, create } from './create.ts'
 
 /** What each container is made of. They are removed at their end, unless `removeOnExit` is false. */
 export interface PoolOptions extends Omit<CreateOptions, 'name' | 'consoleSocketFd'> {
@@ -138,7 +138,7 @@ export class Pool implements AsyncDisposable {
     while (this.#closed === undefined && this.#waiting.length < this.#options.size) {
       const container = this.#create()
       // Whoever takes it is told.
-      container.catch(tellLater)
+      container.catch(ignoreRejection)
       this.#waiting.push(container)
     }
   }

@@ -18,7 +18,7 @@ import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
 import { parseRuntimeSpec } from '../../spec/runtime-parse.ts'
 import { nativePath } from '../../sys/native-path.ts'
 import type { PreparedNetwork } from '../connect/network.ts'
-import { containerFileReader, layerFileReader, openRoot } from '../files/container-files.ts'
+import { containerFileReader, layerFileReader, openRootDirectory } from '../files/container-files.ts'
 import { type Files, writeFiles, writeFilesOfSpec } from '../files/files.ts'
 import { RootWriter } from '../files/root-writer.ts'
 
@@ -183,7 +183,7 @@ export async function prepareForPlan(input: PrepareInput): Promise<Prepared> {
   ])
   const image = typeof asked === 'string' ? await resolveImage(input.storeRoot, asked) : asked
   const { lowerDirs } = await lowerDirsOf(input.storeRoot, image.diffIds)
-  const fds = lowerDirs.map(openRoot)
+  const fds = lowerDirs.map(openRootDirectory)
   try {
     const spec = await specFor(input, image.config.config ?? {}, input.mountPoint, layerFileReader(fds))
     return {
@@ -205,7 +205,7 @@ function withoutFiles({ files: _, ...options }: PrepareInput['options']): Prepar
 }
 
 async function prepareDirectory(input: PrepareInput, directory: string): Promise<Prepared> {
-  const rootFd = openRoot(directory)
+  const rootFd = openRootDirectory(directory)
   try {
     if (input.options.files !== undefined) await writeFiles(new RootWriter(rootFd), input.options.files)
     return asTheyAre({ spec: await specFor(input, {}, directory, containerFileReader(rootFd)), path: directory })

@@ -2,7 +2,7 @@
 
 import { keepsUnstarted } from '../end/keep-ended.ts'
 import type { Container } from './container.ts'
-import { type CreateOptions, create } from './managed.ts'
+import { type CreateOptions, create } from './create.ts'
 import type { RunResult } from './result.ts'
 
 /** Options of `run`. */

@@ -1,13 +1,13 @@
 /** What is left of a run when the container has ended, and is not removed. */
 
-import { giveBack } from '../../runtime/delete.ts'
-import { failureStatus } from '../../runtime/state/exit-status.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { releaseResources } from '../../runtime/delete.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { type MonitoredExit, readExit } from '../../runtime/state/monitored.ts'
 import { containersDirectory } from '../../runtime/state/names.ts'
 import type { ContainerRecord, LockedContainer } from '../../runtime/state/record.ts'
+import { failureStatus } from '../../util/exit-status.ts'
 import { signalName } from '../../util/how-ended.ts'
-import { examine, keepPostMortem, type PostMortem } from './post-mortem.ts'
+import { collectPostMortem, type PostMortem, writePostMortem } from './post-mortem.ts'
 
 /**
  * Takes away what a run of the container leaves beside its files, and writes down how it ended. Once more is harmless.
@@ -24,7 +24,7 @@ export async function finishRun(
   const isNews = exit !== undefined && !isKnown && record.managed !== undefined
   const postMortem = isNews ? examineEnd(record, exit) : undefined
   try {
-    await giveBack(stateRoot, record)
+    await releaseResources(stateRoot, record)
   } finally {
     // Also when something of it is left: it can be given back later, and how it ended is known only now.
     if (postMortem !== undefined) record = writeEnd(runRoot, container, record, exit!, postMortem)
@@ -44,13 +44,13 @@ function writeEnd(
   const { finished } = postMortem
   const oom = postMortem.oom !== undefined
   const ended = { ...record, managed: { ...record.managed!, exit: { exitCode, oom, finished } } }
-  keepPostMortem(container.directory, postMortem)
+  writePostMortem(container.directory, postMortem)
   container.write(ended)
-  if (oom) tell(runRoot, 'oom', ended)
-  tell(runRoot, 'die', ended, { exitCode: String(exitCode) })
+  if (oom) appendEvent(runRoot, 'oom', ended)
+  appendEvent(runRoot, 'die', ended, { exitCode: String(exitCode) })
   return ended
 }
 
 function examineEnd(record: ContainerRecord, { signal, finished }: MonitoredExit): PostMortem {
-  return examine(record, signal === 0 ? undefined : signalName(signal), new Date(finished).toISOString())
+  return collectPostMortem(record, signal === 0 ? undefined : signalName(signal), new Date(finished).toISOString())
 }

@@ -1,10 +1,10 @@
 /** What stays of a container that is not removed at its end: its files, and a record of how it ended or why it did not start. */
 import { isUtsuwaError } from '../../errors.ts'
-import { giveBack } from '../../runtime/delete.ts'
-import { failureStatus } from '../../runtime/state/exit-status.ts'
-import { tell } from '../../runtime/state/journal.ts'
+import { releaseResources } from '../../runtime/delete.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
 import { type ContainerRecord, type LockedContainer, lockContainer, readRecord } from '../../runtime/state/record.ts'
 import { withStartFailure } from '../../runtime/state/start-failure.ts'
+import { failureStatus } from '../../util/exit-status.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Options of `create`: what stays of a container. */
@@ -42,11 +42,11 @@ export async function keepEnded(
   using container = await lockUnlessRemoved(stateRoot, record.id)
   if (container === undefined) return
   // Loaded when needed: most containers of programs are removed with their end.
-  const { examine, keepPostMortem } = await import('./post-mortem.ts')
+  const { collectPostMortem, writePostMortem } = await import('./post-mortem.ts')
   const finished = new Date().toISOString()
-  keepPostMortem(container.directory, examine(record, signal, finished))
+  writePostMortem(container.directory, collectPostMortem(record, signal, finished))
   try {
-    await giveBack(stateRoot, record, onWarning)
+    await releaseResources(stateRoot, record, onWarning)
   } finally {
     const exit = { exitCode, oom: oom !== undefined, finished }
     // As it is now: it may have been given another name.
@@ -68,7 +68,7 @@ export async function keepUnstarted(
 ): Promise<void> {
   using container = await lockUnlessRemoved(stateRoot, record.id)
   if (container === undefined) return
-  await giveBack(stateRoot, record)
+  await releaseResources(stateRoot, record)
   writeUnstarted(runRoot, container, readRecord(stateRoot, record.id), error)
 }
 
@@ -87,7 +87,7 @@ function writeUnstarted(runRoot: string, container: LockedContainer, record: Con
   const exitCode = failureStatus(error)
   const exit = { exitCode, oom: false, finished: new Date().toISOString() }
   container.write({ ...failed, managed: { ...failed.managed!, exit } })
-  tell(runRoot, 'die', failed, { exitCode: String(exitCode) })
+  appendEvent(runRoot, 'die', failed, { exitCode: String(exitCode) })
 }
 
 async function lockUnlessRemoved(stateRoot: string, id: string): Promise<LockedContainer | undefined> {

@@ -2,9 +2,9 @@
 import { outOfMemoryAbove } from '../../cgroup/levels.ts'
 import { type CgroupStats, readCgroupStats } from '../../cgroup/stats/stats.ts'
 import { findCgroupDirectory } from '../../runtime/state/cgroup-directory.ts'
-import { exitStatus } from '../../runtime/state/exit-status.ts'
 import type { ContainerRecord } from '../../runtime/state/record.ts'
 import type { ProcessExit } from '../../sys/index.ts'
+import { exitStatus } from '../../util/exit-status.ts'
 import { signalName } from '../../util/how-ended.ts'
 
 /** That the kernel killed in a container for lack of memory. */

@@ -20,12 +20,12 @@ export interface PostMortem {
   /** Absent without a cgroup. */
   readonly stats?: CgroupStats
   /** Files of limits, as the kernel prints them; absent are those of controllers that are not there. */
-  readonly limits: CgroupLimits
+  readonly limits: KeptLimits
   readonly kernelLog: readonly string[]
 }
 
 /** Texts of `memory.max` and others, by file. */
-export type CgroupLimits = Readonly<Partial<Record<(typeof LIMIT_FILES)[number], string>>>
+export type KeptLimits = Readonly<Partial<Record<(typeof LIMIT_FILES)[number], string>>>
 
 const LIMIT_FILES = ['memory.max', 'memory.high', 'memory.swap.max', 'pids.max', 'cpu.max'] as const
 const FILE = 'post-mortem.json'
@@ -34,7 +34,7 @@ const TELLING_SIGNALS = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTR
 const MICROSECONDS_PER_TICK = 10_000
 
 /** To be called after the end and before the cgroup is removed. @param finished RFC 3339 */
-export function examine(record: ContainerRecord, signal: string | undefined, finished: string): PostMortem {
+export function collectPostMortem(record: ContainerRecord, signal: string | undefined, finished: string): PostMortem {
   const directory = findCgroupDirectory(record)
   const stats = directory === undefined ? undefined : readCgroupStats(directory)
   const oom = oomIn(record, stats)
@@ -50,7 +50,7 @@ export function examine(record: ContainerRecord, signal: string | undefined, fin
   }
 }
 
-export function readLimits(cgroupDirectory: string): CgroupLimits {
+export function readLimits(cgroupDirectory: string): KeptLimits {
   return Object.fromEntries(
     LIMIT_FILES.flatMap(file => {
       const text = readCgroupFile(join(cgroupDirectory, file))
@@ -68,7 +68,7 @@ function kernelLogOf({ pid, pidStartTime, cgroup }: ContainerRecord): string[] {
 }
 
 /** Does its best: for want of room perhaps, it must not keep a container from ending. @param directory its own */
-export function keepPostMortem(directory: string, postMortem: PostMortem): void {
+export function writePostMortem(directory: string, postMortem: PostMortem): void {
   try {
     replaceFile(join(directory, FILE), JSON.stringify(postMortem))
   } catch (error) {

@@ -64,7 +64,7 @@ export function openPathInRoot(rootFd: number, containerPath: string): number | 
 }
 
 /** Descriptor of a root file system's directory. @throws UtsuwaError INVALID_ARGUMENT when it cannot be opened */
-export function openRoot(directory: string): number {
+export function openRootDirectory(directory: string): number {
   try {
     return openSync(directory, constants.O_DIRECTORY)
   } catch (cause) {

@@ -44,7 +44,7 @@ const PIECE = 64 * 1024
 const INSIDE = constants.RESOLVE_IN_ROOT | constants.RESOLVE_NO_MAGICLINKS
 
 export async function copyFilesIn(record: ContainerRecord, files: Files, { signal }: CopyOptions = {}): Promise<void> {
-  using root = openRoot(record)
+  using root = openRootOfContainer(record)
   await writeFiles(new RootWriter(root.fd, ownersOf(record)), files, signal)
 }
 
@@ -53,7 +53,7 @@ export async function copyArchiveIn(
   archive: Archive,
   options: CopyInArchiveOptions = {},
 ): Promise<void> {
-  using root = openRoot(record)
+  using root = openRootOfContainer(record)
   await writeArchive(new RootWriter(root.fd, ownersOf(record)), archive, options)
 }
 
@@ -83,7 +83,7 @@ export async function copyFileOut(
   path: string,
   { maxBytes = DEFAULT_MAX_BYTES, signal }: CopyOutOptions = {},
 ): Promise<Buffer> {
-  using root = openRoot(record)
+  using root = openRootOfContainer(record)
   const operation = `read ${path} of the container`
   // A FIFO would make the open wait, and a terminal become ours.
   const fd = openInside(root.fd, path, constants.O_RDONLY | constants.O_NONBLOCK | fsConstants.O_NOCTTY, operation)
@@ -111,7 +111,7 @@ export async function* copyArchiveOut(
 ): AsyncGenerator<Buffer> {
   const { readArchive } = await import('./archive.ts')
   const operation = `read ${path} of the container`
-  using root = openRoot(record)
+  using root = openRootOfContainer(record)
   const fd = openInside(root.fd, path, constants.O_RDONLY | constants.O_DIRECTORY, operation)
   try {
     for await (const chunk of readArchive(fd, operation)) {
@@ -124,7 +124,7 @@ export async function* copyArchiveOut(
 }
 
 /** The root directory as the container's processes have it. @throws UtsuwaError CONTAINER_NOT_RUNNING */
-export function openRoot(record: ContainerRecord): ScopedFd {
+export function openRootOfContainer(record: ContainerRecord): ScopedFd {
   return openRootOfInit(record) ?? hasEnded(record)
 }
 

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { UtsuwaError } from '../../errors.ts'
 import type { IdMapping, RuntimeSpec } from '../../spec/runtime.ts'
 import { throwIfAborted } from '../../util/aborted.ts'
-import { openRoot } from './container-files.ts'
+import { openRootDirectory } from './container-files.ts'
 import { type MapOwner, RootWriter } from './root-writer.ts'
 
 /** A file given as data. */
@@ -40,7 +40,7 @@ function isContent(file: Files[string]): file is string | Uint8Array {
 
 /** The same in the root file system of a spec whose container does not exist yet. */
 export async function writeFilesOfSpec(spec: RuntimeSpec, bundlePath: string, files: Files): Promise<void> {
-  const rootFd = openRoot(resolve(bundlePath, spec.root?.path ?? ''))
+  const rootFd = openRootDirectory(resolve(bundlePath, spec.root?.path ?? ''))
   try {
     await writeFiles(new RootWriter(rootFd, ownersOf(spec)), files)
   } finally {

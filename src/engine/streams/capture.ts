@@ -21,7 +21,7 @@ export class Capture {
     this.#room = maxBytes
     stream.on('data', (chunk: Buffer) => this.#keep(chunk))
     this.#closed = new Promise((resolve, reject) => stream.on('error', reject).on('close', resolve))
-    this.#closed.catch(tellLater)
+    this.#closed.catch(ignoreRejection)
   }
 
   async text(): Promise<string> {
@@ -38,6 +38,6 @@ export class Capture {
 }
 
 /** A rejection that nobody looks at yet is no reason to end the program: whoever awaits the promise is told. */
-export function tellLater(): void {
+export function ignoreRejection(): void {
   // Nothing to do: the promise keeps its reason.
 }

@@ -55,7 +55,7 @@ const journalPath = (runRoot: string): string => join(runRoot, FILE)
 const earlierPath = (runRoot: string): string => `${journalPath(runRoot)}.1`
 
 /** Does its best: that nobody can be told, for want of room perhaps, must not keep a container from living or ending. */
-export function tell(
+export function appendEvent(
   runRoot: string,
   type: JournalEventType,
   { id, managed }: Pick<ContainerRecord, 'id' | 'managed'>,

@@ -20,13 +20,13 @@ export function containersDirectory(runRoot: string): string {
 export const nameOrIdOf = ({ id, managed }: ContainerRecord): string => managed?.name ?? id
 
 /** @throws UtsuwaError INVALID_ARGUMENT, CONTAINER_EXISTS with the id that has the name */
-export function takeName(runRoot: string, name: string, id: string): void {
+export function claimName(runRoot: string, name: string, id: string): void {
   if (!/^[a-zA-Z0-9][\w.-]*$/.test(name))
     throw new UtsuwaError('INVALID_ARGUMENT', `${JSON.stringify(name)} is not a container name`, {
       operation: 'set name',
       hint: 'a name starts with a letter or digit and goes on with letters, digits, _ . or -',
     })
-  const holder = take(runRoot, namesDirectory(runRoot), name, id)
+  const holder = claim(runRoot, namesDirectory(runRoot), name, id)
   if (holder !== undefined)
     throw new UtsuwaError('CONTAINER_EXISTS', `the name is used by container ${holder.slice(0, 12)}`, {
       operation: `set name ${name}`,
@@ -38,11 +38,11 @@ export function takeName(runRoot: string, name: string, id: string): void {
  * Makes something a container's, by a symbolic link in a directory of the run root, as names are made theirs.
  * @returns the id of the container that has it, when that is another one
  */
-export function take(runRoot: string, directory: string, name: string, id: string): string | undefined {
+export function claim(runRoot: string, directory: string, name: string, id: string): string | undefined {
   const path = join(directory, name)
   inRoom(directory, () => mkdirSync(directory, { recursive: true, mode: 0o711 }))
   while (!tryTake(path, id)) {
-    const holder = freeUnlessHeld(runRoot, directory, name)
+    const holder = releaseUnlessHeld(runRoot, directory, name)
     if (holder !== undefined) return holder === id ? undefined : holder
   }
   return undefined
@@ -52,11 +52,11 @@ export function take(runRoot: string, directory: string, name: string, id: strin
  * Frees what was made a container's by `take` when that container is gone.
  * @returns the id of the container, when it is not
  */
-export function freeUnlessHeld(runRoot: string, directory: string, name: string): string | undefined {
+export function releaseUnlessHeld(runRoot: string, directory: string, name: string): string | undefined {
   const holder = holderOf(join(directory, name))
   if (holder === undefined) return undefined
   if (hasRecord(containersDirectory(runRoot), holder)) return holder
-  free(directory, name, holder)
+  release(directory, name, holder)
   return undefined
 }
 
@@ -82,12 +82,12 @@ function holderOf(path: string): string | undefined {
 }
 
 /** Nothing happens when the name is not that of container `id`. */
-export function freeName(runRoot: string, name: string, id: string): void {
-  free(namesDirectory(runRoot), name, id)
+export function releaseName(runRoot: string, name: string, id: string): void {
+  release(namesDirectory(runRoot), name, id)
 }
 
 /** The same for what was made a container's by `take`. */
-export function free(directory: string, name: string, id: string): void {
+export function release(directory: string, name: string, id: string): void {
   const path = join(directory, name)
   if (holderOf(path) !== id) return
   const fd = openSync(directory, constants.O_DIRECTORY)

@@ -8,5 +8,7 @@ export interface Roots {
   readonly runRoot?: string
 }
 
+/** Where images, volumes and snapshots are kept unless said otherwise. */
 export const DEFAULT_ROOT = '/var/lib/utsuwa'
+/** Where containers are kept unless said otherwise. */
 export const DEFAULT_RUN_ROOT = '/run/utsuwa'

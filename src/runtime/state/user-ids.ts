@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { UtsuwaError } from '../../errors.ts'
 import { USER_IDS } from '../../options/user-namespace.ts'
-import { free, take } from './names.ts'
+import { claim, release } from './names.ts'
 
 /**
  * Above those that useradd(8) hands to users for their own containers (SUB_UID_MAX of login.defs(5), 600100000), and
@@ -20,18 +20,18 @@ export const userIdsDirectory = (runRoot: string): string => join(runRoot, 'user
  * @returns the first of its ids on the host
  * @throws UtsuwaError LIMIT_EXCEEDED when all are taken
  */
-export function takeUserIds(runRoot: string, id: string): number {
+export function claimUserIds(runRoot: string, id: string): number {
   const begin = Number.parseInt(id.slice(0, 8), 16) % RANGES
   for (let tried = 0; tried < RANGES; tried++) {
     const first = FIRST + ((begin + tried) % RANGES) * USER_IDS
-    if (take(runRoot, userIdsDirectory(runRoot), String(first), id) === undefined) return first
+    if (claim(runRoot, userIdsDirectory(runRoot), String(first), id) === undefined) return first
   }
   throw new UtsuwaError('LIMIT_EXCEEDED', 'all ranges of ids are taken', { operation: 'choose user ids' })
 }
 
 /** The same range as before. @throws UtsuwaError CONTAINER_EXISTS when another container has it */
-export function takeUserIdsAgain(runRoot: string, first: number, id: string): void {
-  const holder = take(runRoot, userIdsDirectory(runRoot), String(first), id)
+export function reclaimUserIds(runRoot: string, first: number, id: string): void {
+  const holder = claim(runRoot, userIdsDirectory(runRoot), String(first), id)
   if (holder === undefined) return
   throw new UtsuwaError('CONTAINER_EXISTS', `its user ids are used by container ${holder.slice(0, 12)}`, {
     operation: `use user ids from ${first} on`,
@@ -40,8 +40,8 @@ export function takeUserIdsAgain(runRoot: string, first: number, id: string): vo
 }
 
 /** Nothing happens when they are not those of container `id`. */
-export function freeUserIds(runRoot: string, first: number, id: string): void {
-  free(userIdsDirectory(runRoot), String(first), id)
+export function releaseUserIds(runRoot: string, first: number, id: string): void {
+  release(userIdsDirectory(runRoot), String(first), id)
 }
 
 /** What a plan shows where no container is made. */

@@ -5,8 +5,8 @@ import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, s
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { readCgroupHierarchy } from '../../../src/cgroup/hierarchy.ts'
+import { defaultBundleSpec } from '../../../src/cli/oci/default-spec.ts'
 import { readSetting, restrictingSetting } from '../../../src/launch/user-namespace.ts'
-import { defaultBundleSpec } from '../../../src/options/oci-default.ts'
 import type { RuntimeSpec } from '../../../src/spec/runtime.ts'
 import { isOurs, Playground, RUNTIME } from './runtime.ts'
 

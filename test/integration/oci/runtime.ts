@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readCgroupHierarchy } from '../../../src/cgroup/hierarchy.ts'
-import { defaultBundleSpec } from '../../../src/options/oci-default.ts'
+import { defaultBundleSpec } from '../../../src/cli/oci/default-spec.ts'
 import type { RuntimeSpec } from '../../../src/spec/runtime.ts'
 
 export const { RUNTIME = resolve(import.meta.dirname, '../../../bin/utsuwa-oci') } = process.env

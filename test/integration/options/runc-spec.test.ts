@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readCgroupHierarchy } from '../../../src/cgroup/hierarchy.ts'
-import { defaultBundleSpec } from '../../../src/options/oci-default.ts'
+import { defaultBundleSpec } from '../../../src/cli/oci/default-spec.ts'
 
 function runcSpec(...flags: string[]): unknown {
   const directory = mkdtempSync(join(tmpdir(), 'utsuwa-spec-'))

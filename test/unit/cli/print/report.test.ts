@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CommanderError } from 'commander'
 import { describe } from '../../../../src/cli/print/report.ts'
 import { UtsuwaError } from '../../../../src/errors.ts'
-import { failureStatus } from '../../../../src/runtime/state/exit-status.ts'
+import { failureStatus } from '../../../../src/util/exit-status.ts'
 
 test('exit statuses are docker’s', () => {
   assert.equal(failureStatus(new UtsuwaError('COMMAND_NOT_FOUND', 'x')), 127)

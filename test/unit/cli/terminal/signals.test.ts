@@ -3,7 +3,7 @@ import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
 import { FORWARDED_SIGNALS, forwardSignals } from '../../../../src/cli/terminal/signals.ts'
 import { parseSignal } from '../../../../src/runtime/kill.ts'
-import { exitStatus } from '../../../../src/runtime/state/exit-status.ts'
+import { exitStatus } from '../../../../src/util/exit-status.ts'
 
 test('signals have names, short names and numbers', () => {
   for (const text of ['TERM', 'SIGTERM', 'sigterm', 'term', '15']) assert.equal(parseSignal(text), 15, text)

@@ -3,7 +3,7 @@ import { constants as osConstants } from 'node:os'
 import { test } from 'node:test'
 import { type CgroupFacts, checkCgroups } from '../../../../src/diagnosis/doctor/doctor-cgroup.ts'
 import { checkRelease } from '../../../../src/diagnosis/doctor/doctor-kernel.ts'
-import { describe } from '../../../../src/diagnosis/doctor/doctor-namespaces.ts'
+import { describeNamespace } from '../../../../src/diagnosis/doctor/doctor-namespaces.ts'
 
 const all = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 const good: CgroupFacts = {
@@ -66,14 +66,14 @@ test('kernels before 5.14 are too old', () => {
 
 test('a namespace that cannot be made says what to set', () => {
   const none = (): undefined => undefined
-  assert.equal(describe('pid', 0, none).status, 'ok')
+  assert.equal(describeNamespace('pid', 0, none).status, 'ok')
   const { ENOSPC, EPERM, EINVAL } = osConstants.errno
-  assert.equal(describe('network', ENOSPC, none).fix, 'sysctl -w user.max_net_namespaces=10000')
-  assert.match(describe('mount', EPERM, none).fix ?? '', /--privileged/)
-  assert.match(describe('time', EINVAL, none).fix ?? '', /CONFIG_TIME_NS=y/)
+  assert.equal(describeNamespace('network', ENOSPC, none).fix, 'sysctl -w user.max_net_namespaces=10000')
+  assert.match(describeNamespace('mount', EPERM, none).fix ?? '', /--privileged/)
+  assert.match(describeNamespace('time', EINVAL, none).fix ?? '', /CONFIG_TIME_NS=y/)
   const apparmor = (name: string): number | undefined =>
     name === 'kernel.apparmor_restrict_unprivileged_userns' ? 1 : undefined
   for (const errno of [0, EPERM])
-    assert.match(describe('user', errno, apparmor).fix ?? '', /apparmor_restrict_unprivileged_userns=0/)
-  assert.equal(describe('pid', 0, apparmor).status, 'ok')
+    assert.match(describeNamespace('user', errno, apparmor).fix ?? '', /apparmor_restrict_unprivileged_userns=0/)
+  assert.equal(describeNamespace('pid', 0, apparmor).status, 'ok')
 })

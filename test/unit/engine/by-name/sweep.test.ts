@@ -3,16 +3,16 @@ import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sweepRunRoot } from '../../../../src/engine/by-name/sweep.ts'
-import { containersDirectory, namesDirectory, takeName } from '../../../../src/runtime/state/names.ts'
+import { claimName, containersDirectory, namesDirectory } from '../../../../src/runtime/state/names.ts'
 import { addRecord } from '../../../../src/runtime/state/record.ts'
-import { takeUserIds, userIdsDirectory } from '../../../../src/runtime/state/user-ids.ts'
+import { claimUserIds, userIdsDirectory } from '../../../../src/runtime/state/user-ids.ts'
 import { recordOf, temporaryDirectory } from '../../runtime/state/support.ts'
 
 test('names and user ids of containers that are gone are freed, those of others stay', () => {
   using root = temporaryDirectory()
   using _kept = addRecord(containersDirectory(root.path), recordOf('aaa'))
-  takeName(root.path, 'web', 'aaa')
-  const first = takeUserIds(root.path, 'aaa')
+  claimName(root.path, 'web', 'aaa')
+  const first = claimUserIds(root.path, 'aaa')
   for (const directory of [namesDirectory(root.path), userIdsDirectory(root.path)])
     symlinkSync('gone', join(directory, '1073741824x'))
   sweepRunRoot(root.path)

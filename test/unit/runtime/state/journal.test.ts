@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { followJournal, readJournal, tell } from '../../../../src/runtime/state/journal.ts'
+import { appendEvent, followJournal, readJournal } from '../../../../src/runtime/state/journal.ts'
 
 function makeRunRoot(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'utsuwa-journal-'))
@@ -17,8 +17,8 @@ test('what is told is remembered, in order', t => {
   const runRoot = makeRunRoot(t)
   assert.deepEqual(readJournal(runRoot), [])
   const managed = { name: 'web', image: 'i', command: [], storeRoot: undefined, removeOnExit: false }
-  tell(runRoot, 'create', { id: 'a', managed })
-  tell(runRoot, 'die', { id: 'a', managed }, { exitCode: '3' })
+  appendEvent(runRoot, 'create', { id: 'a', managed })
+  appendEvent(runRoot, 'die', { id: 'a', managed }, { exitCode: '3' })
   const [create, die] = readJournal(runRoot)
   assert.deepEqual(create, { time: create?.time, type: 'create', id: 'a', name: 'web', image: 'i' })
   assert.ok(!Number.isNaN(Date.parse(create.time)))
@@ -28,27 +28,27 @@ test('what is told is remembered, in order', t => {
 
 test('a line that a full file system has cut short is left out, and the one behind it is not', t => {
   const runRoot = makeRunRoot(t)
-  tell(runRoot, 'create', { id: 'a' })
+  appendEvent(runRoot, 'create', { id: 'a' })
   appendFileSync(join(runRoot, 'events.jsonl'), '{"time":"2026-01-01T00:00:00.000Z","type":"die","id":"b')
   assert.deepEqual(ids(readJournal(runRoot)), ['a'])
-  tell(runRoot, 'start', { id: 'c' }, { note: '{"time":' })
+  appendEvent(runRoot, 'start', { id: 'c' }, { note: '{"time":' })
   assert.deepEqual(ids(readJournal(runRoot)), ['a', 'c'])
 })
 
 test('nobody to tell is no error', t => {
-  tell(join(makeRunRoot(t), 'missing'), 'start', { id: 'a' })
+  appendEvent(join(makeRunRoot(t), 'missing'), 'start', { id: 'a' })
 })
 
 test('who follows gets what happens from then on, or all, across a new file', async t => {
   const runRoot = makeRunRoot(t)
-  tell(runRoot, 'create', { id: 'before' })
+  appendEvent(runRoot, 'create', { id: 'before' })
   const fromNow = followJournal(runRoot)
   const all = followJournal(runRoot, { past: true })
   // Long enough for the file to be full several times; each is read before the next takes its place.
   const attributes = { command: 'x'.repeat(300_000) }
   assert.equal((await all.next()).value?.id, 'before')
   for (let at = 0; at < 9; at++) {
-    tell(runRoot, 'exec_start', { id: String(at) }, attributes)
+    appendEvent(runRoot, 'exec_start', { id: String(at) }, attributes)
     assert.equal((await fromNow.next()).value?.id, String(at))
     assert.equal((await all.next()).value?.id, String(at))
   }

@@ -6,11 +6,11 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { isUtsuwaError, type UtsuwaErrorCode } from '../../../../src/errors.ts'
 import {
+  claimName,
   containersDirectory,
-  freeName,
   namesDirectory,
+  releaseName,
   resolveContainer,
-  takeName,
 } from '../../../../src/runtime/state/names.ts'
 import { addRecord } from '../../../../src/runtime/state/record.ts'
 import { recordOf, temporaryDirectory } from './support.ts'
@@ -25,33 +25,33 @@ function add(runRoot: string, id: string, name?: string): Disposable {
 test('a name belongs to one container until it is freed', () => {
   using root = temporaryDirectory()
   using _a = add(root.path, 'aaa', 'web')
-  takeName(root.path, 'web', 'aaa')
-  assert.throws(() => takeName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
-  assert.throws(() => takeName(root.path, 'web', 'bbb'), /the name is used by container aaa/)
-  freeName(root.path, 'web', 'aaa')
-  takeName(root.path, 'web', 'bbb')
+  claimName(root.path, 'web', 'aaa')
+  assert.throws(() => claimName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
+  assert.throws(() => claimName(root.path, 'web', 'bbb'), /the name is used by container aaa/)
+  releaseName(root.path, 'web', 'aaa')
+  claimName(root.path, 'web', 'bbb')
   assert.deepEqual(readdirSync(namesDirectory(root.path)), ['web'])
 })
 
 test('only the container that has a name frees it', () => {
   using root = temporaryDirectory()
   using _a = add(root.path, 'aaa', 'web')
-  takeName(root.path, 'web', 'aaa')
-  freeName(root.path, 'web', 'bbb')
-  assert.throws(() => takeName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
-  freeName(root.path, 'other', 'aaa')
+  claimName(root.path, 'web', 'aaa')
+  releaseName(root.path, 'web', 'bbb')
+  assert.throws(() => claimName(root.path, 'web', 'bbb'), withCode('CONTAINER_EXISTS'))
+  releaseName(root.path, 'other', 'aaa')
 })
 
 test('a name whose container is gone is free', () => {
   using root = temporaryDirectory()
-  takeName(root.path, 'web', 'gone')
-  assert.doesNotThrow(() => takeName(root.path, 'web', 'aaa'))
+  claimName(root.path, 'web', 'gone')
+  assert.doesNotThrow(() => claimName(root.path, 'web', 'aaa'))
 })
 
 test('what is no name is refused', () => {
   using root = temporaryDirectory()
   for (const name of ['', '.x', '-x', 'a/b', '../x', 'a b', 'ä'])
-    assert.throws(() => takeName(root.path, name, 'id'), withCode('INVALID_ARGUMENT'), JSON.stringify(name))
+    assert.throws(() => claimName(root.path, name, 'id'), withCode('INVALID_ARGUMENT'), JSON.stringify(name))
 })
 
 test('a container is found by name, id, or the beginning of its id; a name goes before a beginning', () => {
@@ -76,7 +76,7 @@ test('nothing is the name of no container, also where there is only one', () => 
 test('a name that is freed and taken by others meanwhile is taken or refused, never an error of the file system', async () => {
   using root = temporaryDirectory()
   const directory = namesDirectory(root.path)
-  takeName(root.path, 'web', 'gone')
+  claimName(root.path, 'web', 'gone')
   // Frees and takes the name as fast as it can, as other commands do.
   const script = `const { rmSync, symlinkSync } = require('node:fs')
     const end = Date.now() + 500
@@ -91,8 +91,8 @@ test('a name that is freed and taken by others meanwhile is taken or refused, ne
     running = false
   })
   for (let round = 0; running; round++) {
-    takeName(root.path, 'web', `mine-${round}`)
-    freeName(root.path, 'web', `mine-${round}`)
+    claimName(root.path, 'web', `mine-${round}`)
+    releaseName(root.path, 'web', `mine-${round}`)
     if (round % 50 === 0) await setImmediate()
   }
   await ended

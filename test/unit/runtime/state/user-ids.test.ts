@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { containersDirectory } from '../../../../src/runtime/state/names.ts'
 import { addRecord, emptyRecord } from '../../../../src/runtime/state/record.ts'
-import { freeUserIds, takeUserIds, takeUserIdsAgain } from '../../../../src/runtime/state/user-ids.ts'
+import { claimUserIds, reclaimUserIds, releaseUserIds } from '../../../../src/runtime/state/user-ids.ts'
 
 test('each container has a range of its own, and gets it again', () => {
   const runRoot = mkdtempSync(join(tmpdir(), 'utsuwa-ids-'))
@@ -17,19 +17,19 @@ test('each container has a range of its own, and gets it again', () => {
     const managed = { name: undefined, image: undefined, command: [], storeRoot: undefined, removeOnExit: false }
     // Their searches begin at the same range.
     const [one, two] = [make('0000000aa'), make('0000000ab')]
-    const first = takeUserIds(runRoot, one)
-    assert.equal(takeUserIds(runRoot, one), first)
-    assert.equal(takeUserIds(runRoot, two), first + 65536)
+    const first = claimUserIds(runRoot, one)
+    assert.equal(claimUserIds(runRoot, one), first)
+    assert.equal(claimUserIds(runRoot, two), first + 65536)
     assert.equal(first % 65536, 0)
-    assert.throws(() => takeUserIdsAgain(runRoot, first, two), { code: 'CONTAINER_EXISTS' })
-    freeUserIds(runRoot, first, two)
-    takeUserIdsAgain(runRoot, first, one)
-    freeUserIds(runRoot, first, one)
-    takeUserIdsAgain(runRoot, first, two)
+    assert.throws(() => reclaimUserIds(runRoot, first, two), { code: 'CONTAINER_EXISTS' })
+    releaseUserIds(runRoot, first, two)
+    reclaimUserIds(runRoot, first, one)
+    releaseUserIds(runRoot, first, one)
+    reclaimUserIds(runRoot, first, two)
     // Nobody knows of whoever has that: it is free.
-    assert.equal(takeUserIds(runRoot, '0000000ac'), first + 2 * 65536)
+    assert.equal(claimUserIds(runRoot, '0000000ac'), first + 2 * 65536)
     rmSync(join(containersDirectory(runRoot), two), { recursive: true })
-    assert.equal(takeUserIds(runRoot, one), first)
+    assert.equal(claimUserIds(runRoot, one), first)
     assert.equal(readdirSync(join(runRoot, 'user-ids')).length, 3)
   } finally {
     rmSync(runRoot, { recursive: true })

@@ -9,10 +9,10 @@ import type { ContainerOptions } from '../../options/options.ts'
 import { hostnameOf } from '../../options/runtime-spec.ts'
 import { checkUserNamespace } from '../../options/user-namespace.ts'
 import type { CompiledPlan } from '../../plan/compile.ts'
-import { createContainer } from '../../runtime/create.ts'
-import { planContainer } from '../../runtime/creation.ts'
-import { tell } from '../../runtime/state/journal.ts'
-import { containersDirectory, takeName } from '../../runtime/state/names.ts'
+import { create as createProcess } from '../../runtime/create.ts'
+import { planContainer } from '../../runtime/plan-creation.ts'
+import { appendEvent } from '../../runtime/state/journal.ts'
+import { claimName, containersDirectory } from '../../runtime/state/names.ts'
 import {
   addRecord,
   type ContainerRecord,
@@ -81,7 +81,7 @@ export async function create(options: CreateOptions): Promise<Container> {
   const described = describe(options, storeRoot)
   const reserved = addRecord(stateRoot, emptyRecord(id, described))
   try {
-    if (options.name !== undefined) takeName(runRoot, options.name, id)
+    if (options.name !== undefined) claimName(runRoot, options.name, id)
     const managed = options.userns === 'auto' ? await withUserIds(runRoot, id, described, reserved) : described
     const to = { id, stateRoot, runRoot, storeRoot, managed, marks, reserved }
     return await orAborted(signal, () => build(options, to))
@@ -122,8 +122,8 @@ async function withUserIds(
   described: ManagedRecord,
   reserved: LockedContainer,
 ): Promise<ManagedRecord> {
-  const { takeUserIds } = await import('../../runtime/state/user-ids.ts')
-  const managed = { ...described, firstUserId: takeUserIds(runRoot, id) }
+  const { claimUserIds } = await import('../../runtime/state/user-ids.ts')
+  const managed = { ...described, firstUserId: claimUserIds(runRoot, id) }
   reserved.write(emptyRecord(id, managed))
   return managed
 }
@@ -188,7 +188,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   using monitored = detached && openMonitorStreams(id, reserved, runRoot, detached)
   const consoleSocketFd = monitored?.consoleSocketFd ?? options.consoleSocketFd
   marks.prepared = performance.now()
-  const { record, init, launchingNs, readyNs } = await createContainer({
+  const { record, init, launchingNs, readyNs } = await createProcess({
     stateRoot,
     id,
     spec: prepared.spec,
@@ -222,7 +222,7 @@ async function build(options: CreateOptions, build: Build): Promise<Container> {
   marks.ready = fromMonotonic(readyNs)
   marks.created = performance.now()
   if (detached !== undefined) await keepAcrossBoot(stateRoot, record, prepared.spec)
-  tell(runRoot, 'create', record)
+  appendEvent(runRoot, 'create', record)
   return new Container(record, init, streams, {
     spec: prepared.spec,
     stateRoot,

@@ -14,7 +14,7 @@ import { containerStatus, isAlive } from './state/status.ts'
 export type ContainerStats = CgroupStats & { readonly use: CgroupUse; readonly network: NetworkUse | undefined }
 
 /** @throws UtsuwaError CONTAINER_NOT_FOUND; CONTAINER_NOT_RUNNING when it has stopped; UNSUPPORTED without a cgroup */
-export function containerStats(stateRoot: string, id: string): ContainerStats {
+export function stats(stateRoot: string, id: string): ContainerStats {
   const record = readRecord(stateRoot, id)
   return statsOf(runningCgroup(stateRoot, record), record)
 }
@@ -39,7 +39,7 @@ export interface EventHandlers {
  * Tells of every OOM kill, and of statistics each `intervalMs`. Resolves when the container has ended.
  * @throws UtsuwaError as `containerStats`
  */
-export async function watchContainer(
+export async function watchEvents(
   stateRoot: string,
   id: string,
   intervalMs: number,

@@ -1,11 +1,11 @@
 /** The limits of a cgroup and of all above it, what is used at each level, and which of them binds. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isErrno } from '../util/errno.ts'
-import { levelsTo } from './levels.ts'
-import { parseCpuMax } from './stats/cpu-max.ts'
-import { readCgroupFile } from './stats/read-file.ts'
-import { parseFlatKeyed } from './stats/stats.ts'
+import { levelsTo } from '../../cgroup/levels.ts'
+import { parseCpuMax } from '../../cgroup/stats/cpu-max.ts'
+import { readCgroupFile } from '../../cgroup/stats/read-file.ts'
+import { parseFlatKeyed } from '../../cgroup/stats/stats.ts'
+import { isErrno } from '../../util/errno.ts'
 
 /** A limit that the kernel applies at every level: the smallest holds. */
 export type BoundResource = 'memory' | 'memoryHigh' | 'swap' | 'cpu' | 'pids'

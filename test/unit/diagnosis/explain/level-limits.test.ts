@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type CgroupLevel, findBindings, readLevels } from '../../../src/cgroup/level-limits.ts'
+import { type CgroupLevel, findBindings, readLevels } from '../../../../src/diagnosis/explain/level-limits.ts'
 
 function hierarchy(t: TestContext, levels: Readonly<Record<string, Readonly<Record<string, string>>>>): CgroupLevel[] {
   const mount = mkdtempSync(join(tmpdir(), 'utsuwa-levels-'))

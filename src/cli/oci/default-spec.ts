@@ -1,4 +1,4 @@
-import { type Mount, OCI_VERSION, type RuntimeSpec } from '../spec/runtime.ts'
+import { type Mount, OCI_VERSION, type RuntimeSpec } from '../../spec/runtime.ts'
 
 export interface DefaultBundleOptions {
   /** For a user without privileges: a user namespace that maps this user to root, and nothing that needs more. */

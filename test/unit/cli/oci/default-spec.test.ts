@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultBundleSpec } from '../../../src/options/oci-default.ts'
-import { parseRuntimeSpec } from '../../../src/spec/runtime.ts'
+import { defaultBundleSpec } from '../../../../src/cli/oci/default-spec.ts'
+import { parseRuntimeSpec } from '../../../../src/spec/runtime.ts'
 
 test('prints specs that are valid', () => {
   for (const options of [{}, { cgroupNamespace: true }, { rootless: { uid: 1000, gid: 1001 } }]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type CgroupMaker, findMaker } from '../../../src/cgroup/maker.ts'
+import { type CgroupMaker, findMaker } from '../../../../src/diagnosis/explain/maker.ts'
 
 const id = '0123456789abcdef'.repeat(4)
 const uid = '9f6c4e1a-7b2d-4c3e-8a5f-0123456789ab'

@@ -1,5 +1,9 @@
 /** A process's end as the exit status that a shell would give. */
-import type { ProcessExit } from '../../sys/index.ts'
+/** How a process ended: one of them is there. */
+interface End {
+  readonly exitCode: number | undefined
+  readonly signal: number | undefined
+}
 
 /** What a shell adds to the number of the signal that ended a command. */
 export const SIGNAL_BASE = 128
@@ -11,7 +15,7 @@ const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 const OTHER_FAILURE = 125
 
-export function exitStatus({ exitCode, signal }: Pick<ProcessExit, 'exitCode' | 'signal'>): number {
+export function exitStatus({ exitCode, signal }: End): number {
   return exitCode ?? SIGNAL_BASE + (signal ?? 0)
 }
 

@@ -1,9 +1,10 @@
 /** What `create` and `run` have in common. */
+
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { type Bundle, readBundle } from '../../bundle/bundle.ts'
 import { UtsuwaError } from '../../errors.ts'
-import type { CreateOptions } from '../../runtime/creation.ts'
+import type { Bundle, RuntimeCreateOptions } from '../../runtime/index.ts'
+import * as runtime from '../../runtime/index.ts'
 import { errnoOf } from '../../util/errno.ts'
 import { checkPreservedFds } from '../flags/preserved-fds.ts'
 import type { Context } from './command.ts'
@@ -27,8 +28,8 @@ export function creationOptions(
   id: string,
   flags: CreationFlags,
   { stateRoot, cgroupManager, log }: Context,
-): CreateOptions {
-  const bundle = readBundle(flags.bundle ?? '.')
+): RuntimeCreateOptions {
+  const bundle = runtime.readBundle(flags.bundle ?? '.')
   if (stateRoot === defaultStateRoot()) keepDefaultStateRoot()
   const listenFds = countListenFds(process.env)
   const preserveFds = listenFds + count(flags['preserve-fds'] ?? '0', 'preserve-fds')

@@ -33,7 +33,7 @@ import { streamNames } from './stream-names.ts'
 /** What the first process of a new user namespace has. */
 const ALL_CAPABILITIES = 2n ** 64n - 1n
 
-export interface CreateOptions {
+export interface RuntimeCreateOptions {
   /** Directory that holds a directory for each container. */
   readonly stateRoot: string
   readonly id: string
@@ -79,13 +79,13 @@ export interface CreateOptions {
 
 export interface PlannedCreation {
   /** With the spec as complete as it will be. */
-  readonly options: CreateOptions
+  readonly options: RuntimeCreateOptions
   readonly plan: CompiledPlan
   readonly record: ContainerRecord
 }
 
 /** @throws UtsuwaError INVALID_ARGUMENT, INVALID_SPEC, UNSUPPORTED; CGROUP_ERROR where there are processes in its place */
-export function planCreation(asked: CreateOptions): PlannedCreation {
+export function planCreation(asked: RuntimeCreateOptions): PlannedCreation {
   checkContainerId(asked.id)
   const options = { ...asked, spec: completeSpec(asked) }
   warnOfCapabilities(options)
@@ -100,13 +100,13 @@ export function planCreation(asked: CreateOptions): PlannedCreation {
 }
 
 /** The plan of a container, without making it. */
-export function planContainer(options: CreateOptions): CompiledPlan {
+export function planContainer(options: RuntimeCreateOptions): CompiledPlan {
   return compilePlan(options, placeInCgroups(options, readHostFacts()))
 }
 
 /** Makes the container known, and keeps what others will want to know of it. @throws UtsuwaError CONTAINER_EXISTS */
-export function takeDirectory(
-  { reserved, keepsRecord, stateRoot, spec, notify }: CreateOptions,
+export function claimDirectory(
+  { reserved, keepsRecord, stateRoot, spec, notify }: RuntimeCreateOptions,
   record: ContainerRecord,
 ): LockedContainer {
   if (!keepsRecord) reserved?.write(record)
@@ -122,7 +122,7 @@ export function takeDirectory(
   }
 }
 
-function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
+function warnOfCapabilities({ spec, onWarning }: RuntimeCreateOptions): void {
   const ownUserNamespace = spec.linux?.namespaces?.some(({ type }) => type === 'user') ?? false
   const held = ownUserNamespace ? ALL_CAPABILITIES : permittedCapabilities('self')
   const names = ungrantableCapabilities(spec.process?.capabilities, held)
@@ -130,7 +130,7 @@ function warnOfCapabilities({ spec, onWarning }: CreateOptions): void {
 }
 
 /** From here on the cgroup counts as the container's, to be killed with it; so nobody else may be in it now. */
-function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgroup }: ContainerRecord): void {
+function refusePopulatedCgroup({ stateRoot, id, reserved }: RuntimeCreateOptions, { cgroup }: ContainerRecord): void {
   if (cgroup === undefined) return
   const path = join(cgroup.mount, cgroup.path)
   if (processesOf(path).length === 0) return
@@ -140,7 +140,7 @@ function refusePopulatedCgroup({ stateRoot, id, reserved }: CreateOptions, { cgr
 }
 
 /** The spec with what it leaves to the host: where the root file system really is, and the socket of `notify`. */
-function completeSpec(options: CreateOptions): RuntimeSpec {
+function completeSpec(options: RuntimeCreateOptions): RuntimeSpec {
   const { stateRoot, id, bundlePath, rootfsMountFd } = options
   const spec = options.notify ? withNotifySocket(options.spec, containerDirectory(stateRoot, id)) : options.spec
   if (spec.root === undefined || rootfsMountFd !== undefined) return spec
@@ -148,7 +148,7 @@ function completeSpec(options: CreateOptions): RuntimeSpec {
 }
 
 /** For the plan alone: what is executed later, maybe as another user, gets a HOME of its own. */
-function withHomeInBundle({ spec, rootfsMountFd }: CreateOptions): RuntimeSpec {
+function withHomeInBundle({ spec, rootfsMountFd }: RuntimeCreateOptions): RuntimeSpec {
   if (spec.root === undefined || spec.process === undefined || rootfsMountFd !== undefined) return spec
   const { path } = spec.root
   return { ...spec, process: withHome(spec.process, () => scopedFd(openSync(path, constants.O_DIRECTORY))) }
@@ -165,7 +165,7 @@ function realPath(path: string): string {
   }
 }
 
-function compilePlan(options: CreateOptions, place: CgroupPlace, programs?: ProgramStore): CompiledPlan {
+function compilePlan(options: RuntimeCreateOptions, place: CgroupPlace, programs?: ProgramStore): CompiledPlan {
   const { id, spec, bundlePath, gate, endWithLauncher, noPivot, noNewKeyring, preserveFds } = options
   return compile({
     id,
@@ -183,7 +183,7 @@ function compilePlan(options: CreateOptions, place: CgroupPlace, programs?: Prog
 }
 
 function newRecord(
-  { id, spec, created, bundlePath, rootfsMountFd, managed, stdio = [0, 1, 2] }: CreateOptions,
+  { id, spec, created, bundlePath, rootfsMountFd, managed, stdio = [0, 1, 2] }: RuntimeCreateOptions,
   plan: CompiledPlan,
   place: CgroupPlace,
 ): ContainerRecord {
