@@ -1,4 +1,4 @@
-/** What a user without privileges may do in the cgroup hierarchy: what somebody has given it (cgroup-v2.rst, "Delegation"). */
+/** What a user without privileges may do in the cgroup hierarchy: what was delegated to it (cgroup-v2.rst, "Delegation"). */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 

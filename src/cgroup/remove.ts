@@ -10,7 +10,7 @@ import { childrenOf } from './processes.ts'
 const FIRST_WAIT_MS = 0.5
 const TOTAL_WAIT_MS = 10_000
 
-/** Kills every process in a cgroup and below it: cgroup.kill, which no fork escapes. One that is gone is fine. */
+/** Kills every process in a cgroup and below it: cgroup.kill, which no fork escapes. Idempotent. */
 export function killCgroup(directoryHostPath: string): void {
   try {
     writeFileSync(join(directoryHostPath, 'cgroup.kill'), '1')

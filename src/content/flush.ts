@@ -24,7 +24,7 @@ export class Flush implements AsyncDisposable {
   /** The kernel tells each failure once. Whatever was to be on disk after it may not be. */
   #failure: { error: unknown } | undefined
 
-  /** Of the file system of the store. What fails to be written from now on is noticed. */
+  /** A descriptor on the file system of the store. Failed writes are noticed from now on. */
   constructor(root: string) {
     this.#fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
   }
@@ -39,7 +39,7 @@ export class Flush implements AsyncDisposable {
     return this.#next
   }
 
-  /** Somebody writes, and will ask for a flush after disposing of this: a little while, others wait for that. */
+  /** Announces a writer that asks for a flush after disposing of this: others wait for it, for a little while. */
   writing(): Disposable {
     this.#writing++
     let done = false
@@ -52,12 +52,12 @@ export class Flush implements AsyncDisposable {
     }
   }
 
-  /** To be told of bytes that were written to files. */
+  /** Takes note of bytes that were written to files. */
   wrote(bytes: number): void {
     this.#written += bytes
     if (this.#written < EARLY || this.#next !== undefined) return
     this.#written = 0
-    // Whoever needs it to have worked asks for it.
+    // Those who need it to have worked ask for it.
     this.flush().catch(() => undefined)
   }
 

@@ -23,7 +23,7 @@ export async function readIndex(root: string): Promise<Descriptor[]> {
   }
 }
 
-/** Replaces the entries by what `change` makes of them; nobody else can change them meanwhile. */
+/** Replaces the entries by what `change` makes of them; no other process can change them in between. */
 export async function updateIndex(root: string, change: (entries: Descriptor[]) => Descriptor[]): Promise<void> {
   try {
     await using _lock = await acquireLock(indexLockPath(root), 'exclusive')

@@ -85,7 +85,7 @@ export class Ingest {
     this.#hash = createHash(algorithmOf(expected.digest))
   }
 
-  /** The caller holds the lock of the blob's work directory, so that nobody else writes it. */
+  /** The caller holds the lock of the blob's work directory: it is the only writer. */
   static async open(root: string, expected: Expected, options: IngestOptions): Promise<Ingest> {
     const path = partialPath(root, expected.digest)
     try {

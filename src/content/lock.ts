@@ -1,8 +1,8 @@
 /**
- * Locks between processes, and between tasks of one: flock(2), which the kernel frees when their holder is gone.
+ * Locks between processes, and between tasks of one: flock(2), which the kernel releases when their holder ends.
  *
- * `lock` in the store root is held shared by whoever adds to the store or relies on what is in it, and exclusively by
- * whoever removes. `index.lock` is held exclusively around a change of index.json.
+ * `lock` in the store root is held shared by those who add to the store or rely on what is in it, and exclusively by
+ * those who remove. `index.lock` is held exclusively around a change of index.json.
  */
 import { constants as fs } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -30,7 +30,7 @@ export async function acquireLock(path: string, kind: LockKind, signal?: AbortSi
   }
 }
 
-/** Like acquireLock, but undefined where somebody else has it. */
+/** Like acquireLock, but undefined where another holder has it. */
 export async function tryLock(path: string, kind: LockKind): Promise<AsyncDisposable | undefined> {
   const handle = await open(path, OPEN_FLAGS, 0o600)
   if (tryLockFd(handle.fd, kind)) return handle
@@ -47,7 +47,7 @@ export async function lockFd(fd: number, kind: LockKind, signal?: AbortSignal): 
   }
 }
 
-/** False where somebody else has a lock that conflicts. */
+/** False where another holder's lock conflicts. */
 export function tryLockFd(fd: number, kind: LockKind): boolean {
   const { LOCK_SH, LOCK_EX, LOCK_NB } = constants
   return sys.flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB)

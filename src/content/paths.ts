@@ -34,7 +34,7 @@ export const workName = (kind: 'blob' | 'layer', digest: AnyDigest) => `${kind}-
 
 /**
  * Makes the directories of a store that are missing. Only root may look into them: layers hold set-user-id programs of
- * any age that are nobody's business on the host (CVE-2021-41103).
+ * any age that no user of the host may see (CVE-2021-41103).
  *
  * @throws UtsuwaError NOT_ROOT, NO_SPACE, STORE_CORRUPT
  */

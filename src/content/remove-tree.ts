@@ -19,7 +19,7 @@ export type Remove = (path: string) => Promise<void>
 /**
  * Removes a file or a directory with all that is in it; one that is not there is fine. Links are removed, not followed.
  *
- * Whoever still writes to it is outrun: an applier whose parent was killed goes on for as long as its input lasts.
+ * Writers that are still at work are outrun: an applier whose parent was killed goes on for as long as its input lasts.
  */
 export async function removeTree(path: string): Promise<void> {
   for (const deadline = Date.now() + LATE_WRITER_MS; ; await sleep(RETRY_MS)) {
@@ -49,7 +49,7 @@ function removeEmpty(path: string): boolean {
     rmdirSync(path)
     return true
   } catch {
-    return false // Not empty, or no directory; what else is wrong is wrong again for whoever removes it.
+    return false // Not empty, or no directory; any other error comes again when it is removed.
   }
 }
 

@@ -99,7 +99,7 @@ function isAt(fd: number, path: string): boolean {
 async function removeStaleFile(path: string): Promise<void> {
   const age = await stat(path).then(
     ({ mtimeMs }) => Date.now() - mtimeMs,
-    () => 0, // Gone meanwhile.
+    () => 0, // Removed by another process.
   )
   if (age > STALE_FILE_MS) await rm(path, { force: true })
 }

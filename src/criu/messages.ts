@@ -41,7 +41,7 @@ export interface CriuOptions extends CriuFlags {
   readonly logFile: string
   /** Host path of the root file system. */
   readonly root: string
-  /** Of the first process to dump. */
+  /** PID of the first process to dump. */
   readonly pid?: number
   readonly leaveRunning?: boolean
   /** Takes the memory, which then is not in the images: `criu page-server`, at an IP address. */
@@ -97,7 +97,7 @@ function encodeOptions(options: CriuOptions): MessageWriter {
     .number(38, options.emptyNamespaces)
     .text(44, options.freezeCgroup)
     .boolean(46, options.tcpSkipInFlight)
-    .boolean(50, true) // orphan_pts_master: that of a container's terminal is always somebody else's
+    .boolean(50, true) // orphan_pts_master: the master of a container's terminal is held outside of it
     .text(51, options.configFile)
     .text(53, options.lsmProfile)
     .text(63, options.lsmMountContext)
@@ -116,7 +116,7 @@ export interface CriuResponse {
   /** A step that criu has come to, which waits for an answer. */
   readonly notification: { readonly script: string; readonly pid: number } | undefined
   readonly success: boolean
-  /** Of the restored first process. */
+  /** PID of the restored first process. */
   readonly pid: number
   readonly errno: number
   readonly message: string

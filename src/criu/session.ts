@@ -48,7 +48,7 @@ export interface Surroundings {
   /** Host path of the root file system. */
   readonly root: string
   readonly cgroupNamespace: boolean
-  /** Resolves when the process is where it shall be. */
+  /** Resolves when the process is in its place. */
   readonly place: (pid: number) => Promise<void>
 }
 
@@ -62,7 +62,7 @@ export interface CriuCall {
   /** What becomes descriptors FIRST_INHERITED_FD, … of criu. */
   readonly inherited?: readonly number[]
   readonly surroundings?: Surroundings
-  /** Told of each step; the descriptor, where one came along, is closed afterwards. */
+  /** Called at each step; a descriptor that comes along is closed afterwards. */
   readonly onStep?: (script: string, pid: number, fd: number | undefined) => Promise<void>
 }
 

@@ -38,7 +38,7 @@ export interface Work {
 }
 
 /**
- * Runs what adds to the store: nobody removes from it meanwhile, and what was left over or falls out of use is collected.
+ * Runs what adds to the store: removals wait, and what was left over or falls out of use is collected.
  *
  * @throws UtsuwaError NOT_ROOT, NO_SPACE, ABORTED, and what `add` throws
  */

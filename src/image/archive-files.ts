@@ -1,7 +1,7 @@
 /**
  * The files of an archive or a directory that holds images, read by the names that the documents in it give.
  *
- * Nobody vouches for either. Names in an archive are looked up in a list of what it contains and never become a path of
+ * Neither is trusted. Names in an archive are looked up in a list of what it contains and never become a path of
  * the host; a directory is read by openat2 without following links or leaving it.
  */
 import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs'

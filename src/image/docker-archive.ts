@@ -34,7 +34,7 @@ const dockerManifest = array(
 )
 
 /**
- * The images, once for each name. Layers are verified against the diff ids of the config by whoever unpacks them.
+ * The images, once for each name. Layers are verified against the diff ids of the config when they are unpacked.
  *
  * @throws UtsuwaError INVALID_SPEC, INVALID_REFERENCE, LIMIT_EXCEEDED
  */

@@ -1,6 +1,6 @@
 /**
  * Collecting what nothing in the store refers to any more: blobs, layers, what crashes left behind, and what containers
- * wrote that nobody knows of since the last boot.
+ * wrote that have no record since the last boot.
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,13 +25,13 @@ import {
 import { errnos } from '../util/errno.ts'
 import { loadManifest } from './image.ts'
 
-/** Collects what is unused, unless others are at work in the store: then whoever ends last does it. */
+/** Collects what is unused, unless others are at work in the store: then the last of them does it. */
 export async function collectGarbageIfIdle(root: string): Promise<void> {
   await using lock = await tryLock(storeLockPath(root), 'exclusive')
   if (lock !== undefined) await collectGarbage(root)
 }
 
-/** The same, waiting a while for those who are at work: a start of a container takes milliseconds, a pull minutes. */
+/** `collectGarbage` that waits a while for those who are at work: a start of a container takes milliseconds, a pull minutes. */
 export async function collectGarbageSoon(root: string, patienceMs: number): Promise<void> {
   try {
     await using _lock = await acquireLock(storeLockPath(root), 'exclusive', AbortSignal.timeout(patienceMs))
@@ -41,7 +41,7 @@ export async function collectGarbageSoon(root: string, patienceMs: number): Prom
   }
 }
 
-/** The caller holds the store lock exclusively, so nothing is half-added and nothing becomes used meanwhile. */
+/** The caller holds the store lock exclusively, so nothing is half-added and nothing comes into use. */
 export async function collectGarbage(root: string, remove: Remove = removeTree): Promise<void> {
   // First what is surely garbage: on a full disk the rest may need room.
   await collectLeftovers(root, remove)

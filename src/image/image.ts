@@ -145,7 +145,7 @@ export function referenceOf(entry: Descriptor): string {
   return nameOf(entry) ?? `@${entry.digest}`
 }
 
-/** A store that nobody has pulled into yet has no images, and asking must not make it. */
+/** A store that does not exist yet has no images, and asking must not make it. */
 export async function readIndexIfAny(root: string): Promise<Descriptor[]> {
   return readIndex(root).catch((error: unknown) => {
     if (error instanceof UtsuwaError && isMissingFile(error.cause)) return []

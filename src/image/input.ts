@@ -46,7 +46,7 @@ async function openFile(path: string, directory: string): Promise<FileHandle> {
   return await spool(pipe.createReadStream({ autoClose: false, highWaterMark: READ_SIZE }), join(directory, 'input'))
 }
 
-/** A file that nobody else sees with all bytes of a stream. */
+/** A private file with all bytes of a stream. */
 async function spool(source: AsyncIterable<Buffer>, path: string): Promise<FileHandle> {
   const handle = await open(path, 'wx+', 0o600)
   try {

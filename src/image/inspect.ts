@@ -7,7 +7,7 @@ import { type Image, loadImage, loadManifest, nameOf, readIndexIfAny, resolveEnt
 
 /** A layer of an image, as stored and as unpacked. */
 export interface ImageLayer {
-  /** Of the stored bytes. */
+  /** Digest of the stored bytes. */
   digest: Digest
   mediaType: string
   /** Stored bytes. */

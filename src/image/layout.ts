@@ -33,7 +33,7 @@ export async function isLayout(files: ArchiveFiles): Promise<boolean> {
 
 /**
  * The images that index.json names, with their documents verified; of an image for several platforms the one that fits.
- * Layers are verified by whoever reads them.
+ * Layers are verified when they are read.
  *
  * @throws UtsuwaError INVALID_SPEC, DIGEST_MISMATCH, SIZE_MISMATCH, PLATFORM_NOT_FOUND, UNSUPPORTED_MEDIA_TYPE, …
  */

@@ -66,7 +66,7 @@ export function selectManifest({ manifests }: ImageIndex, platform: Platform, na
   )
 }
 
-/** 0 is best; undefined does not run. An entry without platform is for whoever takes it (image-index.md). */
+/** 0 is best; undefined does not run. An entry without platform fits any (image-index.md). */
 function rankOf(has: Platform | undefined, wanted: Platform): number | undefined {
   if (has === undefined) return 100
   if (has.os !== wanted.os || has.architecture !== wanted.architecture) return undefined

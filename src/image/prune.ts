@@ -1,4 +1,4 @@
-/** `prune`: images that nobody needs, and what is left over. */
+/** `prune`: unused images, and what is left over. */
 import { existsSync } from 'node:fs'
 import { acquireLock } from '../content/lock.ts'
 import { indexPath, storeLockPath } from '../content/paths.ts'
@@ -29,7 +29,7 @@ export interface Pruned {
  * @throws UtsuwaError NOT_ROOT, STORE_CORRUPT, ABORTED
  */
 export async function prune(root: string, { all = false, signal }: PruneOptions = {}): Promise<Pruned> {
-  // A store that nobody has made has nothing to remove, and asking must not make it.
+  // A store that does not exist has nothing to remove, and asking must not make it.
   if (!existsSync(indexPath(root))) return { images: [], reclaimed: 0 }
   await using _lock = await acquireLock(storeLockPath(root), 'exclusive', signal)
   let reclaimed = 0

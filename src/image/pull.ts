@@ -57,7 +57,7 @@ export async function pull(reference: string, options: PullOptions): Promise<Ima
         ...work,
         operation: `pull ${name}`,
         onProgress: event => options.onProgress?.(withRateLimit(event, client.rateLimit)),
-        // An image that names another machine is taken unless the caller says which one it shall be for.
+        // An image that names another machine is taken unless the caller says which one to pull for.
         platform: options.platform === undefined ? undefined : platform,
         limits: options.limits,
         resumable: true,

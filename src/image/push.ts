@@ -36,7 +36,7 @@ export interface PushOptions extends Omit<RegistryOptions, 'signal'> {
 export interface PushedImage {
   /** The full name: `localhost:5000/team/app:1.2`. */
   reference: string
-  /** Of the manifest. */
+  /** Digest of the manifest. */
   digest: Digest
 }
 
@@ -53,7 +53,7 @@ const UPLOADS = 3
 export async function push(image: string, options: PushOptions): Promise<PushedImage> {
   const { root, signal, onProgress = () => undefined } = options
   await makeStore(root)
-  // Nobody may remove what is on its way.
+  // What is on its way must not be removed.
   await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
   const [entry] = (await resolveEntries(root, image)).entries
   const destination = destinationOf(image, entry, options.destination)

@@ -7,7 +7,7 @@ import { collectGarbageSoon, isDamage } from './garbage.ts'
 import { type Image, loadImage, nameOf, readIndexIfAny, referenceOf, resolveEntries } from './image.ts'
 
 export interface RemoveOptions {
-  /** Remove it even when a container uses it, whose layers then stay until it goes, or when it has several names. Default false. */
+  /** Remove it even when a container uses it, whose layers then stay until it is removed, or when it has several names. Default false. */
   force?: boolean
 }
 
@@ -15,7 +15,7 @@ export interface RemoveOptions {
 export interface RemovedImage {
   /** The names that it has lost. */
   untagged: string[]
-  /** Image id, when the image is gone: it had no other name. */
+  /** Image id, when the image was removed: it had no other name. */
   deleted?: Digest
 }
 
@@ -23,8 +23,8 @@ export interface RemovedImage {
 const PATIENCE_MS = 2000
 
 /**
- * Takes a name away from an image; with its last name the image goes, with what no other image or container uses. An
- * image given by its id goes with its name; with `force` with all its names.
+ * Takes a name away from an image; with its last name the image is removed, with what no other image or container uses. An
+ * image given by its id is removed with its name; with `force` with all its names.
  *
  * What a removed image occupies is freed at once, or, while others add to the store, when the last of them ends.
  *

@@ -23,9 +23,9 @@ export async function tag(root: string, source: string, name: string): Promise<I
     ...(platform === undefined ? {} : { platform }),
   }
   await updateIndex(root, all => {
-    // Looked at again, now that nobody can remove it.
+    // Looked up again, now that it cannot be removed.
     if (all.some(other => other.digest === digest)) return withEntry(all, entry)
-    throw new UtsuwaError('IMAGE_NOT_FOUND', 'it was removed meanwhile', { operation: `tag image ${source}` })
+    throw new UtsuwaError('IMAGE_NOT_FOUND', 'it was removed in the meantime', { operation: `tag image ${source}` })
   })
   return loadImage(root, entry)
 }

@@ -33,10 +33,10 @@ export type PullProgress =
 
 /** As many blobs at once as docker fetches; registries expect it. */
 const DOWNLOADS = 3
-/** Of small ones, which are mostly waited for: as many as podman fetches. */
+/** Small blobs at a time, which are mostly waited for: as many as podman fetches. */
 const SMALL_DOWNLOADS = 6
 const UNPACKS = Math.max(2, availableParallelism())
-/** Of small layers, which mostly wait for a process to start. */
+/** Small layers at a time, which mostly wait for a process to start. */
 const SMALL_UNPACKS = 8
 
 /** Bytes. Smaller blobs are had in memory: a file that others can follow costs more than they do. */
@@ -80,7 +80,7 @@ export class LayerTransfer {
   }
 
   /**
-   * Resolves when all layers are stored and unpacked. After an error every task has ended before it is thrown: nobody
+   * Resolves when all layers are stored and unpacked. After an error every task has ended before it is thrown: no one
    * writes to the store any more.
    */
   async run(layers: readonly LayerToPull[]): Promise<void> {
@@ -112,7 +112,7 @@ export class LayerTransfer {
     }
     await using work = await acquireWorkDirectory(this.#root, workName('layer', layer.digest), signal)
     const unpack = async (source: () => AsyncIterable<Buffer> | Buffer) => {
-      // Somebody else may have done it while we waited for the directory.
+      // Another process may have done it while we waited for the directory.
       if ((await readLayer(this.#root, diffId)) === undefined) await this.#unpack(layer, diffId, work, source, writing)
     }
     if ((await blobSize(this.#root, layer.digest)) !== undefined) {
@@ -122,7 +122,7 @@ export class LayerTransfer {
     else await this.#download(layer, unpack)
   }
 
-  /** Has the blob in memory, stores it, and unpacks it meanwhile. */
+  /** Has the blob in memory, stores it, and unpacks it at the same time. */
   async #downloadWhole(layer: Descriptor, unpack: (source: () => Buffer) => Promise<void>): Promise<void> {
     const { flush, onProgress } = this.#options
     const { digest, size } = layer
@@ -136,7 +136,7 @@ export class LayerTransfer {
     await Promise.all([this.#guard(store()), this.#guard(unpack(() => bytes))])
   }
 
-  /** Stores a blob as it arrives, and unpacks it meanwhile; both anew where the bytes are wrong and there are others. */
+  /** Stores a blob as it arrives, and unpacks it at the same time; both anew where the bytes are wrong and there are others. */
   async #download(layer: Descriptor, unpack: (source: () => AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
     const reader = this.#readLayer(layer)
     while ((await this.#downloadOnce(layer, reader, unpack)) === 'wrong');

@@ -11,7 +11,7 @@ import type { LabResults, RunRecord } from './results.ts'
 /** Samples are written in pieces of this size: a write each would disturb what is measured. */
 const PIECE = 256 * 1024
 
-/** Written as the experiment goes on, so that whatever ends it leaves what there is. */
+/** Written as the experiment proceeds, so that its results up to any interruption are kept. */
 export class Files implements Disposable {
   /** Absolute. */
   readonly directory: string

@@ -12,7 +12,7 @@ export type PageData = Omit<LabResults, 'knobs'> & {
   })[]
 }
 
-/** Of output on the page, which is for looking at: all of it is in a file beside it. */
+/** Bytes of output on the page, which is an excerpt: all of it is in a file beside it. */
 const MAX_OUTPUT = 4000
 
 export function toPage(results: LabResults): string {

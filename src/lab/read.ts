@@ -52,7 +52,7 @@ export function parseExperiment(text: string, file: string): Experiment {
   })
 }
 
-/** Of the key, or of the item of a list; of what holds it, where it is missing. */
+/** Position of the key, or of the item of a list; of what holds it, where it is missing. */
 function offsetOf(document: Document.Parsed, path: Path): number | undefined {
   let node: unknown = document.contents
   let offset = (node as Node | null)?.range?.[0]

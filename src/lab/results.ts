@@ -32,7 +32,7 @@ export interface RunRecord {
   readonly knobs: readonly Knob[]
   readonly started: string
   readonly containers: Readonly<Record<string, ContainerResult>>
-  /** Of each container, and of `parent`, for plots: thinned out. */
+  /** Series of each container, and of `parent`, for plots: thinned out. */
   readonly series: Readonly<Record<string, Series>>
   readonly samples: number
 }

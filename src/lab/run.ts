@@ -22,7 +22,7 @@ export interface LabOptions extends Roots {
   readonly intervalMs?: number
   /** In place of the experiment's. */
   readonly repeats?: number
-  /** Ends the run that goes on; what there is by then is the result. */
+  /** Ends the current run; what there is by then is the result. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: LabProgress) => void
 }

@@ -164,7 +164,7 @@ function columnsOf(samples: readonly ParsedSample[], startUsec: number): Omit<Se
   }
 }
 
-/** Of each sample the one that rates are taken from: the last one that is long enough before, or the first. */
+/** For each sample the one that rates are computed against: the last one that is long enough before, or the first. */
 function rowsBefore(samples: readonly ParsedSample[]): (ParsedSample | undefined)[] {
   let row = 0
   return samples.map(({ atUsec }, index) => {

@@ -7,7 +7,7 @@ const percentile =
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
 
-/** Of numbers in rising order, at least one; percentiles by nearest rank. */
+/** Statistics of numbers in rising order, at least one; percentiles by nearest rank. */
 const bySorted = {
   min: (sorted: readonly number[]) => sorted[0]!,
   max: (sorted: readonly number[]) => sorted.at(-1)!,

@@ -116,7 +116,7 @@ export class InitConversation {
   /**
    * Resolves when init waits for the start.
    * @param onBarrier answers where init waits for the launcher; its rejection kills init and is passed on
-   * @throws UtsuwaError for the operation that failed; init is gone then
+   * @throws UtsuwaError for the operation that failed; init has ended then
    */
   async ready(onBarrier: BarrierHandler): Promise<void> {
     for (;;) {
@@ -139,7 +139,7 @@ export class InitConversation {
 
   /**
    * For a process without a start gate: resolves when its command runs.
-   * @throws UtsuwaError for the operation that failed; the process is gone then
+   * @throws UtsuwaError for the operation that failed; the process has ended then
    */
   async executed(onSeccompListener: SeccompListenerHandler): Promise<void> {
     const report = await this.#next(onSeccompListener)

@@ -1,7 +1,7 @@
 /**
  * Why the kernel did not execute a command that is there: what its errno means for this very file.
  *
- * The bytes are the container's, and nobody vouches for them: whatever they hold, the answer is a text or none.
+ * The bytes are the container's, and not trusted: whatever they hold, the answer is a text or none.
  */
 import type { CommandFailure } from '../errors.ts'
 import { errnos } from '../util/errno.ts'
@@ -24,7 +24,7 @@ export interface Diagnosis {
   readonly hint: string
 }
 
-/** Of a report of kind `executable`. */
+/** Fields of a report of kind `executable`. */
 export function parseExecutable({ errno, bytes }: InitReport): ExecutableFile {
   const end = bytes.indexOf(0)
   const length = end < 0 ? bytes.length : end

@@ -118,7 +118,7 @@ function isMissing(errno: number): boolean {
   return errno === errnos.ENOENT || errno === errnos.ENOTDIR
 }
 
-/** What the errno alone says, of a file that could not be looked at: it may be executed but not read, or has gone. */
+/** What the errno alone says, of a file that could not be looked at: it may be executed but not read, or was removed. */
 function undiagnosed(errno: number): { reason?: string; failure?: CommandFailure; hint?: string } {
   if (errno === errnos.EACCES) return { failure: 'not_executable' }
   if (errno === errnos.ENOEXEC)

@@ -16,7 +16,7 @@ import { mountOverlay, type OverlayDirectories } from './overlay.ts'
 
 /**
  * On the disk, files that root of the host makes, until they get their owner: without an id for it, it could make none.
- * In the container they are nobody's, and no set-id bit of theirs works.
+ * In the container they belong to the overflow ids, and no set-id bit of theirs works.
  */
 const HOST_ROOT: IdMapping = { containerID: 0xfffffffe, hostID: 0, size: 1 }
 

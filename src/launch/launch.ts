@@ -47,7 +47,7 @@ export async function launch(input: LaunchInput): Promise<InitConversation> {
 }
 
 /**
- * The same as the child of a monitor of its own, which outlives this process.
+ * `launch` as the child of a monitor of its own, which outlives this process.
  * @throws UtsuwaError also when the monitor cannot be started
  */
 export async function launchMonitored(

@@ -7,7 +7,7 @@ import { choice, type RecordOf, type Vocabulary } from '../util/wire.ts'
 export const monitorVocabulary = {
   name: 'monitor',
   choices: [
-    /** What passes between the monitor and whoever is attached: one byte at the head of each frame. */
+    /** What passes between the monitor and an attached client: one byte at the head of each frame. */
     choice('frame', [
       /** From a client: what it wants (`attach_output` | `attach_input`). From the monitor: it is in effect. */
       'attach',
@@ -30,14 +30,14 @@ export const monitorVocabulary = {
     begin: {
       /** The vocabulary's: a monitor of another build refuses. */
       hash: 'u64',
-      /** Of the container; for those who list processes. */
+      /** Id of the container, shown in process lists. */
       id: 'string',
       hostStage: 'bytes',
       /** The descriptors of utsuwa_launch(), as i32; those from `firstLaunchFd` on are closed after it. */
       launchFds: 'bytes',
       firstLaunchFd: 'u32',
       planFd: 'u32',
-      /** To whoever created the container. */
+      /** Socket to the process that creates the container. */
       controlFd: 'u32',
       /** The container's directory, which gets `attach.sock` and `exit.json`. */
       directoryFd: 'u32',

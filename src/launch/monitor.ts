@@ -55,7 +55,7 @@ export interface MonitorInput
   readonly cgroupMount: string | undefined
 }
 
-/** A monitor in the hands of the process that has started it. */
+/** Handle to a monitor, in the process that has started it. */
 export class Monitor implements InitParent {
   readonly #controlFd: number
   /** 0 until it has launched init. */
@@ -96,7 +96,7 @@ export class Monitor implements InitParent {
     await waitReadable(pidfd)
   }
 
-  /** @throws UtsuwaError INIT_FAILED when the monitor was killed, so that nobody knows */
+  /** @throws UtsuwaError INIT_FAILED when the monitor was killed, so that the outcome is unknown */
   exited(): Promise<ProcessExit> {
     this.#exit ??= this.#receiveExit()
     return this.#exit
@@ -170,7 +170,7 @@ export async function startMonitor(
   }
 }
 
-/** It goes on in a child, and so becomes nobody's: its first process is ours, and ends at once. */
+/** It continues in a child of its own, an orphan: its first process is our child, and ends at once. */
 async function execute(cgroupMount: string | undefined, fds: readonly number[]): Promise<void> {
   const host: Operation[] = [{ op: 'clone', flags: 0, pointer: '' }]
   if (cgroupMount !== undefined)

@@ -41,7 +41,7 @@ export interface NetworkLink {
 }
 
 export interface NetworkAddress {
-  /** Of the device that has it. */
+  /** Index of the device that has it. */
   readonly index: number
   /** AF_INET or AF_INET6. */
   readonly family: number
@@ -77,7 +77,7 @@ export class RouteSocket {
     return this.#dump(RTM_GETADDR, Buffer.alloc(ADDRESS_HEADER_SIZE)).map(decodeAddress)
   }
 
-  /** Moves a device into the namespace behind a descriptor, where it is called `name`. It goes down on its way. */
+  /** Moves a device into the namespace behind a descriptor, where it is called `name`. It is set down by the move. */
   move(index: number, namespaceFd: number, name: string): void {
     const namespace = Buffer.alloc(4)
     namespace.writeUInt32LE(namespaceFd)

@@ -2,7 +2,7 @@
  * The root file system of an image: an overlay that no path of the host leads to.
  *
  * It is a detached mount, a descriptor and nothing else, until init attaches it inside the container's mount namespace.
- * So the host's mount table never shows it, and the kernel takes it away with its last user, whoever is killed when.
+ * So the host's mount table does not show it, and the kernel unmounts it with its last user, whichever process is killed.
  */
 import { closeSync, mkdtempSync, openSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -2,7 +2,7 @@
 import { sys, type Watch } from '../sys/index.ts'
 
 /**
- * Resolves as soon as `fd` is readable or hung up. Keeps the process alive meanwhile.
+ * Resolves as soon as `fd` is readable or hung up. Keeps the process alive until then.
  * @param timeoutMs gives up after so many milliseconds. Default: never
  * @param signal has it give up as well
  * @returns false when it gave up
@@ -11,7 +11,7 @@ export function waitReadable(fd: number, timeoutMs?: number, signal?: AbortSigna
   return waitAnyReadable([fd], timeoutMs, signal)
 }
 
-/** The same for the first of several. */
+/** `waitReadable` for the first of several. */
 export function waitAnyReadable(fds: readonly number[], timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise(resolve => {
     const finish = (readable: boolean): void => {

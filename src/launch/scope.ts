@@ -10,7 +10,7 @@ import { operationError } from './failure.ts'
  * @throws UtsuwaError; no scope is left then
  */
 export async function enterScope({ unit, properties }: ScopePlan, pid: number): Promise<void> {
-  // Loaded when needed, like everything that starts a program.
+  // Lazy import, like everything that starts a program.
   const { startScope } = await import('../cgroup/systemd/systemd.ts')
   await startScope(unit, pid, properties)
 }

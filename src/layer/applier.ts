@@ -20,7 +20,7 @@ const STEPS: readonly ApplierStep[] = applierVocabulary.choices[0].choices
 const REPORT_HEAD = 12
 /** What an applier may take, by native/applier_confine.c. */
 const CPU_SECONDS = 3600
-/** Bytes that fit in a new pipe whether somebody reads them yet or not: its 16 pages, less one that is begun. */
+/** Bytes that fit in a new pipe, read or not: its 16 pages, less one that is begun. */
 const PIPE_ROOM = 60 * 1024
 const HASH = vocabularyHash(applierVocabulary)
 const END = encode({ op: 'end' })
@@ -116,7 +116,7 @@ export class Applier implements AsyncDisposable {
 
   /**
    * Pipes: where its records go, and where its verdict comes from.
-   * @param gone tells of an end without a verdict
+   * @param gone makes the error for an end without a verdict
    */
   constructor(inputFd: number, reportFd: number, gone: () => Promise<UtsuwaError>, limits: LayerLimits) {
     this.#inputFd = inputFd
@@ -127,9 +127,9 @@ export class Applier implements AsyncDisposable {
   }
 
   /**
-   * Hands records on, in one write. Resolves when nobody looks at these buffers any more.
+   * Hands records on, in one write. Resolves when these buffers are no longer used.
    *
-   * @throws UtsuwaError what the applier failed with, when it is gone
+   * @throws UtsuwaError what the applier failed with, when it has ended
    */
   async write(parts: readonly Buffer[]): Promise<void> {
     const last = parts.at(-1)
@@ -144,7 +144,7 @@ export class Applier implements AsyncDisposable {
     if (!(await written)) return this.#fail()
   }
 
-  /** Waits for the verdict. The files are there then, on disk when somebody has asked for it. */
+  /** Waits for the verdict. The files are there then, on disk when the caller asked for that. */
   async finish(): Promise<void> {
     if (this.#input === undefined && this.#fill([END])) this.#close()
     else this.#stream().end(END)

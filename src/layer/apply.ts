@@ -124,7 +124,7 @@ async function stream(
     else await pipeline(all, decompressor, sinkAndDiscard, options)
   } finally {
     // A pipeline that fails early leaves its source as it is, with an open file. Not awaited: the source may be waiting
-    // for a download that nobody needs any more.
+    // for a download that is no longer needed.
     counter.return(undefined).catch(() => undefined)
   }
 }

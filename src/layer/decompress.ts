@@ -81,7 +81,7 @@ export function decompressSmall(layer: Buffer): Buffer | undefined {
 }
 
 /**
- * Gives back the memory of a chunk of a decompressor that nobody needs any more, and with the last chunk in it that of
+ * Releases the memory of a chunk of a decompressor that is no longer needed, and with the last chunk in it that of
  * its whole buffer. The garbage collector would do the same, after marking the heap once for every 64 MiB.
  */
 export function discardChunk({ buffer, byteOffset, byteLength }: Buffer): void {

@@ -20,7 +20,7 @@ const isUsedOfAll = (key: string) => GLOBAL_KEYS.has(key)
 export class ExtendedHeaders {
   /** Counts until it is taken back by an empty value. */
   readonly global: PaxRecords = new Map()
-  /** Of the next entry. The values are views, which the headers of the entry after it write over. */
+  /** Headers of the next entry. The values are views, which the headers of the entry after it write over. */
   local: PaxRecords | undefined
   longPath: string | undefined
   longLink: string | undefined

@@ -38,7 +38,7 @@ export const DEFAULT_LAYER_LIMITS: LayerLimits = {
 export const KERNEL_LIMITS = { path: 4095, attributeName: 255, attributeValue: 64 * 1024 }
 
 /**
- * Of a zstd layer, as the base 2 logarithm of bytes: 32 MiB, the largest that builders of images choose. A frame may ask
+ * Window of a zstd layer, as the base 2 logarithm of bytes: 32 MiB, the largest that builders of images choose. A frame may ask
  * for as much memory as it likes; the format's own recommendation is 8 MiB (RFC 8878, 3.1.1.1.2).
  */
 export const ZSTD_WINDOW_LOG = 25

@@ -58,7 +58,7 @@ export const applierVocabulary = {
     opaque: { path: 'bytes' },
     /** An extended attribute of the entry that came last. */
     attribute: { name: 'string', value: 'bytes' },
-    /** Last of all: success is reported. To have everything on disk is up to whoever wanted it. */
+    /** Last of all: success is reported. Flushing to disk is up to the caller. */
     end: {},
   },
 } as const satisfies Vocabulary

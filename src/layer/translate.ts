@@ -38,7 +38,7 @@ export class LayerTranslator implements TarHandler {
   readonly #limits: LayerLimits
   readonly #writer = new RecordWriter(applierVocabulary)
   #parts: Buffer[] = []
-  /** Of the last entry. */
+  /** Attributes of the last entry. */
   #attributes: { path: string; xattrs: Map<string, Buffer> } | undefined
   #skipContent = false
 

@@ -35,7 +35,7 @@ export interface Attachment {
 
 /** Options of `connect`. */
 export interface ConnectOptions extends PluginOptions {
-  /** Told of each plugin's result before the next one is asked. */
+  /** Called with each plugin's result before the next plugin runs. */
   readonly keep: (result: CniResult) => void
 }
 
@@ -62,7 +62,7 @@ export async function connect(
 
 /**
  * In reverse order, each with the last result, whether connecting came to its end or not. Once more is harmless.
- * @param netns '' where the namespace is gone: addresses and rules of the host are given back nevertheless
+ * @param netns '' where the namespace no longer exists: addresses and rules of the host are released nevertheless
  * @throws UtsuwaError as `runPlugin`; the others have been asked then, too, but for what gives addresses back
  */
 export async function disconnect(attachment: Attachment, netns: string, options?: PluginOptions): Promise<void> {
@@ -70,7 +70,7 @@ export async function disconnect(attachment: Attachment, netns: string, options?
   let failure: unknown
   for (const plugin of pluginsOf(attachment).toReversed())
     try {
-      // Nobody else gets an address to which rules may still lead.
+      // No other container gets an address to which rules may still lead.
       if (failure !== undefined && plugin.ipam !== undefined) continue
       const call = { command: 'DEL', containerId, ifName, netns } as const
       await runPlugin(plugin.type, call, configOf(attachment, plugin, result), options)

@@ -59,7 +59,7 @@ function rulesOf(conflist: Conflist): Rule[] {
   const masquerade = ['-s', utsuwa.subnet, '!', '-o', bridge, ...comment, '-j', 'MASQUERADE']
   return [
     ...loopback,
-    // What nobody in the network has asked for, but at a port that is published.
+    // Drop what no container asked for, except at a published port.
     drop('FORWARD', ...fromElsewhere, '-m', 'conntrack', '!', '--ctstate', 'RELATED,ESTABLISHED,DNAT'),
     { table: 'nat', chain: 'POSTROUTING', match: masquerade },
   ]
@@ -104,7 +104,7 @@ export async function addHostRules(network: Conflist): Promise<void> {
   }
 }
 
-/** One that is gone is fine. */
+/** Idempotent. */
 export async function removeHostRules(network: Conflist): Promise<void> {
   try {
     for (const rule of [...rulesOf(network), ...leftByFirewall(network)]) await iptables('-D', rule)

@@ -11,7 +11,7 @@ import { reasonOfEnd } from '../util/how-ended.ts'
 export interface PluginCall {
   readonly command: 'ADD' | 'DEL' | 'VERSION'
   readonly containerId?: string
-  /** Path of a network namespace; '' where it is gone. */
+  /** Path of a network namespace; '' where it no longer exists. */
   readonly netns?: string
   readonly ifName?: string
 }

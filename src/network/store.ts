@@ -17,7 +17,7 @@ import type { Conflist } from './conflist.ts'
 export const DEFAULT_NETWORK = 'bridge'
 
 const SUFFIX = '.conflist'
-/** Of what is written aside, to be renamed into place. */
+/** Suffix of what is written aside, to be renamed into place. */
 const UNFINISHED = '.conflist.new'
 
 const networksPath = (root: string): string => resolve(root, 'networks')
@@ -108,7 +108,7 @@ export async function writeNetwork(root: string, conflist: Conflist): Promise<vo
   }
 }
 
-/** The caller holds the lock. One that is gone is fine. */
+/** The caller holds the lock. Idempotent. */
 export async function removeNetworkFile(root: string, name: string): Promise<void> {
   await rm(networkPath(root, name), { force: true })
 }

@@ -60,13 +60,13 @@ export function parseRoutes(text: string): Subnet[] {
 
 const ones = (digit: string): number => [...Number.parseInt(digit, 16).toString(2)].filter(bit => bit === '1').length
 
-/** Of the default network: large enough for every container that a machine can hold. */
+/** Subnets for the default network: large enough for every container that a machine can hold. */
 export const LARGE: readonly Subnet[] = Array.from({ length: 40 }, (_, index) => ({
   address: parseAddress(`10.${87 + index}.0.0`),
   prefix: 16,
 }))
 
-/** Of the networks that people make. */
+/** Subnets for the networks that users create. */
 export const SMALL: readonly Subnet[] = [
   ...Array.from({ length: 256 }, (_, index) => ({ address: parseAddress(`10.187.${index}.0`), prefix: 24 })),
   ...Array.from({ length: 128 }, (_, index) => ({ address: parseAddress(`192.168.${index + 128}.0`), prefix: 24 })),

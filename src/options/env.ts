@@ -6,7 +6,7 @@ export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 export interface EnvironmentInput {
   options: Pick<ContainerOptions, 'env' | 'terminal'>
   image: ImageRunConfig
-  /** Undefined where it is somebody else's. */
+  /** Undefined where it is shared. */
   hostname: string | undefined
   /** Home directory of the user. */
   home: string

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const CPUS = '/sys/devices/system/cpu'
 
-/** Of this machine: what it has does not change while a process runs, but for CPUs that are plugged in. */
+/** Paths of this machine: they do not change while a process runs, but for CPUs that are plugged in. */
 let kept: readonly string[] | undefined
 
 /**

@@ -81,7 +81,7 @@ function defaultMounts(options: ContainerOptions): Mount[] {
   ]
 }
 
-/** POSIX shared memory goes with the IPC namespace, though it is but files. */
+/** POSIX shared memory belongs to the IPC namespace, though it is but files. */
 function shmMount({ ipc = 'private', shmSize = DEFAULT_SHM_SIZE }: ContainerOptions): Mount[] {
   const flags = ['nosuid', 'noexec', 'nodev']
   if (ipc === 'none') return []

@@ -1,4 +1,4 @@
-/** `--network` and what goes with it. */
+/** `--network` and the flags that belong to it. */
 import { isIP, isIPv4 } from 'node:net'
 import { invalidOption } from './invalid-option.ts'
 import type { ContainerOptions } from './options.ts'

@@ -54,15 +54,15 @@ export interface ContainerOptions {
 
   /** `private` (the default), `host`, or `container:` and a name or an id: whose processes it sees. */
   pid?: string
-  /** The same for System V IPC and POSIX message queues; with `host` also for /dev/shm. `none`: private, without /dev/shm. */
+  /** The same choice for System V IPC and POSIX message queues; with `host` also for /dev/shm. `none`: private, without /dev/shm. */
   ipc?: string
-  /** The same for the host name. */
+  /** The same choice for the host name. */
   uts?: string
   /** `private` (the default): it sees its own cgroup as the root of all; or `host`. */
   cgroupns?: 'private' | 'host'
   /**
    * `host` (the default): its user ids are the host's; or `auto`: a user namespace with 65536 ids that no other container
-   * has, in which its root is nobody on the host. For images.
+   * has, in which its root is an unprivileged user of the host. For images.
    */
   userns?: 'host' | 'auto'
   /** cgroup that its own is made in. Default: `/utsuwa`. */
@@ -90,7 +90,7 @@ export interface ContainerOptions {
   pids?: number
   /** Weight against others on block devices, 10 to 1000. */
   blkioWeight?: number
-  /** The same for one device: `/dev/sda:200`. */
+  /** Block I/O weight of single devices: `/dev/sda:200`. */
   blkioWeightDevice?: readonly string[]
   /** Bytes a second: `/dev/sda:1mb`. */
   deviceReadBps?: readonly string[]

@@ -54,7 +54,7 @@ export interface RuntimeSpecInput {
   maskedHostPaths?: () => readonly string[]
   /** Host path of each file that tells of names and addresses, by its container path. */
   networkFiles?: ReadonlyMap<string, string>
-  /** Of both kinds, for `userns: 'auto'`. */
+  /** Maps of users and groups, for `userns: 'auto'`. */
   idMappings?: readonly IdMapping[]
   /** Host path of each of `volumeMounts`, by its destination. */
   volumePaths: ReadonlyMap<string, string>
@@ -114,7 +114,7 @@ export function hostnameOf(id: string): string {
   return id.slice(0, 12)
 }
 
-/** Undefined in a UTS namespace that belongs to somebody else. */
+/** Undefined in a UTS namespace that is shared. */
 function chooseHostname({ hostname, domainname, uts }: ContainerOptions, id: string): string | undefined {
   if (namespaceMode('uts', uts) !== 'private') {
     if (hostname || domainname) throw invalidOption('--hostname', 'with --uts it would be changed for others too')
@@ -141,7 +141,7 @@ function initMount({ options, reaperHostPath }: RuntimeSpecInput): Mount[] {
   return [{ destination: INIT_CONTAINER_PATH, type: 'bind', source: reaperHostPath, options: flags }]
 }
 
-/** Of whose cgroups the limits of the parent hold too. */
+/** Path of the container's cgroup, below a parent whose limits apply too. */
 function cgroupsPath(parent = '/utsuwa', id: string): string {
   if (parent.split('/').includes('..') || !/[^/]/.test(parent))
     throw invalidOption('--cgroup-parent', `${JSON.stringify(parent)} names no cgroup`)

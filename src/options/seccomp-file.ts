@@ -10,9 +10,9 @@ import { array, integer, nonEmptyString, object, optional, string } from '../spe
 import { type LinuxSeccomp, parseLinuxSeccomp } from '../spec/runtime.ts'
 
 export interface SeccompFileFacts {
-  /** Of the container. */
+  /** Capabilities of the container. */
   capabilities: readonly string[]
-  /** Of the machine, in Node's spelling; that of this Node when absent. */
+  /** Architecture of the machine, in Node's spelling. Default: that of this Node. */
   arch?: string
   /** `6.12.3-…`; that of this machine when absent. */
   kernelRelease?: string

@@ -19,7 +19,7 @@ const PROPAGATION = new Set(['shared', 'slave', 'private', 'rshared', 'rslave', 
 /** Flags that users may want for a mount beside access and propagation. */
 const FLAGS = new Set(['nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'idmap'])
 
-/** Of what an image can make us do, each costs a directory and a mount. */
+/** An image can make us do this much: each costs a directory and a mount. */
 const IMAGE_VOLUMES_MAX = 256
 
 /** `container`, `name:container[:options]` or `host:container[:options]`; a host path begins with `/`, `./` or `../`. */

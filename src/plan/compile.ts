@@ -45,7 +45,7 @@ export interface CompileInput {
   readonly cgroupPath: string | undefined
   /** Without a cgroupPath: the host path that a caller without privileges may not make one below. */
   readonly undelegated?: string
-  /** The unit that systemd shall make for the container, with the cgroup at `cgroupPath`. Absent: utsuwa makes it. */
+  /** The unit that systemd makes for the container, with the cgroup at `cgroupPath`. Absent: utsuwa makes it. */
   readonly systemdUnit?: SystemdUnit
   /** The root file system arrives as a detached mount and is attached at this host path. Absent: root.path is used. */
   readonly rootfsMountPoint?: string
@@ -175,7 +175,7 @@ function surround(input: CompileInput, namespaces: Namespaces): Operation[] {
 
 /**
  * Behind the user: a change of user takes the signal away (prctl(2)). Until then, and up to the start, init ends by
- * itself when its launcher is gone.
+ * itself when its launcher has ended.
  */
 function endWithLauncher(input: CompileInput): Operation[] {
   return input.endWithLauncher ? [{ op: 'set_parent_death_signal', signal: SIGKILL, pointer: '' }] : []

@@ -80,7 +80,7 @@ function compileMount(
 }
 
 /**
- * A tmpfs that shall be read-only, what gets a copy, and /dev whatever it is, are filled first: later mounts, devices and
+ * A tmpfs that is to be read-only, what gets a copy, and /dev whatever it is, are filled first: later mounts, devices and
  * links need places in them.
  */
 function isSealedLate({ type, destination }: Mount, options: MountOptions): boolean {
@@ -94,7 +94,7 @@ function writable(options: MountOptions): MountOptions {
   return { ...options, set: options.set & others, setRecursive: options.setRecursive & others }
 }
 
-/** When all that goes into them is there. */
+/** Once everything is in them. */
 export function sealMounts({ mounts = [] }: RuntimeSpec): Operation[] {
   return mounts.flatMap((mount, index): Operation[] => {
     if (!isSealedLate(mount, parseMountOptions(mount.options))) return []

@@ -48,7 +48,7 @@ export class Namespaces {
   /**
    * The namespaces to make with clone3. A new one belongs to the user namespace it is made in, so when a user namespace
    * is joined the others are made afterwards, by unshare. A time namespace always is, since its offsets must be written
-   * while nobody is in it; then a PID namespace is too, since the fork that enters the one would be refused to the first
+   * while no process is in it; then a PID namespace is too, since the fork that enters the one would be refused to the first
    * process of the other (CLONE_PARENT, clone(2)). A cgroup namespace shows the cgroup that its maker was in, so one who
    * is moved makes it when that is done.
    */

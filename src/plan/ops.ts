@@ -78,7 +78,7 @@ export const planVocabulary = {
     set_parent_death_signal: { signal: 'u32' },
     /** setsid(2). */
     new_session: {},
-    /** A procfs of the container's PID namespace, attached nowhere, which every write to /proc/… goes through. */
+    /** A procfs of the container's PID namespace, attached nowhere, through which all of /proc/… is written. */
     open_procfs: {},
     /** Sets lo up in a new network namespace. */
     bring_up_loopback: {},
@@ -112,7 +112,7 @@ export const planVocabulary = {
       setRecursiveAttributes: 'u64',
       clearRecursiveAttributes: 'u64',
       propagation: 'u64',
-      /** An inherited descriptor of the tree, detached, and id-mapped already if it shall be; −1: it is opened at `source`. */
+      /** An inherited descriptor of the tree, detached, and id-mapped already where that is wanted; −1: it is opened at `source`. */
       treeFd: 'i32',
       symlinks,
       insideProc,
@@ -137,7 +137,7 @@ export const planVocabulary = {
     bind_device: { source: 'string', path: 'string', type: 'u32', major: 'u32', minor: 'u32' },
     /** A symbolic link unless something is there. */
     make_symlink: { target: 'string', path: 'string' },
-    /** A pseudo-terminal of the container's devpts: the master goes out over `socketFd`, the slave becomes /dev/console. */
+    /** A pseudo-terminal of the container's devpts: the master is sent over `socketFd`, the slave becomes /dev/console. */
     open_console: { socketFd: 'u32', width: 'u32', height: 'u32' },
     /** Hides a path: a directory behind an empty read-only tmpfs, anything else behind /dev/null. */
     mask_path: { path: 'string', onMissing },
@@ -145,7 +145,7 @@ export const planVocabulary = {
     readonly_path: { path: 'string', onMissing },
     /** pivot_root(2) into the root file system and detaching of the old one. */
     pivot_root: {},
-    /** The same without pivot_root(2), for a root on ramfs (`--no-pivot`): MS_MOVE and chroot(2). */
+    /** `pivot_root` without pivot_root(2), for a root on ramfs (`--no-pivot`): MS_MOVE and chroot(2). */
     move_root: {},
     /** Propagation (MS_*) of the container's root mount. */
     set_root_propagation: { flags: 'u64' },
@@ -184,7 +184,7 @@ export const planVocabulary = {
     find_executable: { file: 'string', searchPath: 'string' },
     /**
      * Tells the parent and waits for its word to go on: `cgroup`, in the join stage, until the process has been moved to
-     * its cgroup; `network` until the devices of the host that it shall have are there, for which it lends a netlink
+     * its cgroup; `network` until the devices of the host that it gets are there, for which it lends a netlink
      * socket; `namespaces` until the hooks of the host have run.
      */
     barrier: { name: choice('barrier_name', ['cgroup', 'network', 'namespaces']) },
@@ -193,7 +193,7 @@ export const planVocabulary = {
     /** Ready: all but what follows is done. The start comes over the first connection to the listening socket `gateFd`,
      *  or, where that is −1, over the report socket. */
     wait_for_start: { gateFd: 'i32' },
-    /** Tells whoever started it that the command is next: a socket that ends before was not ended by an exec. */
+    /** Tells the launcher that the command is next: a socket that ends before was not ended by an exec. */
     announce: {},
     /** setgroups(2), setgid(2), setuid(2), umask(2); capabilities are kept for set_capabilities. `groups`: u32[]. */
     set_user: { uid: 'u32', gid: 'u32', groups: 'bytes', umask: 'u32' },
@@ -204,7 +204,7 @@ export const planVocabulary = {
     set_exec_label: { lsm: choice('lsm', ['apparmor', 'selinux']), label: 'string' },
     set_no_new_privs: {},
     /** seccomp(2) SECCOMP_SET_MODE_FILTER with a struct sock_filter[]. A listener, where the flags ask for one, is
-     *  reported to whoever started the process. */
+     *  reported to the launcher of the process. */
     load_seccomp: { program: 'bytes', flags: 'u32' },
     /** execve(2) of what find_executable found. File descriptors 3 to 2 + preserveFds stay open, all others close. */
     exec: { args: 'strings', env: 'strings', preserveFds: 'u32' },

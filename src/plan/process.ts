@@ -114,7 +114,7 @@ export function compileMemoryPolicy({ linux = {} }: RuntimeSpec): Operation[] {
   ]
 }
 
-/** Who the process is. The bounding set goes first: dropping from it takes CAP_SETPCAP, which the user may not have. */
+/** Who the process is. The bounding set is dropped first: dropping from it takes CAP_SETPCAP, which the user may not have. */
 export function compileIdentity(process: Process): Operation[] {
   const { uid, gid, additionalGids = [], umask = DEFAULT_UMASK } = process.user
   const groups = new Uint8Array(Uint32Array.from(additionalGids).buffer)

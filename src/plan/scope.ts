@@ -12,7 +12,7 @@ export interface ScopePlan {
   readonly unit: SystemdUnit
   readonly properties: readonly SystemdProperty[]
   /**
-   * Of the host stage, on the scope's cgroup. All limits are among them: systemd rounds some, does not know others, and
+   * Operations of the host stage, on the scope's cgroup. All limits are among them: systemd rounds some, does not know others, and
    * the kernel's error for one that it refuses would stand in the journal only.
    */
   readonly operations: readonly Operation[]

@@ -24,7 +24,7 @@ const HOST =
   /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*)(?::\d{1,5})?$/
 const HUB = 'docker.io'
 const HUB_NAMES: ReadonlySet<string> = new Set([HUB, 'index.docker.io', 'registry-1.docker.io'])
-/** Of registry and repository together, as in the distribution specification. */
+/** Length of registry and repository together, as in the distribution specification. */
 const MAX_NAME_LENGTH = 255
 
 /** @throws UtsuwaError INVALID_REFERENCE that names the part which is wrong */

@@ -76,7 +76,7 @@ function spawnHelper(program: string, verb: string, input: string): Promise<{ en
     })
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ end: { code, signal }, output }))
-    // A helper that is gone before it read its input has an exit code that tells more than EPIPE.
+    // The exit code of a helper that ends before it has read its input says more than EPIPE.
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)
   })

@@ -6,7 +6,7 @@ import { UtsuwaError } from '../errors.ts'
 import { isErrno } from '../util/errno.ts'
 import { askHelper } from './credential-helper.ts'
 
-/** Who somebody is to a registry. */
+/** A user name and password, or a token, for a registry. */
 export type Credentials =
   | { kind: 'password'; username: string; password: string }
   /** An OAuth2 refresh token that the token service changes into an access token. */

@@ -22,7 +22,7 @@ export function connectionError(url: URL, cause: unknown): unknown {
   })
 }
 
-/** What OpenSSL says of a certificate that nobody known has signed. */
+/** OpenSSL's codes for a certificate without a known issuer. */
 const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',

@@ -75,7 +75,7 @@ function directoryOf(registry: string, only: string | undefined): string | undef
 function serverOf(registry: string, tls: Partial<TlsSettings>, { insecure = false }: HostOptions): RegistryHost {
   const secure = apiRoot(registry, 'https')
   const configured = tls.client !== undefined || (tls.authorities?.length ?? 0) > 0
-  // On loopback TLS protects nothing, so it is spoken only where somebody set it up.
+  // On loopback TLS protects nothing, so it is spoken only where it is configured.
   const plain = isLoopback(secure.hostname) && !configured && !insecure
   return {
     root: plain ? apiRoot(registry, 'http') : secure,

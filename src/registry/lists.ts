@@ -89,7 +89,7 @@ export async function listReferrers(
 }
 
 /**
- * Adds a manifest to the tag that stands in for the referrers API, as whoever pushes to a registry without it must
+ * Adds a manifest to the tag that stands in for the referrers API, as a client that pushes to a registry without it must
  * (distribution-spec, "Pushing Manifests with Subject"). Of two who do it at the same moment one may be lost.
  *
  * @throws UtsuwaError REGISTRY_*

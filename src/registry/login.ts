@@ -90,7 +90,7 @@ function entryOf(credentials: Credentials): AuthEntry {
 async function writeAuthFile(path: string, file: AuthFile): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    // People link this file into a directory that they keep elsewhere; the link shall stay.
+    // People link this file into a directory that they keep elsewhere; the link stays.
     const target = await realpath(path).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return path
       throw error

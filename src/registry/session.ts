@@ -67,7 +67,7 @@ export class HostSession {
         ownHeaders: { ...this.host.headers, ...(authorization === undefined ? {} : { authorization }) },
       })
     const response = await send(this.#authenticator.known(scope))
-    // A challenge of the host of a redirect is none of ours: whoever it names would get the registry's credentials.
+    // A challenge by the host of a redirect is ignored: the server that it names would get the registry's credentials.
     if (response.status !== 401 || response.url.origin !== url.origin) return response
     await readErrorBody(response)
     return send(await this.#authenticator.answer(response, scope))

@@ -42,7 +42,7 @@ export interface Response {
 
 const MAX_REDIRECTS = 5
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-/** Of a body that explains an error; what is longer helps nobody. */
+/** Bytes read of a body that explains an error; longer ones do not help. */
 const MAX_ERROR_BODY = 16 * 1024
 
 export class Transport {
@@ -153,7 +153,7 @@ export async function readErrorBody({ body }: Response): Promise<string> {
   )
 }
 
-/** Closes the connection of an answer that nobody wants to read. */
+/** Closes the connection of an answer that is not read. */
 export function discard({ body }: Response): void {
   // undici reports the destruction as an error of the body.
   body.on('error', () => undefined).destroy()

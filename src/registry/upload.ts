@@ -95,7 +95,7 @@ class Upload {
     const response = await this.#host
       .send(`${this.#repository}/blobs/uploads/${query}`, scope, { method: 'POST', headers: { 'content-length': '0' } })
       .catch((error: unknown) => {
-        // Whoever may not read the other repository can still upload.
+        // A user who may not read the other repository can still upload.
         if (isUtsuwaError(error, 'REGISTRY_UNAUTHORIZED')) return undefined
         throw error
       })

@@ -23,7 +23,7 @@ export const RETURN_ENOSYS = RETURN_VALUES.SCMP_ACT_ERRNO | ENOSYS
 /** What libseccomp does with calls of an architecture that the filter does not cover. */
 export const RETURN_FOREIGN_ARCH = RETURN_VALUES.SCMP_ACT_KILL_THREAD
 
-/** Filters answer these where a program shall go on; the rest end or fail the call. */
+/** Filters answer these where a program continues; the rest end or fail the call. */
 export function permits(action: SeccompAction): boolean {
   return action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG' || action === 'SCMP_ACT_TRACE'
 }

@@ -187,7 +187,7 @@ function defaultValue({ defaultAction, defaultErrnoRet }: LinuxSeccomp): number 
   return returnValue(defaultAction, defaultErrnoRet, '/linux/seccomp/defaultErrnoRet')
 }
 
-/** Of those that the specification knows, the ones whose programs run on machines that utsuwa runs on. */
+/** Those of the specification's architectures whose programs run on machines that utsuwa supports. */
 export const ARCH_NAMES: Readonly<Record<string, SeccompArch>> = {
   SCMP_ARCH_X86_64: 'x86_64',
   SCMP_ARCH_X86: 'x86',
@@ -211,7 +211,7 @@ function coveredArches({ architectures = [] }: LinuxSeccomp, native: SeccompArch
       })
     }
   }
-  // within an AUDIT_ARCH the numbers shall ascend
+  // within an AUDIT_ARCH the numbers must ascend
   return [...arches].sort((a, b) => SECCOMP_ARCHES[a].numberOffset - SECCOMP_ARCHES[b].numberOffset)
 }
 

@@ -8,7 +8,7 @@ export const ARCH_OFFSET = 4
 const ARGS_OFFSET = 16
 
 /**
- * Emits code that goes on with the next instruction when the condition holds, and to `otherwise` when not.
+ * Emits code that continues with the next instruction when the condition holds, and to `otherwise` when not.
  *
  * Where the kernel takes 32 bits, the lower halves of argument and operand are compared: what a caller leaves in the upper
  * one must make no difference (CVE-2026-123876), and a profile's −1, written as 64 bits, matches.
@@ -72,7 +72,7 @@ function emitMaskedEqual(asm: BpfAssembler, offset: number, mask: number, wanted
   asm.branch(BPF.JUMP_EQ, wanted, { ifFalse: otherwise })
 }
 
-/** Decides by the upper halves; goes on when they are equal. */
+/** Decides by the upper halves; continues when they are equal. */
 function emitHighComparison(
   asm: BpfAssembler,
   offset: number,

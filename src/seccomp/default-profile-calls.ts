@@ -83,7 +83,7 @@ export const ALLOWED: readonly CallGroup[] = [
       sigreturn sigsuspend sgetmask ssetmask`,
   },
   {
-    why: 'clocks and timers; the kernel lets nobody set a clock through them without CAP_SYS_TIME',
+    why: 'clocks and timers; the kernel requires CAP_SYS_TIME to set a clock through them',
     calls: `
       adjtimex clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64
       clock_nanosleep clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer time timer_create timer_delete
@@ -91,7 +91,7 @@ export const ALLOWED: readonly CallGroup[] = [
       timerfd_gettime64 timerfd_settime timerfd_settime64`,
   },
   {
-    why: 'own identity; the kernel lets nobody gain one without CAP_SETUID, CAP_SETGID or CAP_SETPCAP',
+    why: 'own identity; the kernel requires CAP_SETUID, CAP_SETGID or CAP_SETPCAP to gain another',
     calls: `
       capget capset getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getresgid getresgid32
       getresuid getresuid32 getuid getuid32 setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32

@@ -114,7 +114,7 @@ function personalityRules(): LinuxSyscall[] {
 /**
  * By ranges, since several conditions on one argument would be alternatives.
  *
- * Of socketcall(2) a filter does not see the family, so that it may make no socket at all, unless programs for 32-bit
+ * A filter does not see the family in a socketcall(2), so the call may make no socket at all, unless programs for 32-bit
  * x86 are what the container is for: their C library makes sockets in no other way.
  */
 function socketRules(makesSocketsBySocketcall: boolean): LinuxSyscall[] {

@@ -8,11 +8,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import type { CompiledSeccomp, ProgramStore } from './compile.ts'
 
-/** A host has a handful of profiles; somebody who makes one for each container shall not fill its memory. */
+/** A host has a handful of profiles; one made for each container must not fill its memory. */
 const FILES_MAX = 32
 /** Length of the text, flags, whether it notifies: 32 bits each. */
 const HEADER_SIZE = 12
-/** Of a struct sock_filter. */
+/** Bytes of a struct sock_filter. */
 const INSTRUCTION_SIZE = 8
 
 /**
@@ -39,7 +39,7 @@ export function programFiles(
   }
 }
 
-/** Of every 16th character, since all of them take a cold process milliseconds; where names meet, the later file stays. */
+/** Hashes every 16th character, since all of them take a cold process milliseconds; where names meet, the later file stays. */
 function nameFor(key: string): string {
   let hash = key.length
   for (let at = 0; at < key.length; at += 16) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) >>> 0

@@ -163,7 +163,7 @@ export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]
 }
 
 /**
- * Removes what containers wrote that nobody knows of any more: what is known of them is gone with a reboot, and then no
+ * Removes what containers wrote that have no record any more: records are lost with a reboot, and then no
  * command could. The caller holds the store lock exclusively, so none is in the making.
  */
 export async function removeAbandonedSnapshots(root: string, remove: Remove): Promise<void> {

@@ -51,7 +51,7 @@ export async function readLayer(root: string, diffId: DiffId): Promise<AppliedLa
 
 /**
  * Unpacks a layer. It appears in `layers/` by one rename, after its digest is known to hold and its files are on disk;
- * somebody else may have made it meanwhile of other bytes.
+ * another process may have made it of other bytes in between.
  *
  * @param source opens the stored bytes
  * @throws UtsuwaError see applyLayer

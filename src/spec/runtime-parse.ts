@@ -53,17 +53,17 @@ export function parseRuntimeSpec(json: unknown): RuntimeSpec {
   return runtimeSpec.read(json, '')
 }
 
-/** The same for a document that is a process object, as engines pass it to `exec --process`. */
+/** `parseRuntimeSpec` for a document that is a process object, as engines pass it to `exec --process`. */
 export function parseProcess(json: unknown): Process {
   return process.read(json, '')
 }
 
-/** The same for a document that is a resources object, as engines pass it to `update --resources`. */
+/** `parseRuntimeSpec` for a document that is a resources object, as engines pass it to `update --resources`. */
 export function parseLinuxResources(json: unknown): LinuxResources {
   return resources.read(json, '')
 }
 
-/** The same for a document that is a seccomp profile. */
+/** `parseRuntimeSpec` for a document that is a seccomp profile. */
 export function parseLinuxSeccomp(json: unknown): LinuxSeccomp {
   return seccomp.read(json, '')
 }
@@ -113,7 +113,7 @@ const user = object<User>({
   additionalGids: optional(array(id)),
 })
 
-/** Unknown names are no error: the specification wants a warning from whoever applies them. */
+/** Unknown names are no error: the specification wants a warning from the code that applies them. */
 const capabilities = object<Capabilities>({
   bounding: optional(array(string)),
   effective: optional(array(string)),

@@ -21,7 +21,7 @@ export async function orAborted<T>(signal: AbortSignal | undefined, work: () => 
   }
 }
 
-/** The same, whose consumer does not wait for more of it once the signal has fired. @throws UtsuwaError ABORTED */
+/** As above, but the consumer does not wait for more of it once the signal has fired. @throws UtsuwaError ABORTED */
 export async function* untilAborted<T>(
   source: AsyncIterable<T>,
   signal: AbortSignal | undefined,

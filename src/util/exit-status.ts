@@ -1,5 +1,6 @@
 /** A process's end as the exit status that a shell would give. */
-/** How a process ended: one of them is there. */
+
+/** How a process ended: one of the two is set. */
 interface End {
   readonly exitCode: number | undefined
   readonly signal: number | undefined

@@ -155,7 +155,7 @@ export class RecordWriter<V extends Vocabulary> {
     return taken
   }
 
-  /** Starts anew in the same memory: nobody looks any more at what was taken. */
+  /** Starts anew in the same memory: what was taken is no longer used. */
   rewind(): void {
     this.#length = 0
     this.#taken = 0

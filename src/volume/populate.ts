@@ -19,7 +19,7 @@ const MAX_COMPLAINT = 4096
  * itself gets those of the directory. Nothing happens where the volume has something, or the image has nothing.
  *
  * Links of the image lead where they lead inside its root, whatever they say (CVE-2022-23648 of containerd), and those
- * below the directory are copied, not followed. Nobody changes the image meanwhile: no process has seen this mount.
+ * below the directory are copied, not followed. The image does not change under it: no process has seen this mount.
  *
  * @param rootFd of the container's root file system, which nothing runs in yet
  * @throws UtsuwaError NO_SPACE, UNSUPPORTED without cp, ABORTED

@@ -70,7 +70,7 @@ export async function ensureVolume(
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
-    // Somebody was faster.
+    // Another process was faster.
     if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw storeError(error, `make volume ${chosen}`)
   }
   return (await findVolume(root, chosen))!
@@ -109,10 +109,10 @@ export async function listVolumes(root: string): Promise<Volume[]> {
   return found.filter(volume => volume !== undefined)
 }
 
-/** One that is gone is fine. The caller holds the lock exclusively, and nobody uses the volume. */
+/** Idempotent. The caller holds the lock exclusively, and the volume is unused. */
 export async function removeVolumeTree(root: string, name: string): Promise<void> {
   const path = volumePath(root, name)
-  // Under another name first: whoever is killed meanwhile leaves no half of a volume.
+  // Under another name first: a killed process leaves no half of a volume.
   const temporary = join(volumesPath(root), `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`)
   try {
     await rename(path, temporary)

@@ -98,8 +98,8 @@ const SERIES_BELOW_MS = 50
 const clocks = new Map<number, SampleClock>()
 
 /**
- * Samples a cgroup, now and then at an interval, until it is removed or this is closed; keeps the process alive meanwhile.
- * Of intervals below 50 ms the samples are taken in time and told of every fifth of a second.
+ * Samples a cgroup, now and then at an interval, until it is removed or this is closed; keeps the process alive until then.
+ * At intervals below 50 ms the samples are taken in time and delivered every fifth of a second.
  *
  * @param directoryHostPath of the cgroup
  * @param intervalMs at least 1

@@ -9,7 +9,7 @@ import type { SampleClock, Watched } from './sample-clock.ts'
 import type { CgroupSampler } from './sampler.ts'
 
 const SERIES_MS = 200
-/** Of the files of one cgroup that are read each time: a page each, mostly some hundred bytes. */
+/** Bytes for the files of one cgroup that are read each time: a page each, mostly some hundred bytes. */
 const ROOM = 16 * 1024
 
 interface Member {
@@ -24,7 +24,7 @@ export class SampleSeriesClock implements SampleClock {
   /** Those that the thread reads now, whose descriptors must stay open. */
   #reading: readonly Member[] = []
   #released: CgroupSampler[] = []
-  /** Last samples, told of when those before them have been. */
+  /** Last samples, delivered after those before them. */
   readonly #last = new Map<Watched, CgroupSample>()
   #stop: Int32Array | undefined
   /** Used again by the next series of the same size. */

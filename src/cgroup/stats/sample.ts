@@ -37,7 +37,7 @@ export interface ParsedSample extends CgroupStats {
   readonly limits: CgroupLimits
   /** memory.stat as it is: bytes by kind, and counters. */
   readonly memoryStat: ReadonlyMap<string, number>
-  /** Of memory.swap.events: how often swap ran into its limit, and could not be had. */
+  /** memory.swap.events: how often swap hit its limit, and how often it could not be allocated. */
   readonly swapEvents: { readonly max: number; readonly fail: number } | undefined
   readonly frozen: boolean
 }

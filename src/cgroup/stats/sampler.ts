@@ -62,7 +62,7 @@ const groups: readonly Group[] = [
   },
 ]
 
-/** A sample comes a little early at times, and what is due every 100 ms shall not wait for the next one then. */
+/** A sample comes a little early at times, and what is due every 100 ms must not wait for the next one then. */
 const EARLY_MS = 2
 /** Cgroup files are a page or so; io.stat of a machine with a hundred disks is three. All of one cgroup: */
 const BUFFER_SIZE = 256 * 1024
@@ -100,7 +100,7 @@ class OpenGroup {
     this.#hold([])
   }
 
-  /** @returns false when the cgroup is gone */
+  /** @returns false when the cgroup was removed */
   read(buffer: Buffer): boolean {
     sys.readFiles(this.fds, this.results, buffer)
     const unreadable = this.results.findIndex(size => size < 0 && size !== -errnos.ENODEV)
@@ -109,7 +109,7 @@ class OpenGroup {
     return this.read(buffer)
   }
 
-  /** @returns false when the cgroup is gone */
+  /** @returns false when the cgroup was removed */
   accept(sizes: Int32Array, buffer: Buffer, start: number): boolean {
     let offset = start
     for (let index = 0; index < sizes.length; index++) {
@@ -166,7 +166,7 @@ export class CgroupSampler implements Disposable {
     return this.#sample(Math.round((performance.timeOrigin + now) * 1000))
   }
 
-  /** Descriptors of the files that every sample reads, for whoever reads them elsewhere and gives them to `accept`. */
+  /** Descriptors of the files that every sample reads, for a caller that reads them elsewhere and passes them to `accept`. */
   get frequentFds(): Int32Array {
     return this.#groups[0]?.fds ?? new Int32Array()
   }
@@ -208,7 +208,7 @@ export class CgroupSampler implements Disposable {
 
 let buffer: Buffer | undefined
 
-/** Of all samplers: what is in it is text before the next one reads. */
+/** Shared by all samplers: its content becomes text before the next one reads. */
 function sharedBuffer(): Buffer {
   buffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE)
   return buffer

@@ -62,9 +62,9 @@ export interface CgroupStats {
     peakBytes?: number
     swapCurrentBytes?: number
     swapPeakBytes?: number
-    /** Of this cgroup and those below it. */
+    /** Counts of this cgroup and those below it. */
     events: MemoryEvents
-    /** Of this cgroup alone. */
+    /** Counts of this cgroup alone. */
     localEvents?: MemoryEvents
   }
   cpu?: CpuStats
@@ -154,7 +154,7 @@ export function parsePressure(text: string): Pressure | undefined {
 
 /**
  * Reads the statistics of a cgroup. The files are read one after the other, so the figures are of slightly different
- * moments. A cgroup that is gone has no parts.
+ * moments. A cgroup that was removed has no parts.
  *
  * @param directoryHostPath of the cgroup
  */

@@ -22,7 +22,7 @@ export interface CgroupUse {
   readonly hugepages: ReadonlyMap<string, HugepageUse>
 }
 
-/** @param directoryHostPath of the cgroup; one that is gone has nothing */
+/** @param directoryHostPath of the cgroup; one that was removed has nothing */
 export function readCgroupUse(directoryHostPath: string): CgroupUse {
   const read = (file: string): string => readIfThere(join(directoryHostPath, file))
   return {

@@ -17,7 +17,7 @@ const UNIT_NAME = /^[\w:.\\@-]{1,249}\.scope$/
  * The unit of a container. Empty parts mean what they mean to runc: no slice is system.slice, no prefix is a name that
  * begins with a dash. Without a cgroupsPath it is `utsuwa-ID.scope`.
  *
- * @throws UtsuwaError INVALID_SPEC, UNSUPPORTED for a container that shall be a slice
+ * @throws UtsuwaError INVALID_SPEC, UNSUPPORTED for a container that is to be a slice
  */
 export function systemdUnit(cgroupsPath: string | undefined, id: string): SystemdUnit {
   const parts = (cgroupsPath || `:utsuwa:${id}`).split(':')

@@ -2,7 +2,7 @@
  * What utsuwa asks systemd to do, over D-Bus by way of busctl(1): docs/adr/0006-systemd-driver.md says why.
  *
  * Calls are asynchronous in systemd: a call queues a job, and gives it back. Instead of listening for the job's end, these
- * functions watch for what it brings about: the process in its cgroup, the unit gone.
+ * functions watch for its effect: the process in its cgroup, the unit removed.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { UtsuwaError } from '../../errors.ts'
@@ -40,7 +40,7 @@ export async function startScope(
   try {
     await start()
   } catch (error) {
-    // A scope that failed stays until somebody takes note of it.
+    // A scope that failed stays until it is reset.
     if (!/already (loaded|exists)/.test(String(error)) || !(await forgetFailed(unit.name))) throw error
     await start()
   }
@@ -53,7 +53,7 @@ export async function startScope(
 }
 
 /**
- * Changes limits of a unit until the machine, or the unit, goes down.
+ * Changes limits of a unit until the machine, or the unit, stops.
  * @throws UtsuwaError CGROUP_ERROR
  */
 export async function setUnitProperties(name: string, properties: readonly SystemdProperty[]): Promise<void> {
@@ -64,7 +64,7 @@ export async function setUnitProperties(name: string, properties: readonly Syste
 }
 
 /**
- * Stops a scope and makes systemd forget it, failed or not, so that its name is free. One that is gone is fine: most are,
+ * Stops a scope and makes systemd forget it, failed or not, so that its name is free. Idempotent: most are gone already,
  * since a scope ends with its last process.
  * @throws UtsuwaError CGROUP_ERROR; TIMEOUT when it stays for 30 s
  */
@@ -155,7 +155,7 @@ async function onlyKnown(properties: readonly SystemdProperty[]): Promise<readon
 
 /** @returns what busctl prints; @throws UtsuwaError with what systemd, or the bus, answered */
 async function call(operation: string, words: readonly string[]): Promise<string> {
-  // Loaded when needed: the cgroupfs driver starts no process.
+  // Lazy import: the cgroupfs driver starts no process.
   const { execFile } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     // `--`: a unit's name may begin with a dash.

@@ -53,7 +53,7 @@ export function chart(options: ChartOptions): HTMLElement {
     if (plot === undefined) draw()
     else if (plot.width !== place.clientWidth) plot.setSize({ width: place.clientWidth, height: HEIGHT })
   }
-  // Not at once: what changes sizes while sizes are being told of is an error to browsers.
+  // Not at once: a change of size from within an observer of sizes is an error in browsers.
   new ResizeObserver(() => requestAnimationFrame(fit)).observe(place)
   onThemeChange(() => {
     if (plot !== undefined) draw()

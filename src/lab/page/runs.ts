@@ -4,7 +4,7 @@ import type { RunRecord } from '../results.ts'
 import { badge, element } from './element.ts'
 import { timeCharts } from './time-charts.ts'
 
-/** Runs that are open from the start; the others are drawn when somebody opens them. */
+/** Runs that are open from the start; the others are drawn when they are opened. */
 const OPEN = 3
 
 export function runSection(data: PageData): HTMLElement {

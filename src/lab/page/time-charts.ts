@@ -27,7 +27,7 @@ interface Plot {
   readonly title: string
   readonly unit: string
   readonly lines: readonly LineOf[]
-  /** Of several containers beside each other only these. */
+  /** Of several containers side by side, only these. */
   readonly main: number
   readonly marks: readonly Mark['kind'][]
 }
