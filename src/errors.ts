@@ -74,17 +74,17 @@ export type CommandFailure =
 /** What an error says beside its code and message. */
 export interface UtsuwaErrorDetails {
   /** What was being done, lower case, starting with a verb: `mount proc at /proc`. */
-  operation?: string
+  operation?: string | undefined
   /** The host or container path, or URL, that the operation acted on. */
-  path?: string
+  path?: string | undefined
   /** Positive errno number from the kernel. */
-  errno?: number
+  errno?: number | undefined
   /** JSON pointer (RFC 6901) into the runtime spec that asked for the operation. */
-  configPointer?: string
+  configPointer?: string | undefined
   /** Why a command could not be executed, where that is known. */
-  failure?: CommandFailure
+  failure?: CommandFailure | undefined
   /** What a person can type or change to get further. One line. */
-  hint?: string
+  hint?: string | undefined
   cause?: unknown
 }
 

@@ -28,7 +28,7 @@ function readText(file: string): string {
     throw new UtsuwaError(missing ? 'BUNDLE_NOT_FOUND' : 'INVALID_SPEC', undefined, {
       operation: `open ${file}`,
       path: file,
-      ...(errno === undefined ? {} : { errno }),
+      errno,
       ...(missing ? { hint: 'a bundle is a directory with config.json; `utsuwa-oci spec` writes one' } : {}),
       cause,
     })

@@ -44,7 +44,7 @@ function write(path: string, value: string, operation: string): void {
     throw new UtsuwaError('CGROUP_ERROR', undefined, {
       operation,
       path,
-      ...(errno === undefined ? {} : { errno }),
+      errno,
       cause,
     })
   }

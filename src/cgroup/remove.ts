@@ -33,7 +33,7 @@ export async function removeCgroup(directoryHostPath: string): Promise<void> {
       throw new UtsuwaError('CGROUP_ERROR', undefined, {
         operation: `remove cgroup ${directoryHostPath}`,
         path: directoryHostPath,
-        ...(errno === undefined ? {} : { errno }),
+        errno,
         cause: error,
       })
     }

@@ -72,6 +72,6 @@ export function storeError(cause: unknown, operation: string): UtsuwaError {
   return new UtsuwaError(code, errno === undefined ? String(cause) : undefined, {
     operation,
     cause,
-    ...(errno === undefined ? {} : { errno }),
+    errno,
   })
 }

@@ -30,7 +30,7 @@ export class Files implements Disposable {
       throw new UtsuwaError('INVALID_ARGUMENT', undefined, {
         operation: `make directory ${directory}`,
         path: directory,
-        ...(errno === undefined ? {} : { errno }),
+        errno,
         cause,
       })
     }

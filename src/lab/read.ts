@@ -78,7 +78,7 @@ function readText(path: string, file: string): string {
     throw new UtsuwaError('INVALID_ARGUMENT', undefined, {
       operation: `read experiment ${file}`,
       path: file,
-      ...(errno === undefined ? {} : { errno }),
+      errno,
       cause,
     })
   }

@@ -82,7 +82,7 @@ function override(experiment: Experiment, { intervalMs, repeats }: LabOptions): 
       throw new UtsuwaError('INVALID_ARGUMENT', `must be at least 1, found ${value}`, { operation: `set ${option}` })
   return {
     ...experiment,
-    ...(intervalMs !== undefined && { intervalMs }),
-    ...(repeats !== undefined && { repeats }),
+    intervalMs: intervalMs ?? experiment.intervalMs,
+    repeats: repeats ?? experiment.repeats,
   }
 }

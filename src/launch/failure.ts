@@ -29,7 +29,7 @@ export function operationError(
     operation: describeOperation(operation),
     errno,
     ...pointerOf(operation),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   })
 }
 
@@ -63,7 +63,7 @@ function idMapError(operation: OperationOf<'write_id_map'>, errno: number, detai
     operation: describeOperation(operation),
     errno,
     ...pointerOf(operation),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   })
 }
 

@@ -12,7 +12,7 @@ export function readHostFacts(): HostFacts {
   return {
     cgroupMount: mountHostPath,
     cgroupControllers: mountHostPath === undefined ? [] : readControllers(mountHostPath),
-    ...(caller === undefined ? {} : { caller }),
+    caller,
   }
 }
 

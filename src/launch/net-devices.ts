@@ -66,7 +66,7 @@ function arrived(before: readonly NetworkLink[], after: readonly NetworkLink[]):
 function deviceError(name: string, { code, errno, path, message }: UtsuwaError): UtsuwaError {
   return new UtsuwaError(code, errno === undefined ? message : undefined, {
     operation: `move network device ${name} into the container${path === undefined ? '' : ` as ${path}`}`,
-    ...(errno === undefined ? {} : { errno }),
+    errno,
     configPointer: `/linux/netDevices/${name}`,
   })
 }

@@ -21,7 +21,7 @@ export interface ApplyOptions {
   directory: string
   /** What the uncompressed bytes must hash to. */
   diffId: DiffId
-  limits?: Partial<LayerLimits>
+  limits?: Partial<LayerLimits> | undefined
   signal?: AbortSignal | undefined
   /** Called with the bytes of each piece of the archive that was handed on to be written. */
   onWritten?: (bytes: number) => void
@@ -34,7 +34,7 @@ export interface AppliedLayer {
   /** The layer hides all layers below it. */
   opaqueRoot: boolean
   /** Owner and mode of its root, where the archive has an entry for it. */
-  root?: RootDirectory
+  root?: RootDirectory | undefined
 }
 
 /**
@@ -77,7 +77,7 @@ export async function applyLayer(source: AsyncIterable<Buffer> | Buffer, options
   }
   await applier.finish()
   const { opaqueRoot, root } = translator
-  return { size: counted.uncompressed, entries: reader.entries, opaqueRoot, ...(root === undefined ? {} : { root }) }
+  return { size: counted.uncompressed, entries: reader.entries, opaqueRoot, root }
 }
 
 /** Calls `take` for each uncompressed chunk, one after the other. */

@@ -95,6 +95,6 @@ function configOf({ conflist, runtimeConfig }: Attachment, plugin: PluginConfig,
     cniVersion: conflist.cniVersion,
     name: conflist.name,
     ...(wanted.length > 0 && { runtimeConfig: Object.fromEntries(wanted) }),
-    ...(prevResult !== undefined && { prevResult }),
+    prevResult,
   }
 }

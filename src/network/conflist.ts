@@ -64,7 +64,7 @@ export function bridgeConflist(network: BridgeNetwork): Conflist {
         // it behind when the container's namespace has ended before it is asked.
         ipMasq: false,
         hairpinMode: true,
-        ...(mtu !== undefined && { mtu }),
+        mtu,
         capabilities: { ips: true, mac: true },
         ipam: {
           type: 'host-local',

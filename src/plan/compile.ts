@@ -31,7 +31,7 @@ export interface HostFacts {
   /** Controllers that the root of that hierarchy offers. */
   readonly cgroupControllers: readonly string[]
   /** Absent: root of the first user namespace. */
-  readonly caller?: RestrictedCaller
+  readonly caller?: RestrictedCaller | undefined
 }
 
 /** All that a plan depends on. */

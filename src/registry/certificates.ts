@@ -8,7 +8,7 @@ export interface TlsSettings {
   /** Certificates of authorities that count besides those Node.js knows, in PEM. */
   readonly authorities: readonly string[]
   /** What this machine shows of itself where a server asks, in PEM. */
-  readonly client?: { readonly certificate: string; readonly key: string }
+  readonly client?: { readonly certificate: string; readonly key: string } | undefined
   /** Whether the server must prove who it is. */
   readonly verify: boolean
 }

@@ -75,13 +75,13 @@ export class RegistryClient implements AsyncDisposable {
   static async open(registry: string, options: RegistryOptions = {}): Promise<RegistryClient> {
     const { insecure, hostsDir, authFile, credentials, ...transport } = options
     const hosts = await hostsOf(registry, {
-      ...(insecure === undefined ? {} : { insecure }),
-      ...(hostsDir === undefined ? {} : { hostsDir }),
+      insecure,
+      hostsDir,
     })
     const find: FindCredentials = (name, repository) =>
       findCredentials(name, {
-        ...(repository === undefined ? {} : { repository }),
-        ...(authFile === undefined ? {} : { authFile }),
+        repository,
+        authFile,
       })
     return new RegistryClient(hosts, new Transport(transport), credentials ?? find)
   }

@@ -28,9 +28,9 @@ export interface AuthFile {
 
 export interface FindOptions {
   /** Repositories may have credentials of their own, in podman's files. */
-  repository?: string
+  repository?: string | undefined
   /** The only file that is read. */
-  authFile?: string
+  authFile?: string | undefined
   /** Default: this process's. */
   env?: NodeJS.ProcessEnv
 }

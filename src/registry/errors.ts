@@ -17,7 +17,7 @@ export function connectionError(url: URL, cause: unknown): unknown {
     operation: `connect to registry ${hostAndPort(url)}`,
     path: redact(url),
     cause,
-    ...(errno === undefined ? {} : { errno }),
+    errno,
     ...(unknownAuthority ? { hint: `put its authority into /etc/utsuwa/certs.d/${url.host}/ca.crt` } : {}),
   })
 }
@@ -45,7 +45,7 @@ export function statusError(response: Response, body: string, notFound: UtsuwaEr
   return new UtsuwaError(code, reason, {
     operation: `${method} ${redact(url)}`,
     path: redact(url),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   })
 }
 
@@ -90,7 +90,7 @@ export function aborted(signal: AbortSignal | undefined, operation: string): Uts
 export function fromHost(error: UtsuwaError, { root }: { root: URL }): UtsuwaError {
   return new UtsuwaError(error.code, `${error.message}, from ${hostAndPort(root)}`, {
     cause: error,
-    ...(error.path === undefined ? {} : { path: error.path }),
+    path: error.path,
   })
 }
 
@@ -100,7 +100,7 @@ export function afterMirrors(error: unknown, complaints: readonly string[]): unk
   const { code, message, path, hint } = error
   return new UtsuwaError(code, `${message}; before: ${complaints.join('; ')}`, {
     cause: error,
-    ...(path === undefined ? {} : { path }),
-    ...(hint === undefined ? {} : { hint }),
+    path,
+    hint,
   })
 }

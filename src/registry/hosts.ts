@@ -22,7 +22,7 @@ export interface RegistryHost {
   /** Ends with a slash; names of repositories follow. */
   readonly root: URL
   /** Plain text, where nothing answers TLS at `root`. */
-  readonly plainRoot?: URL
+  readonly plainRoot?: URL | undefined
   /** The name under which credentials for it are kept. */
   readonly name: string
   readonly can: ReadonlySet<Capability>
@@ -34,9 +34,9 @@ export interface RegistryHost {
 
 export interface HostOptions {
   /** Verify no certificate, and speak plain HTTP where the registry does not answer TLS. Default false. */
-  insecure?: boolean
+  insecure?: boolean | undefined
   /** The one directory that holds a directory for each registry. Default: see above. */
-  hostsDir?: string
+  hostsDir?: string | undefined
 }
 
 const HOSTS_DIRECTORIES = ['/etc/utsuwa/certs.d', '/etc/containerd/certs.d', '/etc/docker/certs.d']
@@ -104,7 +104,7 @@ async function hostsIn(
   if (server === undefined) {
     const { root, plainRoot } = serverOf(registry, {}, options)
     const itself = await hostAt(root.origin, settings, directory, options)
-    return [...hosts, { ...itself, name: registry, ...(plainRoot === undefined ? {} : { plainRoot }) }]
+    return [...hosts, { ...itself, name: registry, plainRoot }]
   }
   if (typeof server !== 'string') throw invalid('server is no string')
   const { root, ...itself } = await hostAt(server, settings, directory, options)
@@ -138,7 +138,7 @@ async function hostAt(
     can: new Set(can),
     tls: {
       authorities: await Promise.all(strings(settings.ca ?? [], 'ca').map(file => readPem(resolve(directory, file)))),
-      ...(client === undefined ? {} : { client }),
+      client,
       verify: !insecure && skip !== true,
     },
     headers: Object.fromEntries(

@@ -117,9 +117,9 @@ export class Transport {
     } = await request(url, {
       method,
       headers: { 'user-agent': 'utsuwa', ...headers, ...(isStart ? ownHeaders : {}) },
-      ...(body === undefined ? {} : { body: body() }),
+      body: body?.() ?? null,
       dispatcher: this.#connections.to(url, purpose),
-      ...(this.signal === undefined ? {} : { signal: this.signal }),
+      signal: this.signal ?? null,
     })
     const header = (name: string) => {
       const value = answered[name]

@@ -39,7 +39,7 @@ export async function prepareSnapshot(
   const { lowerDirs, rootDirectory } = await lowerDirsOf(root, diffIds)
   const path = await makeDirectory(root, containerId, {
     diffIds: [...diffIds],
-    ...(owner === undefined ? {} : { owner }),
+    owner,
   })
   try {
     const upperDir = join(path, 'upper')
@@ -175,7 +175,7 @@ export async function removeAbandonedSnapshots(root: string, remove: Remove): Pr
 
 interface SnapshotRecord {
   diffIds: DiffId[]
-  owner?: string
+  owner?: string | undefined
 }
 
 /** Written by src/runtime/state/keep-for-boot.ts. */

@@ -69,7 +69,7 @@ export async function commitLayer(
     if (existsSync(layer)) await removeTree(layer)
     mkdirSync(directory, { recursive: true, mode: 0o755 })
     const onWritten = (bytes: number) => flush.wrote(bytes)
-    const options = { appliers, directory, diffId, signal, onWritten, ...(limits === undefined ? {} : { limits }) }
+    const options = { appliers, directory, diffId, signal, onWritten, limits }
     await inTurn(async () => {
       const applied = await applyLayer(source(), options)
       writeFileSync(join(layer, 'layer.json'), JSON.stringify(applied), { mode: 0o644 })

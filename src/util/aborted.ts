@@ -51,6 +51,6 @@ export async function* untilAborted<T>(
 function aborted(signal: AbortSignal, operation?: string): UtsuwaError {
   return new UtsuwaError('ABORTED', 'its AbortSignal fired', {
     cause: signal.reason,
-    ...(operation === undefined ? {} : { operation }),
+    operation,
   })
 }

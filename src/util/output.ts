@@ -34,7 +34,7 @@ export function outputError(cause: unknown, path: string | undefined, signal?: A
   const errno = errnoOf(cause)
   if (errno === undefined) return cause
   const code = errno === errnos.ENOSPC || errno === errnos.EDQUOT ? 'NO_SPACE' : 'INVALID_ARGUMENT'
-  return new UtsuwaError(code, undefined, { operation, errno, cause, ...(path === undefined ? {} : { path }) })
+  return new UtsuwaError(code, undefined, { operation, errno, cause, path })
 }
 
 async function writeFile(path: string, chunks: AsyncIterable<Buffer>, signal: AbortSignal | undefined): Promise<void> {

@@ -13,7 +13,7 @@ export function noSpace(path: string, cause: unknown): UtsuwaError {
   return new UtsuwaError('NO_SPACE', undefined, {
     operation: `write ${path}`,
     path,
-    ...(errno === undefined ? {} : { errno }),
+    errno,
     hint: `make room on its file system: df -h ${dirname(path)}`,
     cause,
   })

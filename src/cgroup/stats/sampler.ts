@@ -223,7 +223,7 @@ function openIfThere(path: string): number | undefined {
     throw new UtsuwaError('CGROUP_ERROR', undefined, {
       operation: `open ${path}`,
       path,
-      ...(errno === undefined ? {} : { errno }),
+      errno,
       cause,
     })
   }

@@ -13,7 +13,7 @@ export interface SystemdProperty {
   readonly type: string
   readonly value: readonly string[]
   /** The version of systemd that brought it; absent where every version that runs on cgroup v2 has it. */
-  readonly since?: number
+  readonly since?: number | undefined
 }
 
 /** A value of 64 bits that means no limit. */
@@ -73,7 +73,7 @@ function size(name: string, since?: number): Translation {
     if (digits === undefined && value !== 'max') return []
     const shift = suffix === '' ? 0n : BigInt('KMGTPE'.indexOf(suffix.toUpperCase()) + 1) * 10n
     const bytes = digits === undefined ? INFINITY : String(BigInt(digits) << shift)
-    return [{ name, type: 't', value: [bytes], ...(since === undefined ? {} : { since }) }]
+    return [{ name, type: 't', value: [bytes], since }]
   }
 }
 
