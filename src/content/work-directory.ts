@@ -50,7 +50,7 @@ export async function acquireWorkDirectory(root: string, name: string, signal?: 
 }
 
 /** Removes what crashed processes left in `tmp/`. */
-export async function collectLeftovers(root: string, remove: Remove = removeTree): Promise<void> {
+export async function collectWorkDirectories(root: string, remove: Remove = removeTree): Promise<void> {
   for (const name of await readdir(tmpPath(root))) {
     const path = join(tmpPath(root), name)
     const fd = openDirectory(path)

@@ -49,10 +49,10 @@ function varint(value: number): Buffer {
 }
 
 /** The last value of each field, as a number or as bytes. */
-export type Fields = ReadonlyMap<number, number | Buffer>
+export type ProtobufFields = ReadonlyMap<number, number | Buffer>
 
 /** @throws RangeError for what is no message */
-export function readFields(message: Buffer): Fields {
+export function readFields(message: Buffer): ProtobufFields {
   const fields = new Map<number, number | Buffer>()
   let at = 0
   const take = (length: number): Buffer => {

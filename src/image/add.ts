@@ -7,7 +7,7 @@ import { REF_NAME, updateIndex } from '../content/index-file.ts'
 import { isInterruption } from '../content/ingest.ts'
 import { acquireLock } from '../content/lock.ts'
 import { layoutPath, makeStore, partialPath, storeLockPath } from '../content/paths.ts'
-import { collectLeftovers } from '../content/work-directory.ts'
+import { collectWorkDirectories } from '../content/work-directory.ts'
 import { UtsuwaError } from '../errors.ts'
 import { Appliers } from '../layer/applier.ts'
 import { checkLayerMediaType } from '../layer/decompress.ts'
@@ -66,7 +66,7 @@ async function addLocked<T>(
   add: (work: Work) => Promise<T>,
 ): Promise<T> {
   await using _lock = await acquireLock(storeLockPath(root), 'shared', signal)
-  await collectLeftovers(root)
+  await collectWorkDirectories(root)
   await using appliers = new Appliers()
   await using flush = new Flush(root)
   const stop = new AbortController()

@@ -10,7 +10,7 @@ import { acquireLock, tryLock } from '../content/lock.ts'
 import { blobPath, indexLockPath, layoutPath, partialsPath, storeLockPath } from '../content/paths.ts'
 import { type Remove, removeTree } from '../content/remove-tree.ts'
 import { reserveSpace } from '../content/reserve.ts'
-import { collectLeftovers, collectTemporaryFiles } from '../content/work-directory.ts'
+import { collectTemporaryFiles, collectWorkDirectories } from '../content/work-directory.ts'
 import { isUtsuwaError } from '../errors.ts'
 import { removeAbandonedSnapshots, snapshotLayers } from '../snapshot/active.ts'
 import { removeLayersExcept } from '../snapshot/layers.ts'
@@ -44,7 +44,7 @@ export async function collectGarbageSoon(root: string, patienceMs: number): Prom
 /** The caller holds the store lock exclusively, so nothing is half-added and nothing comes into use. */
 export async function collectGarbage(root: string, remove: Remove = removeTree): Promise<void> {
   // First what is surely garbage: on a full disk the rest may need room.
-  await collectLeftovers(root, remove)
+  await collectWorkDirectories(root, remove)
   {
     // Names change without the store's own lock.
     await using _names = await acquireLock(indexLockPath(root), 'exclusive')

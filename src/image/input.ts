@@ -24,7 +24,7 @@ const BZIP2 = Buffer.from('BZh')
 export async function openInput(input: Input, directory: string): Promise<FileHandle> {
   const handle = await (typeof input === 'string' ? openFile(input, directory) : spool(input, join(directory, 'input')))
   try {
-    refuseOtherCompressions(await startOf(handle))
+    refuseOtherCompressions(await firstBytesOf(handle))
     return handle
   } catch (error) {
     await handle.close()
@@ -72,7 +72,7 @@ export async function* readRange(handle: FileHandle, start = 0, size = Infinity)
 
 /** The bytes of a file, decompressed where they are compressed. @throws UtsuwaError CORRUPT_LAYER, LIMIT_EXCEEDED */
 export async function* readUncompressed(handle: FileHandle): AsyncGenerator<Buffer> {
-  const decompressor = decompressorFor(await startOf(handle))
+  const decompressor = decompressorFor(await firstBytesOf(handle))
   if (decompressor === undefined) return yield* readRange(handle)
   const { size } = await handle.stat()
   let bytes = 0
@@ -91,13 +91,13 @@ export async function* readUncompressed(handle: FileHandle): AsyncGenerator<Buff
 
 /** A file with the uncompressed bytes, which is the same file where they are not compressed. The other one is closed. */
 export async function decompressInput(handle: FileHandle, directory: string): Promise<FileHandle> {
-  if (decompressorFor(await startOf(handle)) === undefined) return handle
+  if (decompressorFor(await firstBytesOf(handle)) === undefined) return handle
   await using compressed = handle
   return await spool(readUncompressed(compressed), join(directory, 'uncompressed'))
 }
 
 /** The first bytes: what tells compressions apart. */
-export async function startOf(handle: FileHandle): Promise<Buffer> {
+export async function firstBytesOf(handle: FileHandle): Promise<Buffer> {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(XZ.length), 0, XZ.length, 0)
   return buffer.subarray(0, bytesRead)
 }

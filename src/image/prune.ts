@@ -7,7 +7,7 @@ import { treeSize } from '../content/tree-size.ts'
 import type { Descriptor } from '../spec/image.ts'
 import { collectGarbage, isDamage } from './garbage.ts'
 import { loadImage, nameOf, readIndexIfAny } from './image.ts'
-import { dropEntries, type RemovedImage, usersOf } from './remove.ts'
+import { containersUsingImage, dropEntries, type RemovedImage } from './remove.ts'
 
 export interface PruneOptions {
   /** Also images that have a name, unless a container uses them. Default false. */
@@ -53,7 +53,7 @@ async function dropUnused(root: string, all: boolean): Promise<RemovedImage[]> {
       if (isDamage(error)) return undefined
       throw error
     })
-    if (image !== undefined && (await usersOf(root, image)).length > 0) continue
+    if (image !== undefined && (await containersUsingImage(root, image)).length > 0) continue
     dropped.push(entry)
     const removed = images.get(entry.digest) ?? { untagged: [], deleted: image?.id ?? entry.digest }
     if (name !== undefined) removed.untagged.push(name)

@@ -6,7 +6,7 @@ import type { Descriptor, Digest } from '../spec/image.ts'
 import { collectGarbageSoon, isDamage } from './garbage.ts'
 import { type Image, loadImage, nameOf, readIndexIfAny, referenceOf, resolveEntries } from './image.ts'
 
-export interface RemoveOptions {
+export interface StoreRemoveOptions {
   /** Remove it even when a container uses it, whose layers then stay until it is removed, or when it has several names. Default false. */
   force?: boolean
 }
@@ -33,7 +33,7 @@ const PATIENCE_MS = 2000
 export async function removeImage(
   root: string,
   text: string,
-  { force = false }: RemoveOptions = {},
+  { force = false }: StoreRemoveOptions = {},
 ): Promise<RemovedImage> {
   const { entries, byName } = await resolveEntries(root, text)
   const [first] = entries
@@ -63,13 +63,13 @@ export async function dropEntries(root: string, entries: readonly Descriptor[]):
 }
 
 /** The ids of the containers that are made from these layers. */
-export async function usersOf(root: string, image: Pick<Image, 'diffIds'>): Promise<string[]> {
+export async function containersUsingImage(root: string, image: Pick<Image, 'diffIds'>): Promise<string[]> {
   const layers = image.diffIds.join()
   return [...(await snapshotLayers(root))].filter(([, diffIds]) => diffIds.join() === layers).map(([id]) => id)
 }
 
 async function refuseInUse(root: string, image: Image): Promise<void> {
-  const users = await usersOf(root, image)
+  const users = await containersUsingImage(root, image)
   const [user] = users
   if (user === undefined) return
   const ids = users.map(id => id.slice(0, 12)).join(' ')

@@ -1,7 +1,7 @@
 /** From what a file says to an experiment: every key known, every value of its kind, errors with the place. */
 import { basename, extname, resolve } from 'node:path'
 import { UtsuwaError } from '../errors.ts'
-import { type Path, Reader } from './checked.ts'
+import { FieldReader, type Path } from './checked.ts'
 import {
   type BuiltInMetric,
   builtInMetrics,
@@ -51,7 +51,7 @@ const CONTAINER_KEYS = ['image', 'rootfs', 'command', 'env', 'limits'] as const
 
 /** @throws UtsuwaError INVALID_ARGUMENT: `read experiment memory.yaml: line 7: sweep.memory.max: …` */
 export function checkExperiment(value: unknown, origin: Origin): Experiment {
-  const reader = new Reader(value, [], (path, reason) => failure(origin, path, reason))
+  const reader = new FieldReader(value, [], (path, reason) => failure(origin, path, reason))
   reader.keys(EXPERIMENT_KEYS)
   const containers = readContainers(reader, origin)
   const parent = reader.optional('parent', each => {
@@ -81,10 +81,10 @@ function failure({ file, lineOf }: Origin, path: Path, reason: string): UtsuwaEr
   return new UtsuwaError('INVALID_ARGUMENT', parts.filter(Boolean).join(': '), { operation: `read experiment ${file}` })
 }
 
-function readContainers(reader: Reader, { directory }: Origin): Competitor[] {
+function readContainers(reader: FieldReader, { directory }: Origin): Competitor[] {
   const shared = reader.optional('containers', each => each.entries())
   const { source, command, env, limits } = readContainer(reader, directory)
-  const complete = (name: string, own: PartialContainer, at: Reader): Competitor => {
+  const complete = (name: string, own: PartialContainer, at: FieldReader): Competitor => {
     const chosen = Object.keys(own.source).length > 0 ? own.source : source
     if (Object.keys(chosen).length === 0) throw at.failure('it needs an image or a rootfs')
     return {
@@ -107,7 +107,7 @@ function readContainers(reader: Reader, { directory }: Origin): Competitor[] {
 
 type PartialContainer = Omit<Competitor, 'name'>
 
-function readContainer(reader: Reader, directory: string): PartialContainer {
+function readContainer(reader: FieldReader, directory: string): PartialContainer {
   const image = reader.optional('image', each => each.text())
   const rootfs = reader.optional('rootfs', each => resolve(directory, each.text()))
   if (image !== undefined && rootfs !== undefined) throw reader.failure('give an image or a rootfs, not both', 'rootfs')
@@ -122,7 +122,7 @@ function readContainer(reader: Reader, directory: string): PartialContainer {
   }
 }
 
-function readLimits(reader: Reader): Limits {
+function readLimits(reader: FieldReader): Limits {
   return Object.fromEntries(
     reader.entries().map(([file, each]) => {
       requireCgroupFile(file, each)
@@ -131,11 +131,11 @@ function readLimits(reader: Reader): Limits {
   )
 }
 
-function requireCgroupFile(file: string, at: Reader): void {
+function requireCgroupFile(file: string, at: FieldReader): void {
   if (!isCgroupFile(file)) throw at.failure('it is not the name of a file of a cgroup, such as memory.max')
 }
 
-function knobOf(file: string, reader: Reader): string {
+function knobOf(file: string, reader: FieldReader): string {
   const word = reader.word()
   try {
     return knobText(file, word)
@@ -144,7 +144,7 @@ function knobOf(file: string, reader: Reader): string {
   }
 }
 
-function readSweep(reader: Reader, targets: readonly string[]): Sweep[] {
+function readSweep(reader: FieldReader, targets: readonly string[]): Sweep[] {
   return reader.entries().flatMap(([key, each]) => {
     if (key.includes('.')) return [readKnob(undefined, key, each)]
     if (!targets.includes(key)) {
@@ -155,7 +155,7 @@ function readSweep(reader: Reader, targets: readonly string[]): Sweep[] {
   })
 }
 
-function readKnob(target: string | undefined, file: string, reader: Reader): Sweep {
+function readKnob(target: string | undefined, file: string, reader: FieldReader): Sweep {
   requireCgroupFile(file, reader)
   const values = reader.list().map(each => knobOf(file, each))
   if (values.length === 0) throw reader.failure('a sweep needs values: [32M, 64M]')
@@ -163,14 +163,14 @@ function readKnob(target: string | undefined, file: string, reader: Reader): Swe
   return { target, file, values }
 }
 
-function readMetrics(reader: Reader): Metric[] {
+function readMetrics(reader: FieldReader): Metric[] {
   const metrics = (reader.isList() ? reader.list() : [reader]).map(readMetric)
   const twice = metrics.find(({ name }, index) => metrics.findIndex(each => each.name === name) < index)
   if (twice !== undefined) throw reader.failure(`it has ${twice.name} twice`)
   return metrics
 }
 
-function readMetric(reader: Reader): Metric {
+function readMetric(reader: FieldReader): Metric {
   if (!reader.isRecord()) return builtIn(reader.oneOf(Object.keys(builtInMetrics) as BuiltInMetric[]))
   reader.keys(['name', 'pattern', 'statistic', 'unit'])
   const pattern = reader.required('pattern', each => each.pattern())
@@ -189,7 +189,7 @@ function builtIn(figure: BuiltInMetric): Metric {
   return { name: figure, unit: builtInMetrics[figure].unit, measure: { kind: 'built-in', figure } }
 }
 
-function refuseTooMany(reader: Reader, { sweep, repeats }: Experiment): void {
+function refuseTooMany(reader: FieldReader, { sweep, repeats }: Experiment): void {
   const runs = sweep.reduce((product, { values }) => product * values.length, repeats)
   if (runs > MAX_RUNS) throw reader.failure(`these are ${runs} runs; ${MAX_RUNS} are the most`, 'sweep')
 }

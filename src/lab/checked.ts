@@ -7,7 +7,7 @@ export type Path = readonly (string | number)[]
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** Each method gives the value as what it asks for, or throws the failure that says what it is instead. */
-export class Reader {
+export class FieldReader {
   readonly #value: unknown
   readonly #path: Path
   readonly #fail: (path: Path, reason: string) => UtsuwaError
@@ -36,24 +36,24 @@ export class Reader {
       if (!known.includes(key)) throw each.failure(`unknown key; known are ${known.join(', ')}`)
   }
 
-  entries(): [string, Reader][] {
+  entries(): [string, FieldReader][] {
     if (!this.isRecord()) throw this.#isNot('a mapping')
     return Object.entries(this.#value as object).map(([key, value]) => [key, this.#below(key, value)])
   }
 
   /** Undefined where there is nothing. */
-  optional<T>(key: string, read: (reader: Reader) => T): T | undefined {
+  optional<T>(key: string, read: (reader: FieldReader) => T): T | undefined {
     const value = this.isRecord() ? (this.#value as Record<string, unknown>)[key] : undefined
     return value === undefined || value === null ? undefined : read(this.#below(key, value))
   }
 
-  required<T>(key: string, read: (reader: Reader) => T): T {
+  required<T>(key: string, read: (reader: FieldReader) => T): T {
     const found = this.optional(key, reader => ({ value: read(reader) }))
     if (found === undefined) throw this.failure(`${key} is missing`)
     return found.value
   }
 
-  list(): Reader[] {
+  list(): FieldReader[] {
     if (!Array.isArray(this.#value)) throw this.#isNot('a list')
     return this.#value.map((value, index) => this.#below(index, value))
   }
@@ -115,7 +115,7 @@ export class Reader {
     return this.failure(`must be ${what}, found ${found.length > 60 ? `${found.slice(0, 60)}…` : found}`)
   }
 
-  #below(key: string | number, value: unknown): Reader {
-    return new Reader(value, [...this.#path, key], this.#fail)
+  #below(key: string | number, value: unknown): FieldReader {
+    return new FieldReader(value, [...this.#path, key], this.#fail)
   }
 }

@@ -12,7 +12,7 @@ import type { LabResults, RunRecord } from './results.ts'
 const PIECE = 256 * 1024
 
 /** Written as the experiment proceeds, so that its results up to any interruption are kept. */
-export class Files implements Disposable {
+export class ResultFiles implements Disposable {
   /** Absolute. */
   readonly directory: string
   readonly #samplesFd: number

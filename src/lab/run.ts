@@ -3,7 +3,7 @@ import { UtsuwaError } from '../errors.ts'
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT, type Roots } from '../runtime/state/roots.ts'
 import { checkExperiment } from './check.ts'
 import type { Experiment, ExperimentInput } from './experiment.ts'
-import { Files } from './files.ts'
+import { ResultFiles } from './files.ts'
 import { gridOf, knobLabel, type PlannedRun } from './grid.ts'
 import { describeMachine } from './machine.ts'
 import { performRun } from './perform.ts'
@@ -37,7 +37,7 @@ export async function runLab(input: string | ExperimentInput, options: LabOption
   const { signal = new AbortController().signal } = options
   const plan = gridOf(experiment)
   const machine = describeMachine()
-  using files = out === undefined ? undefined : new Files(out)
+  using files = out === undefined ? undefined : new ResultFiles(out)
   const runs: RunRecord[] = []
   for (const planned of plan) {
     if (signal.aborted) break

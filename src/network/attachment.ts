@@ -23,7 +23,7 @@ export interface CniResult {
   readonly ips?: readonly { readonly address: string; readonly gateway?: string; readonly interface?: number }[]
 }
 
-export interface Attachment {
+export interface NetworkAttachment {
   readonly containerId: string
   readonly ifName: string
   /** As it was when the container was connected: that is what has to be undone. */
@@ -44,7 +44,7 @@ export interface ConnectOptions extends PluginOptions {
  * @throws UtsuwaError as `runPlugin`; to be undone by `disconnect` with the last result
  */
 export async function connect(
-  attachment: Attachment,
+  attachment: NetworkAttachment,
   netns: string,
   { keep, ...options }: ConnectOptions,
 ): Promise<void> {
@@ -65,7 +65,7 @@ export async function connect(
  * @param netns '' where the namespace no longer exists: addresses and rules of the host are released nevertheless
  * @throws UtsuwaError as `runPlugin`; the others have been asked then, too, but for what gives addresses back
  */
-export async function disconnect(attachment: Attachment, netns: string, options?: PluginOptions): Promise<void> {
+export async function disconnect(attachment: NetworkAttachment, netns: string, options?: PluginOptions): Promise<void> {
   const { containerId, ifName, result } = attachment
   let failure: unknown
   for (const plugin of pluginsOf(attachment).toReversed())
@@ -82,12 +82,16 @@ export async function disconnect(attachment: Attachment, netns: string, options?
 }
 
 /** portmap without ports does nothing, and would take as long as others that do. */
-function pluginsOf({ conflist, runtimeConfig }: Attachment): readonly PluginConfig[] {
+function pluginsOf({ conflist, runtimeConfig }: NetworkAttachment): readonly PluginConfig[] {
   return conflist.plugins.filter(({ type }) => type !== 'portmap' || (runtimeConfig.portMappings?.length ?? 0) > 0)
 }
 
 /** "Deriving execution configuration from plugin configuration". */
-function configOf({ conflist, runtimeConfig }: Attachment, plugin: PluginConfig, prevResult?: CniResult): object {
+function configOf(
+  { conflist, runtimeConfig }: NetworkAttachment,
+  plugin: PluginConfig,
+  prevResult?: CniResult,
+): object {
   const { capabilities = {}, ...config } = plugin
   const wanted = Object.entries(runtimeConfig).filter(([name]) => capabilities[name] === true)
   return {

@@ -11,7 +11,7 @@ const CPU_PERIOD = 100_000
 const MIN_CPUS = 0.01
 
 /** `linux.resources` for the limits among the options. @throws UtsuwaError INVALID_ARGUMENT */
-export function resources(options: ContainerOptions): LinuxResources {
+export function resourcesOf(options: ContainerOptions): LinuxResources {
   const memory = memoryLimits(options)
   const cpu = cpuLimits(options)
   const pids = pidsLimit(options)

@@ -23,7 +23,7 @@ import { mounts } from './mounts.ts'
 import { chooseNamespaces, type JoinedNamespaces, namespaceMode } from './namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from './options.ts'
 import { MASKED_PATHS, READONLY_PATHS } from './paths.ts'
-import { resources } from './resources.ts'
+import { resourcesOf } from './resources.ts'
 import { parseSeccompFile } from './seccomp-file.ts'
 import { chooseSecurity, type SecurityChoice } from './security.ts'
 import { parseUlimits } from './ulimits.ts'
@@ -203,7 +203,7 @@ function createLinux(
     namespaces: chooseNamespaces(options, joinedNamespaces),
     ...(idMappings && { uidMappings: [...idMappings], gidMappings: [...idMappings] }),
     cgroupsPath: cgroupsPath(options.cgroupParent, id),
-    resources: resources(options),
+    resources: resourcesOf(options),
     ...(devices.length > 0 && { devices }),
     ...(options.sysctls && { sysctl: { ...options.sysctls } }),
     ...(seccomp && { seccomp }),

@@ -21,6 +21,6 @@ export function checkUserNamespace(options: ContainerOptions): void {
 export const USER_IDS = 65536
 
 /** From the container's ids, from 0 on, to the host's. */
-export function idMappings(firstHostId: number): IdMapping[] {
+export function autoIdMappings(firstHostId: number): IdMapping[] {
   return [{ containerID: 0, hostID: firstHostId, size: USER_IDS }]
 }

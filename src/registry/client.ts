@@ -15,7 +15,7 @@ import { hostsAfter, RegistryBlob } from './blob.ts'
 import { findCredentials } from './credentials.ts'
 import { redact } from './endpoint.ts'
 import { aborted, afterMirrors, connectionError, fromHost, statusError } from './errors.ts'
-import { type Capability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
+import { type HostCapability, type HostOptions, hostsOf, type RegistryHost } from './hosts.ts'
 import { type RateLimit, rateLimitOf } from './rate-limit.ts'
 import { isTransientError } from './retry.ts'
 import { type Answer, HostSession } from './session.ts'
@@ -185,7 +185,7 @@ export class RegistryClient implements AsyncDisposable {
    * @throws UtsuwaError LIMIT_EXCEEDED, REGISTRY_*, ABORTED
    */
   readDocument(
-    capability: Capability,
+    capability: HostCapability,
     path: string,
     scope: string,
     sent: Request = {},
@@ -294,7 +294,7 @@ export class RegistryClient implements AsyncDisposable {
     await this.#transport.close()
   }
 
-  #able(capability: Capability): readonly HostSession[] {
+  #able(capability: HostCapability): readonly HostSession[] {
     const able = this.#sessions.filter(({ host }) => host.can.has(capability))
     if (able.length > 0) return able
     throw new UtsuwaError('UNSUPPORTED', `hosts.toml has no host for it that can ${capability}`, {

@@ -16,7 +16,7 @@ import { DEFAULT_TLS, readCertificates, readClient, readPem, type TlsSettings } 
 import { apiRoot, isLoopback } from './endpoint.ts'
 
 /** `pull`: blobs, and manifests by digest; `resolve`: manifests by tag, and lists; `push`: whatever changes something. */
-export type Capability = 'pull' | 'resolve' | 'push'
+export type HostCapability = 'pull' | 'resolve' | 'push'
 
 export interface RegistryHost {
   /** Ends with a slash; names of repositories follow. */
@@ -25,7 +25,7 @@ export interface RegistryHost {
   readonly plainRoot?: URL | undefined
   /** The name under which credentials for it are kept. */
   readonly name: string
-  readonly can: ReadonlySet<Capability>
+  readonly can: ReadonlySet<HostCapability>
   readonly tls: TlsSettings
   readonly headers: Readonly<Record<string, string>>
   /** The registry that a mirror stands for, which it is told as `?ns=`. */
@@ -40,7 +40,7 @@ export interface HostOptions {
 }
 
 const HOSTS_DIRECTORIES = ['/etc/utsuwa/certs.d', '/etc/containerd/certs.d', '/etc/docker/certs.d']
-const ALL: readonly Capability[] = ['pull', 'resolve', 'push']
+const ALL: readonly HostCapability[] = ['pull', 'resolve', 'push']
 const HOST_MEMBERS = new Set(['capabilities', 'ca', 'client', 'skip_verify', 'override_path', 'header'])
 
 /**
@@ -128,7 +128,7 @@ async function hostAt(
   const root = new URL(`${settings.override_path === true || path.endsWith('/v2') ? path : `${path}/v2`}/`, bare)
   const { capabilities = [...ALL], skip_verify: skip = false, header = {} } = settings
   if (!isTomlTable(header)) throw invalid('header is no table')
-  const can = strings(capabilities, 'capabilities') as Capability[]
+  const can = strings(capabilities, 'capabilities') as HostCapability[]
   const unknown = can.find(capability => !ALL.includes(capability))
   if (unknown !== undefined) throw invalid(`no such capability: ${unknown}`)
   const client = await clientIn(settings.client, directory)

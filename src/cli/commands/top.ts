@@ -3,7 +3,7 @@ import { containerProcesses } from '../../index.ts'
 import { addFormatFlag, type FormatFlags, printedAsJson } from '../flags/output-format.ts'
 import { rootsOf } from '../flags/roots.ts'
 import { printable } from '../print/format.ts'
-import { listProcesses } from '../print/processes.ts'
+import { processTable } from '../print/processes.ts'
 import { writeAll } from '../print/write.ts'
 
 export const examples = ['utsuwa top web', 'utsuwa top web -o pid,rss,comm']
@@ -15,7 +15,7 @@ export function define(command: Command): void {
     .passThroughOptions()
     .action(async (name: string, options: string[], flags: FormatFlags) => {
       const pids = containerProcesses(name, rootsOf(command))
-      const { header, rows } = await listProcesses(pids, options)
+      const { header, rows } = await processTable(pids, options)
       const titles = header.trim().split(/\s+/)
       const objects = rows.map(row =>
         Object.fromEntries(cellsOf(row, titles.length).map((cell, at) => [titles[at], cell])),

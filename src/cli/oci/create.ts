@@ -3,7 +3,7 @@ import { sys } from '../../sys/index.ts'
 import type { Console } from '../terminal/terminal.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
-import { creationFlags, creationOptions, writePidFile } from './read-creation.ts'
+import { creationFlags, ociCreationOptions, writePidFile } from './read-creation.ts'
 
 export const command = defineCommand({
   summary: 'create a container; it waits for start',
@@ -11,7 +11,7 @@ export const command = defineCommand({
   arguments: [1, 1],
   flags: creationFlags,
   async run(flags, [id = ''], context) {
-    const options = creationOptions(id, flags, context)
+    const options = ociCreationOptions(id, flags, context)
     const consoleSocketFd = connectConsole(flags['console-socket'], options.spec.process?.terminal === true)
     const { record } = await runtime.create({ ...options, ...consoleSocketFd })
     if (flags['pid-file'] === undefined) return 0

@@ -10,7 +10,7 @@ import { type Context, defineCommand } from './command.ts'
 import { connectConsole } from './create.ts'
 import { execProcess, processFlags } from './exec-process.ts'
 import { type FlagValues, usageError } from './flags.ts'
-import { count, writePidFile } from './read-creation.ts'
+import { parseCount, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -81,7 +81,7 @@ async function foreground(
 
 function optionsOf(values: FlagValues<typeof flags>) {
   const { cgroup, 'ignore-paused': ignorePaused } = values
-  const preserveFds = count(values['preserve-fds'] ?? '0', 'preserve-fds')
+  const preserveFds = parseCount(values['preserve-fds'] ?? '0', 'preserve-fds')
   checkPreservedFds(preserveFds)
   return {
     ignorePaused,

@@ -10,7 +10,7 @@ import { writeAll } from '../print/write.ts'
 
 export type LogLevel = 'error' | 'warning' | 'debug'
 
-export interface LogOptions {
+export interface OciLogOptions {
   /** Appended to. Default: standard error. */
   readonly path?: string | undefined
   readonly format: 'text' | 'json'
@@ -20,11 +20,11 @@ export interface LogOptions {
 
 export class Log {
   readonly #fd: number
-  readonly #format: LogOptions['format']
+  readonly #format: OciLogOptions['format']
   readonly #debug: boolean
 
   /** @throws UtsuwaError INVALID_ARGUMENT when the file cannot be opened */
-  constructor({ path, format, debug }: LogOptions) {
+  constructor({ path, format, debug }: OciLogOptions) {
     this.#fd = path === undefined ? 2 : openLog(path)
     this.#format = format
     this.#debug = debug

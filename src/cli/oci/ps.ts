@@ -1,6 +1,6 @@
 import * as runtime from '../../runtime/index.ts'
 import { printable } from '../print/format.ts'
-import { listProcesses } from '../print/processes.ts'
+import { processTable } from '../print/processes.ts'
 import { writeAll } from '../print/write.ts'
 import { defineCommand } from './command.ts'
 import { usageError } from './flags.ts'
@@ -20,6 +20,6 @@ export const command = defineCommand({
 })
 
 async function table(pids: readonly number[], options: readonly string[]): Promise<string> {
-  const { header, rows } = await listProcesses(pids, options)
+  const { header, rows } = await processTable(pids, options)
   return [header, ...rows, ''].map(printable).join('\n')
 }

@@ -21,18 +21,18 @@ export const creationFlags = {
   'preserve-fds': { value: 'N', help: 'descriptors that the container gets beside 0, 1, 2 and those of $LISTEN_FDS' },
 } as const
 
-export type CreationFlags = FlagValues<typeof creationFlags>
+export type OciCreationFlags = FlagValues<typeof creationFlags>
 
 /** @throws UtsuwaError BUNDLE_NOT_FOUND, INVALID_SPEC, INVALID_ARGUMENT */
-export function creationOptions(
+export function ociCreationOptions(
   id: string,
-  flags: CreationFlags,
+  flags: OciCreationFlags,
   { stateRoot, cgroupManager, log }: Context,
 ): RuntimeCreateOptions {
   const bundle = runtime.readBundle(flags.bundle ?? '.')
   if (stateRoot === defaultStateRoot()) keepDefaultStateRoot()
   const listenFds = countListenFds(process.env)
-  const preserveFds = listenFds + count(flags['preserve-fds'] ?? '0', 'preserve-fds')
+  const preserveFds = listenFds + parseCount(flags['preserve-fds'] ?? '0', 'preserve-fds')
   checkPreservedFds(preserveFds)
   return {
     stateRoot,
@@ -56,14 +56,14 @@ export function notifySocket(): string | undefined {
 }
 
 /** A small number in a flag or variable. @throws UtsuwaError INVALID_ARGUMENT */
-export function count(text: string, name: string): number {
+export function parseCount(text: string, name: string): number {
   if (!/^\d{1,4}$/.test(text)) throw usageError(`invalid value ${JSON.stringify(text)} for ${name}`)
   return Number(text)
 }
 
 /** Sockets that a service manager passes to us, and not to a parent that forgot to unset it: sd_listen_fds(3). */
 function countListenFds({ LISTEN_FDS = '0', LISTEN_PID }: NodeJS.ProcessEnv): number {
-  return LISTEN_PID === String(process.pid) ? count(LISTEN_FDS, 'LISTEN_FDS') : 0
+  return LISTEN_PID === String(process.pid) ? parseCount(LISTEN_FDS, 'LISTEN_FDS') : 0
 }
 
 /** The container's first process, which is its PID 1, is told of the sockets in turn. */

@@ -10,7 +10,7 @@ import { consoleOf } from './create.ts'
 import { criuFlags, criuOptions } from './criu-flags.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
-import { creationFlags, creationOptions, writePidFile } from './read-creation.ts'
+import { creationFlags, ociCreationOptions, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -37,7 +37,7 @@ export const command = defineCommand({
       'lsm-profile': lsmProfile,
       'lsm-mount-context': lsmMountContext,
     } = flags
-    const creation = creationOptions(id, { ...flags, 'no-new-keyring': false, 'preserve-fds': undefined }, context)
+    const creation = ociCreationOptions(id, { ...flags, 'no-new-keyring': false, 'preserve-fds': undefined }, context)
     const terminal = creation.spec.process?.terminal === true
     if (!detach && consoleSocket !== undefined)
       throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')

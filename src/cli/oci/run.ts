@@ -8,7 +8,7 @@ import { defineCommand } from './command.ts'
 import { consoleOf } from './create.ts'
 import { usageError } from './flags.ts'
 import { describeError } from './log.ts'
-import { creationFlags, creationOptions, notifySocket, writePidFile } from './read-creation.ts'
+import { creationFlags, notifySocket, ociCreationOptions, writePidFile } from './read-creation.ts'
 
 const { signals } = osConstants
 
@@ -24,7 +24,7 @@ export const command = defineCommand({
   },
   async run(flags, [id = ''], context) {
     const { stateRoot, log } = context
-    const options = { ...creationOptions(id, flags, context), endWithLauncher: !flags.detach }
+    const options = { ...ociCreationOptions(id, flags, context), endWithLauncher: !flags.detach }
     const terminal = options.spec.process?.terminal === true
     if (!flags.detach && flags['console-socket'] !== undefined)
       throw usageError('cannot use console socket if utsuwa-oci will not detach or allocate tty')

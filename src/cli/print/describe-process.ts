@@ -1,7 +1,7 @@
 /** `explain` for people, in at most 100 columns. */
 import type { ProcessExplanation } from '../../index.ts'
 import { formatBinarySize, printable, truncate } from './format.ts'
-import { hang, type Screen } from './text-screen.ts'
+import { hang, type TextScreen } from './text-screen.ts'
 
 type Level = ProcessExplanation['cgroup']['levels'][number]
 type Namespace = ProcessExplanation['namespaces'][number]
@@ -11,7 +11,7 @@ const MARK = '◀'
 const FIRST_PIDS = 4
 const MAX_NAME = 26
 
-export function describeProcess(answer: ProcessExplanation, screen: Screen): string {
+export function describeProcess(answer: ProcessExplanation, screen: TextScreen): string {
   const { dim, width } = screen
   const sections: readonly (readonly [string, readonly string[]])[] = [
     ['NAMESPACES', namespaceLines(answer, screen)],
@@ -22,7 +22,7 @@ export function describeProcess(answer: ProcessExplanation, screen: Screen): str
   return lines.map(line => `${line}\n`).join('')
 }
 
-function heading({ pid, command, maker, container, ancestors }: ProcessExplanation, screen: Screen): string[] {
+function heading({ pid, command, maker, container, ancestors }: ProcessExplanation, screen: TextScreen): string[] {
   const { width, bold, dim } = screen
   const chain = ancestors.map(each => `${each.command.split(' ', 1)[0]!.split('/').at(-1)} (${each.pid})`).join(' ← ')
   return [
@@ -57,7 +57,7 @@ function shorten(id: string): string {
   return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id
 }
 
-function namespaceLines({ namespaces, pid }: ProcessExplanation, { width, dim }: Screen): string[] {
+function namespaceLines({ namespaces, pid }: ProcessExplanation, { width, dim }: TextScreen): string[] {
   if (namespaces.length === 0) return ["  not to be seen: it is another user's process; run it with sudo"]
   const user = namespaces.find(({ type }) => type === 'user')
   const rows = namespaces.map(({ type, inode, isHost, isOwn, owner, processes }) => {
@@ -81,7 +81,7 @@ function ownerOf(owner: number | undefined, user: Namespace | undefined, type: N
   return user.isHost ? "the host's user" : 'its user'
 }
 
-function cgroupLines(cgroup: ProcessExplanation['cgroup'], screen: Screen): string[] {
+function cgroupLines(cgroup: ProcessExplanation['cgroup'], screen: TextScreen): string[] {
   const { width, dim } = screen
   const { path, levels, unseenControllers, v1 } = cgroup
   const unseen =
@@ -210,7 +210,7 @@ function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   width: number,
-  dim: Screen['dim'],
+  dim: TextScreen['dim'],
 ): string[] {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map(cells => cells[column]!.length)))
   const line = (cells: readonly string[]): string =>

@@ -1,9 +1,9 @@
 /** `why` for people. */
 import type { Why } from '../../index.ts'
 import { printable, shortId } from './format.ts'
-import { hang, type Screen, wrap } from './text-screen.ts'
+import { hang, type TextScreen, wrap } from './text-screen.ts'
 
-export function describeWhy(answer: Why, screen: Screen): string {
+export function describeWhy(answer: Why, screen: TextScreen): string {
   const { code, confidence, summary, evidence, advice, output } = answer
   const { width, bold, dim } = screen
   const column = Math.max(...evidence.map(({ subject }) => subject.length), 0) + 2

@@ -12,7 +12,7 @@ export interface ProcessList {
  * What ps(1) says of the whole machine, without the lines of others: so its options work, whatever they are.
  * @throws UtsuwaError UNSUPPORTED without ps, INVALID_ARGUMENT for options that it refuses or that leave out the PID
  */
-export async function listProcesses(pids: readonly number[], options: readonly string[]): Promise<ProcessList> {
+export async function processTable(pids: readonly number[], options: readonly string[]): Promise<ProcessList> {
   const { spawnSync } = await import('node:child_process')
   const {
     error,

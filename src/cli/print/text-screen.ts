@@ -5,7 +5,7 @@ import { hasColor } from './terminal-style.ts'
 const DEFAULT_WIDTH = 100
 const MIN_WIDTH = 40
 
-export interface Screen {
+export interface TextScreen {
   /** Columns. */
   readonly width: number
   bold(text: string): string
@@ -13,7 +13,7 @@ export interface Screen {
 }
 
 /** Long lines are hard to read: no more than 100 columns, however wide the terminal is. */
-export function screenOf(stream: NodeJS.WriteStream): Screen {
+export function screenOf(stream: NodeJS.WriteStream): TextScreen {
   const isPlain = !stream.isTTY || !hasColor()
   const style = (format: 'bold' | 'dim') => (text: string) =>
     isPlain ? text : styleText(format, text, { validateStream: false })

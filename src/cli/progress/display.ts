@@ -5,7 +5,7 @@ import type { PullProgress } from '../../index.ts'
 import { formatSize, printable, shortId } from '../print/format.ts'
 import { hasColor } from '../print/terminal-style.ts'
 import { writeAll } from '../print/write.ts'
-import { describePull, type FrameSize, frameOf } from './frame.ts'
+import { describePull, type ProgressSize, progressFrame } from './frame.ts'
 import { type LayerProgress, PullState } from './state.ts'
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json'
@@ -30,7 +30,7 @@ export function openProgress(mode: ProgressMode, title: string): ProgressDisplay
   if (mode === 'json') return new JsonProgress(write)
   const isTerminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   if (mode === 'plain' || (mode === 'auto' && !isTerminal)) return new PlainProgress(write)
-  const size = (): FrameSize => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 })
+  const size = (): ProgressSize => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 })
   const display = new TerminalProgress(write, size, { title, color: hasColor() })
   display.start()
   return display
@@ -41,7 +41,7 @@ const REDRAW_MS = 100
 /** Lines that are drawn over, several times a second, each drawing in one write so that it does not flicker. */
 export class TerminalProgress implements ProgressDisplay {
   readonly #write: (text: string) => void
-  readonly #size: () => FrameSize
+  readonly #size: () => ProgressSize
   readonly #color: boolean
   #state = new PullState()
   /** The lines that are on the terminal, without colour. */
@@ -50,7 +50,7 @@ export class TerminalProgress implements ProgressDisplay {
 
   constructor(
     write: (text: string) => void,
-    size: () => FrameSize,
+    size: () => ProgressSize,
     { title, color }: { title: string; color: boolean },
   ) {
     this.#write = write
@@ -86,7 +86,7 @@ export class TerminalProgress implements ProgressDisplay {
   draw(now = Date.now()): void {
     const size = this.#size()
     const up = this.#drawn.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / size.columns)), 0)
-    const lines = frameOf(this.#state, size, now, this.#color)
+    const lines = progressFrame(this.#state, size, now, this.#color)
     // Each line erases its own rest, and the last what was below: nothing is blank in between.
     const back = up === 0 ? '' : `\x1b[${up}F`
     this.#write(`${back}${lines.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`)

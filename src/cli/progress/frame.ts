@@ -4,7 +4,7 @@ import { describeRateLimit } from '../../registry/rate-limit.ts'
 import { count, formatSize, printable, shortId, truncate } from '../print/format.ts'
 import { isFinal, type LayerProgress, type LayerState, type PullState } from './state.ts'
 
-export interface FrameSize {
+export interface ProgressSize {
   readonly columns: number
   readonly rows: number
 }
@@ -30,7 +30,12 @@ const OTHER_LINES = 3
 const FIXED_WIDTH = ID_WIDTH + STATE_WIDTH + SIZE_WIDTH + RATE_WIDTH + 4
 
 /** The lines of one drawing, none wider than the terminal and not more than it has. */
-export function frameOf(state: PullState, { columns, rows }: FrameSize, now: number, color: boolean): string[] {
+export function progressFrame(
+  state: PullState,
+  { columns, rows }: ProgressSize,
+  now: number,
+  color: boolean,
+): string[] {
   if (state.digest === undefined) return [fit(printable(state.reference), columns)]
   const shown = visible(state.layers, Math.max(1, rows - OTHER_LINES))
   const hidden = state.layers.length - shown.length

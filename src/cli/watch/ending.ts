@@ -1,7 +1,7 @@
 /** The last line: how the container ended, and what it had of its limits. */
 import { SIGNAL_BASE } from '../../util/exit-status.ts'
 import { count, formatCompactSize, formatDuration } from '../print/format.ts'
-import { nameOf, type Watched } from './frame.ts'
+import { type WatchedContainer, watchedName } from './frame.ts'
 
 export interface Ending {
   /** Undefined when nobody knows. */
@@ -12,9 +12,9 @@ export interface Ending {
 }
 
 /** @param ending undefined: it goes on */
-export function describeEnding(watched: Watched, ending: Ending | undefined, now: number): string {
+export function describeEnding(watched: WatchedContainer, ending: Ending | undefined, now: number): string {
   const facts = factsOf(watched, ending)
-  return `${nameOf(watched)} ${describeStatus(ending)}${lifetime(watched, now)}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`
+  return `${watchedName(watched)} ${describeStatus(ending)}${lifetime(watched, now)}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`
 }
 
 function describeStatus(ending: Ending | undefined): string {
@@ -25,11 +25,11 @@ function describeStatus(ending: Ending | undefined): string {
   return `ended with exit status ${exitCode}${signal}`
 }
 
-function lifetime({ started }: Watched, now: number): string {
+function lifetime({ started }: WatchedContainer, now: number): string {
   return started === undefined ? '' : ` after ${formatDuration(Math.max(0, now - started))}`
 }
 
-function factsOf({ history }: Watched, ending: Ending | undefined): string[] {
+function factsOf({ history }: WatchedContainer, ending: Ending | undefined): string[] {
   if (history.last === undefined) return []
   const { memory, cpu, pids, limits } = history.last
   const peak = ending?.memoryPeakBytes ?? memory?.peakBytes ?? memory?.currentBytes

@@ -1,7 +1,7 @@
 /** The live view as lines of a terminal of a given size. */
 import { formatDuration, printable, shortId } from '../print/format.ts'
 import { describeHit, formatClock, type Happening, type History, isGrave } from './history.ts'
-import { type Line, lengthOf, renderLine, span } from './line.ts'
+import { lengthOf, renderLine, span, type WatchLine } from './line.ts'
 import { type Row, rowsOf } from './rows.ts'
 import { drawSparkline } from './sparkline.ts'
 
@@ -16,7 +16,7 @@ export interface FrameStyle {
 }
 
 /** What is shown. */
-export interface Watched {
+export interface WatchedContainer {
   readonly id: string
   readonly name: string | undefined
   /** Milliseconds since 1970; undefined where it is not known. */
@@ -40,7 +40,7 @@ const SPARE_LINES = 10
 const PANE_MIN = 4
 
 /** As many lines as the terminal has, at most, and none wider. The last column stays free: erasing a full line's rest would take it. */
-export function frameOf(watched: Watched, size: FrameSize, style: FrameStyle, now: number): string[] {
+export function watchFrame(watched: WatchedContainer, size: FrameSize, style: FrameStyle, now: number): string[] {
   const columns = Math.max(1, size.columns - 1)
   const { history, output } = watched
   const panes = output === undefined ? 1 : 2
@@ -59,14 +59,14 @@ export function frameOf(watched: Watched, size: FrameSize, style: FrameStyle, no
   return lines.slice(0, size.rows).map(line => renderLine(line, columns, style.color))
 }
 
-export function nameOf({ id, name }: Pick<Watched, 'id' | 'name'>): string {
+export function watchedName({ id, name }: Pick<WatchedContainer, 'id' | 'name'>): string {
   return name === undefined ? shortId(id) : printable(name)
 }
 
-function titleOf(watched: Watched, columns: number, now: number): Line {
+function titleOf(watched: WatchedContainer, columns: number, now: number): WatchLine {
   const { id, name, started, interval, history } = watched
   const age = started === undefined ? '' : `, up ${formatDuration(Math.max(0, now - started))}`
-  const left = span(`${nameOf(watched)}${history.last?.frozen ? ' (paused)' : ''}`, 'title')
+  const left = span(`${watchedName(watched)}${history.last?.frozen ? ' (paused)' : ''}`, 'title')
   const middle = span(`${name === undefined ? '' : ` ${shortId(id)}`}${age}`)
   const right = `a column is ${interval} s, q leaves`
   const gap = columns - lengthOf([left, middle]) - right.length
@@ -79,7 +79,7 @@ function choose(rows: readonly Row[], room: number): Row[] {
   return rows.filter(row => chosen.has(row))
 }
 
-function tableOf(rows: readonly Row[], columns: number, ascii: boolean, apart: boolean): Line[] {
+function tableOf(rows: readonly Row[], columns: number, ascii: boolean, apart: boolean): WatchLine[] {
   const widest = Math.max(0, ...rows.flatMap(({ figures, series }) => (series === undefined ? [] : figures.length)))
   const share = Math.max(FIGURES_MIN, columns - LABEL_WIDTH - CURVE_WISHED)
   const figuresWidth = Math.min(widest, FIGURES_MAX, share) + 2
@@ -87,7 +87,7 @@ function tableOf(rows: readonly Row[], columns: number, ascii: boolean, apart: b
   const withCurve = curveWidth >= CURVE_MIN
   return rows.flatMap((row, at) => {
     const { label, figures, series, group } = row
-    const line: Line =
+    const line: WatchLine =
       series === undefined
         ? [span(label.padEnd(LABEL_WIDTH)), span(cut(figures, columns - LABEL_WIDTH), 'quiet')]
         : [
@@ -99,7 +99,7 @@ function tableOf(rows: readonly Row[], columns: number, ascii: boolean, apart: b
   })
 }
 
-function eventLines(happenings: readonly Happening[], columns: number, room: number, ascii: boolean): Line[] {
+function eventLines(happenings: readonly Happening[], columns: number, room: number, ascii: boolean): WatchLine[] {
   if (room < 1) return []
   const shown = room === 1 ? [] : happenings.slice(1 - room)
   const hidden = happenings.length - shown.length
@@ -118,7 +118,7 @@ function describeHappening(happening: Happening): string {
   return `${describeHit(happening)}${since === until ? '' : `, since ${since}`}`
 }
 
-function outputLines(output: readonly string[], columns: number, room: number, ascii: boolean): Line[] {
+function outputLines(output: readonly string[], columns: number, room: number, ascii: boolean): WatchLine[] {
   if (room < 2) return []
   return [
     heading(output.length === 0 ? 'no output yet' : 'output', columns, ascii),
@@ -126,7 +126,7 @@ function outputLines(output: readonly string[], columns: number, room: number, a
   ]
 }
 
-function heading(title: string, columns: number, ascii: boolean): Line {
+function heading(title: string, columns: number, ascii: boolean): WatchLine {
   const dash = ascii ? '-' : '─'
   return [span(`${dash}${dash} ${title} ${dash.repeat(Math.max(0, columns - title.length - 4))}`, 'quiet')]
 }

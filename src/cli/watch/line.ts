@@ -3,12 +3,12 @@
 /** What a piece of text means. */
 export type Tone = 'plain' | 'title' | 'quiet' | 'good' | 'warning' | 'bad'
 
-export interface Span {
+export interface LineSpan {
   readonly text: string
   readonly tone: Tone
 }
 
-export type Line = readonly Span[]
+export type WatchLine = readonly LineSpan[]
 
 /** Parameters of SGR (ECMA-48, 8.3.117). */
 const codes: Readonly<Record<Tone, string>> = {
@@ -20,16 +20,16 @@ const codes: Readonly<Record<Tone, string>> = {
   bad: '31',
 }
 
-export function span(text: string, tone: Tone = 'plain'): Span {
+export function span(text: string, tone: Tone = 'plain'): LineSpan {
   return { text, tone }
 }
 
-export function lengthOf(line: Line): number {
+export function lengthOf(line: WatchLine): number {
   return line.reduce((length, { text }) => length + text.length, 0)
 }
 
 /** @returns the line as a terminal takes it, cut to `width` columns */
-export function renderLine(line: Line, width: number, color: boolean): string {
+export function renderLine(line: WatchLine, width: number, color: boolean): string {
   let left = width
   let rendered = ''
   for (const { text, tone } of line) {

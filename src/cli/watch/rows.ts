@@ -4,13 +4,13 @@ import type { ParsedSample } from '../../index.ts'
 import { formatCompactSize, formatSize } from '../print/format.ts'
 import { type History, type Measure, rateOf } from './history.ts'
 import type { Tone } from './line.ts'
-import type { Series } from './sparkline.ts'
+import type { SparkSeries } from './sparkline.ts'
 
 export interface Row {
   readonly label: string
   readonly figures: string
   /** Without one the figures have the whole line. */
-  readonly series?: Series
+  readonly series?: SparkSeries
   /** 1 is what is left out last where there is no room. */
   readonly rank: number
   /** Rows of one group stand together. */
@@ -204,7 +204,7 @@ function series(
   values: readonly (number | undefined)[],
   top: number | undefined,
   toneOf: (value: number) => Tone,
-): Series {
+): SparkSeries {
   return { values, top: top ?? Math.max(0, ...known(values)), toneOf }
 }
 

@@ -1,7 +1,7 @@
 /** A row of small bars, a column for each sample. */
-import type { Span, Tone } from './line.ts'
+import type { LineSpan, Tone } from './line.ts'
 
-export interface Series {
+export interface SparkSeries {
   /** The newest last; undefined where nothing is known. */
   readonly values: readonly (number | undefined)[]
   /** What a full bar stands for. */
@@ -14,7 +14,7 @@ const BLOCKS = '▁▂▃▄▅▆▇█'
 const LETTERS = '_.:-=+*#'
 
 /** @returns `width` columns, the newest at the right, neighbours of one tone together */
-export function drawSparkline({ values, top, toneOf }: Series, width: number, ascii: boolean): Span[] {
+export function drawSparkline({ values, top, toneOf }: SparkSeries, width: number, ascii: boolean): LineSpan[] {
   const bars = ascii ? LETTERS : BLOCKS
   const shown = values.slice(-width)
   const spans: { text: string; tone: Tone }[] = [{ text: ' '.repeat(width - shown.length), tone: 'plain' }]

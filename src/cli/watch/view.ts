@@ -3,12 +3,12 @@ import { isatty } from 'node:tty'
 import { type CgroupSample, parseSample } from '../../index.ts'
 import { hasColor, isDumb, isUtf8 } from '../print/terminal-style.ts'
 import { writeAll } from '../print/write.ts'
-import { frameOf, type Watched } from './frame.ts'
+import { type WatchedContainer, watchFrame } from './frame.ts'
 import { History } from './history.ts'
 import { plainColumn, plainHits } from './plain.ts'
 import { type Leaving, Screen } from './screen.ts'
 
-export interface ViewOptions extends Omit<Watched, 'history' | 'output'> {
+export interface ViewOptions extends Omit<WatchedContainer, 'history' | 'output'> {
   /** Where it is shown. */
   readonly fd: 1 | 2
   /** Whether signals that reach this process leave the view. */
@@ -34,7 +34,7 @@ export function canDraw(fd: 1 | 2): boolean {
 }
 
 export class View implements Disposable {
-  readonly watched: Watched
+  readonly watched: WatchedContainer
   readonly #fd: 1 | 2
   readonly #screen: Screen | undefined
 
@@ -49,7 +49,7 @@ export class View implements Disposable {
     }
     if (!canDraw(fd)) return
     const style = { color: hasColor(), ascii: !isUtf8() }
-    this.#screen = new Screen({ fd, signals, draw: size => frameOf(this.watched, size, style, Date.now()) })
+    this.#screen = new Screen({ fd, signals, draw: size => watchFrame(this.watched, size, style, Date.now()) })
     this.#screen.draw()
   }
 

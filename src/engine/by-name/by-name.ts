@@ -1,7 +1,7 @@
 /** What is done to containers that any process runs, by name: for commands, and for programs that did not create them. */
 import type { CgroupSample } from '../../cgroup/stats/sample.ts'
 import type { UpdateOptions } from '../../options/options.ts'
-import { resources } from '../../options/resources.ts'
+import { resourcesOf } from '../../options/resources.ts'
 import { kill as killById, parseSignal } from '../../runtime/kill.ts'
 import { pause as pauseById, resume as resumeById } from '../../runtime/pause.ts'
 import { listProcesses as processesById } from '../../runtime/processes.ts'
@@ -65,7 +65,7 @@ export async function resumeContainer(nameOrId: string, roots: RunRoot = {}): Pr
 export async function updateContainer(nameOrId: string, limits: UpdateOptions, roots: RunRoot = {}): Promise<void> {
   const { runRoot, stateRoot, record } = find(nameOrId, roots)
   const { update: updateById } = await import('../../runtime/update.ts')
-  await updateById(stateRoot, record.id, resources(limits))
+  await updateById(stateRoot, record.id, resourcesOf(limits))
   appendEvent(runRoot, 'update', record)
 }
 

@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockFd } from '../../content/lock.ts'
 import { isUtsuwaError } from '../../errors.ts'
-import type { Attachment } from '../../network/attachment.ts'
+import type { NetworkAttachment } from '../../network/attachment.ts'
 import type { PluginOptions } from '../../network/plugins.ts'
 import type { PublishedPort } from '../../options/ports.ts'
 import { containerDirectory } from '../../runtime/state/record.ts'
@@ -13,7 +13,7 @@ import { replaceFile } from '../../runtime/state/whole-files.ts'
 import { isErrno } from '../../util/errno.ts'
 
 /** Kept from before the first plugin is asked until the last has let go. */
-export interface KeptAttachment extends Attachment {
+export interface KeptAttachment extends NetworkAttachment {
   readonly ports: readonly PublishedPort[]
 }
 

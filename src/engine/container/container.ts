@@ -2,7 +2,7 @@
 import type { CgroupSample } from '../../cgroup/stats/sample.ts'
 import type { InitConversation } from '../../launch/conversation.ts'
 import type { UpdateOptions } from '../../options/options.ts'
-import { resources } from '../../options/resources.ts'
+import { resourcesOf } from '../../options/resources.ts'
 import { kill, parseSignal } from '../../runtime/kill.ts'
 import { pause, resume } from '../../runtime/pause.ts'
 import { sendSeccompListener } from '../../runtime/seccomp-listener.ts'
@@ -237,7 +237,7 @@ export class Container extends ProcessStreams implements AsyncDisposable {
    */
   async update(limits: UpdateOptions): Promise<void> {
     const { update } = await import('../../runtime/update.ts')
-    await update(this.#context.stateRoot, this.id, resources(limits))
+    await update(this.#context.stateRoot, this.id, resourcesOf(limits))
   }
 
   /** Stops all its processes where they are. @throws UtsuwaError CONTAINER_STATE unless it is created or running */

@@ -12,7 +12,7 @@ import type { JoinedNamespaces } from '../../options/namespaces.ts'
 import type { ContainerOptions, ImageRunConfig } from '../../options/options.ts'
 import { createRuntimeSpec } from '../../options/runtime-spec.ts'
 import type { ReadContainerFile } from '../../options/user.ts'
-import { idMappings } from '../../options/user-namespace.ts'
+import { autoIdMappings } from '../../options/user-namespace.ts'
 import { defaultSeccompProfile } from '../../seccomp/default-profile.ts'
 import type { Mount, RuntimeSpec } from '../../spec/runtime.ts'
 import { parseRuntimeSpec } from '../../spec/runtime-parse.ts'
@@ -240,7 +240,7 @@ async function specFor(
     defaultSeccomp: capabilities => defaultSeccompProfile(capabilities, undefined, { socketcall }),
     hostDevices: listHostDevices,
     maskedHostPaths: listMaskedHostPaths,
-    ...(firstUserId !== undefined && { idMappings: idMappings(firstUserId) }),
+    ...(firstUserId !== undefined && { idMappings: autoIdMappings(firstUserId) }),
     ...(network && { networkFiles: network.files }),
     volumePaths: volumes.length === 0 ? noVolumes : await attachVolumes(volumes, imageRootFd),
   })

@@ -10,7 +10,7 @@ import { readIndex, updateIndex } from '../../../src/content/index-file.ts'
 import { Ingest } from '../../../src/content/ingest.ts'
 import { acquireLock, tryLock } from '../../../src/content/lock.ts'
 import { blobPath, makeStore } from '../../../src/content/paths.ts'
-import { acquireWorkDirectory, collectLeftovers } from '../../../src/content/work-directory.ts'
+import { acquireWorkDirectory, collectWorkDirectories } from '../../../src/content/work-directory.ts'
 import { UtsuwaError } from '../../../src/errors.ts'
 import { type Digest, digestOf } from '../../../src/spec/digest.ts'
 
@@ -198,7 +198,7 @@ describe('work directories', () => {
   it('that a crash left behind are collected; those in use are not', async () => {
     mkdirSync(join(root, 'tmp/left/over'), { recursive: true })
     await using work = await acquireWorkDirectory(root, 'used')
-    await collectLeftovers(root)
+    await collectWorkDirectories(root)
     assert.deepEqual(readdirSync(join(root, 'tmp')), ['used'])
     assert.ok(existsSync(work.path))
   })

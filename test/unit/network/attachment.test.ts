@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { isUtsuwaError } from '../../../src/errors.ts'
-import { type Attachment, connect, disconnect } from '../../../src/network/attachment.ts'
+import { connect, disconnect, type NetworkAttachment } from '../../../src/network/attachment.ts'
 import { bridgeConflist } from '../../../src/network/conflist.ts'
 import { commonVersion } from '../../../src/network/plugins.ts'
 import { parseSubnet } from '../../../src/network/subnets.ts'
@@ -48,7 +48,7 @@ beforeEach(() => {
 })
 const keep = (result: unknown): void => void kept.push(result)
 
-const attachment: Attachment = {
+const attachment: NetworkAttachment = {
   containerId: 'box',
   ifName: 'eth0',
   conflist,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { JsonProgress, PlainProgress, TerminalProgress } from '../../../../src/cli/progress/display.ts'
-import { describePull, frameOf } from '../../../../src/cli/progress/frame.ts'
+import { describePull, progressFrame } from '../../../../src/cli/progress/frame.ts'
 import { PullState, Rate } from '../../../../src/cli/progress/state.ts'
 import type { PullProgress } from '../../../../src/index.ts'
 import { parseDigest } from '../../../../src/spec/digest.ts'
@@ -83,7 +83,7 @@ describe('frameOf', () => {
 
   it('has a line for each layer and a total', () => {
     const { state, now } = stateAfter(...events)
-    const lines = frameOf(state, { columns: 100, rows: 24 }, now, false)
+    const lines = progressFrame(state, { columns: 100, rows: 24 }, now, false)
     assert.deepEqual(lines, [
       `localhost/a:1: 3 layers, ${digest('f')}`,
       `aaaaaaaaaaaa downloading  [${'='.repeat(19)}>${' '.repeat(18)}]      20MB / 40MB      10MB/s`,
@@ -111,7 +111,7 @@ describe('frameOf', () => {
         current: 1,
         total: 1000,
       })
-      const lines = frameOf(state, { columns, rows }, now, true).map(stripVTControlCharacters)
+      const lines = progressFrame(state, { columns, rows }, now, true).map(stripVTControlCharacters)
       assert.ok(lines.length <= Math.max(rows, 4), `${lines.length} lines in ${rows} rows`)
       for (const line of lines) assert.ok(line.length <= Math.max(1, columns - 1), `${line.length} in ${columns}`)
       if (rows === 10) assert.match(lines.join('\n'), /000000000000 downloading/, 'what moves is shown first')
@@ -120,8 +120,8 @@ describe('frameOf', () => {
 
   it('colours nothing when it is told so', () => {
     const { state, now } = stateAfter(...events)
-    assert.ok(!frameOf(state, { columns: 80, rows: 24 }, now, false).join('').includes('\x1b'))
-    assert.ok(frameOf(state, { columns: 80, rows: 24 }, now, true).join('').includes('\x1b[36mdownloading'))
+    assert.ok(!progressFrame(state, { columns: 80, rows: 24 }, now, false).join('').includes('\x1b'))
+    assert.ok(progressFrame(state, { columns: 80, rows: 24 }, now, true).join('').includes('\x1b[36mdownloading'))
   })
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { describeEnding } from '../../../../src/cli/watch/ending.ts'
-import { frameOf, type Watched } from '../../../../src/cli/watch/frame.ts'
+import { type WatchedContainer, watchFrame } from '../../../../src/cli/watch/frame.ts'
 import { History } from '../../../../src/cli/watch/history.ts'
 import { plainColumn, plainHits } from '../../../../src/cli/watch/plain.ts'
 import { NOON, sampleOf } from './samples.ts'
@@ -11,7 +11,7 @@ const plain = { color: false, ascii: false }
 const LAST = NOON + 10_000
 
 /** Ten seconds in which everything comes nearer to its limit. */
-function watch(output?: readonly string[]): Watched {
+function watch(output?: readonly string[]): WatchedContainer {
   const history = new History(1)
   for (let second = 0; second <= 10; second++)
     history.add(
@@ -27,11 +27,11 @@ function watch(output?: readonly string[]): Watched {
 
 describe('frameOf', () => {
   it('shows 80 columns and 24 rows', () => {
-    assert.deepEqual(frameOf(watch(['one', 'two']), { columns: 80, rows: 24 }, plain, LAST), FRAME_80)
+    assert.deepEqual(watchFrame(watch(['one', 'two']), { columns: 80, rows: 24 }, plain, LAST), FRAME_80)
   })
 
   it('shows the rows that matter most where there is little room', () => {
-    assert.deepEqual(frameOf(watch(), { columns: 40, rows: 10 }, plain, LAST), FRAME_40)
+    assert.deepEqual(watchFrame(watch(), { columns: 40, rows: 10 }, plain, LAST), FRAME_40)
   })
 
   it('fits into any terminal, whatever it shows', () => {
@@ -39,7 +39,7 @@ describe('frameOf', () => {
       for (let rows = 1; rows <= 60; rows++)
         for (const output of [undefined, ['x'.repeat(300), 'y']])
           for (const style of [plain, { color: true, ascii: false }]) {
-            const lines = frameOf(watch(output), { columns, rows }, style, LAST)
+            const lines = watchFrame(watch(output), { columns, rows }, style, LAST)
             assert.ok(lines.length <= rows, `${lines.length} of ${rows} lines`)
             for (const line of lines) assert.ok(stripVTControlCharacters(line).length <= Math.max(1, columns - 1), line)
           }
@@ -47,16 +47,16 @@ describe('frameOf', () => {
 
   it('says the same with colours, and in ASCII says nothing else', () => {
     const size = { columns: 100, rows: 40 }
-    const colored = frameOf(watch([]), size, { color: true, ascii: false }, LAST)
-    assert.deepEqual(colored.map(stripVTControlCharacters), frameOf(watch([]), size, plain, LAST))
+    const colored = watchFrame(watch([]), size, { color: true, ascii: false }, LAST)
+    assert.deepEqual(colored.map(stripVTControlCharacters), watchFrame(watch([]), size, plain, LAST))
     assert.ok(colored.some(line => line.includes('\u001B[31m')))
-    const ascii = frameOf(watch([]), size, { color: false, ascii: true }, LAST).join('')
+    const ascii = watchFrame(watch([]), size, { color: false, ascii: true }, LAST).join('')
     assert.match(ascii, /^[\x20-\x7e]+$/)
   })
 
   it('shows nothing but a title before the first sample', () => {
     const watched = { ...watch(), history: new History(1) }
-    assert.deepEqual(frameOf(watched, { columns: 30, rows: 3 }, plain, LAST), [
+    assert.deepEqual(watchFrame(watched, { columns: 30, rows: 3 }, plain, LAST), [
       'box aaaaaaaaaaaa, up 1 minute',
       '── no events yet ────────────',
     ])
