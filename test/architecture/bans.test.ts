@@ -92,6 +92,11 @@ test('the text speaks of nothing outside the project', () => {
   ban(files, /registry\.npmj[s]\.org/, 'people configure their own registry')
 })
 
+test('decision records are cited as ADR-0004', () => {
+  const files = projectFiles().filter(file => /\.(?:md|ts|[ch])$/.test(file))
+  ban(files, /\bADR[ -](?!\d{4}\b)\d/, 'one spelling finds them all')
+})
+
 test('links in documents lead to files', () => {
   const known = new Set(projectFiles())
   const folders = new Set(
