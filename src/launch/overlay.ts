@@ -2,7 +2,8 @@
  * The root file system of an image: an overlay that no path of the host leads to.
  *
  * It is a detached mount, a descriptor and nothing else, until init attaches it inside the container's mount namespace.
- * So the host's mount table does not show it, and the kernel unmounts it with its last user, whichever process is killed.
+ * So the host's mount table does not show it (before Linux 6.8 it does for a moment, see mountOverlayByPath), and the
+ * kernel removes it with its last user, whichever process is killed.
  */
 import { closeSync, mkdtempSync, openSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
