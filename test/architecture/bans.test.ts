@@ -113,6 +113,34 @@ test('links in documents lead to files', () => {
   assert.deepEqual(broken, [])
 })
 
+/** As GitHub makes it of a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-')
+
+test('links to headings lead to one', () => {
+  const links = projectFiles()
+    .filter(file => file.endsWith('.md'))
+    .flatMap(file =>
+      [...readText(file).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)].map(([, path = '', anchor]) => ({
+        link: `${file}: ${path}#${anchor}`,
+        target: path === '' ? file : new URL(path, `file:///${file}`).pathname.slice(1),
+        anchor,
+      })),
+    )
+  assert.ok(links.length > 5)
+  const broken = links.filter(
+    ({ target, anchor }) =>
+      ![...readText(target).matchAll(/^#+ (.*)$/gm)].some(([, text = '']) => anchorOf(text) === anchor),
+  )
+  assert.deepEqual(
+    broken.map(({ link }) => link),
+    [],
+  )
+})
+
 test('files stay short enough to be read in one sitting', () => {
   const limit = 500
   const long = [...projectFiles('src'), ...nativeFiles]
