@@ -169,7 +169,8 @@ export async function snapshotLayers(root: string): Promise<Map<string, DiffId[]
 export async function removeAbandonedSnapshots(root: string, remove: Remove): Promise<void> {
   for (const id of await containerIds(root)) {
     const snapshot = await readSnapshot(root, id)
-    if (snapshot === undefined || isAbandoned(root, id, snapshot)) await remove(snapshotPath(root, id))
+    const abandoned = snapshot === undefined ? !isKept(root, id) : isAbandoned(root, id, snapshot)
+    if (abandoned) await remove(snapshotPath(root, id))
   }
 }
 
@@ -183,7 +184,9 @@ const KEPT_FILE = 'container.json'
 
 /** Not one that waits for the next boot, or for what starts it there. */
 const isAbandoned = (root: string, id: string, { owner }: SnapshotRecord): boolean =>
-  owner !== undefined && !existsSync(owner) && !existsSync(join(snapshotPath(root, id), KEPT_FILE))
+  owner !== undefined && !existsSync(owner) && !isKept(root, id)
+
+const isKept = (root: string, id: string): boolean => existsSync(join(snapshotPath(root, id), KEPT_FILE))
 
 async function containerIds(root: string): Promise<string[]> {
   try {

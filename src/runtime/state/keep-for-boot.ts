@@ -3,7 +3,7 @@
  * across a boot the same is kept in the store, beside what they write.
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringifyJson } from '../../spec/json.ts'
 import type { RuntimeSpec } from '../../spec/runtime.ts'
@@ -20,12 +20,27 @@ export interface KeptContainer {
   readonly etc: Readonly<Record<string, string>>
 }
 
-/** Keeps a container for the next boot, if its restart policy holds across one. @throws UtsuwaError NO_SPACE */
+/**
+ * Keeps a container for the next boot, if its restart policy holds across one. On disk when this returns, with the
+ * snapshot's own file: the machine may lose its power before the kernel writes them by itself.
+ * @throws UtsuwaError NO_SPACE
+ */
 export function keepForBoot(stateRoot: string, record: ContainerRecord, spec: RuntimeSpec): void {
   const detached = record.managed?.detached
   if (detached === undefined || !/^(?:always|unless-stopped)$/.test(detached.restart.name)) return
-  const path = join(detached.storeRoot, 'containers', record.id, KEPT_FILE)
-  replaceFile(path, stringifyJson({ record, spec, etc: filesOf(stateRoot, record) } satisfies KeptContainer))
+  const directory = join(detached.storeRoot, 'containers', record.id)
+  const content = stringifyJson({ record, spec, etc: filesOf(stateRoot, record) } satisfies KeptContainer)
+  replaceFile(join(directory, KEPT_FILE), content)
+  for (const path of [KEPT_FILE, 'snapshot.json', '.']) flush(join(directory, path))
+}
+
+function flush(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 function filesOf(stateRoot: string, { id }: ContainerRecord): Record<string, string> {

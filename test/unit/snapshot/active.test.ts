@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { makeStore } from '../../../src/content/paths.ts'
-import { prepareSnapshot, snapshotLayers } from '../../../src/snapshot/active.ts'
+import { prepareSnapshot, removeAbandonedSnapshots, snapshotLayers } from '../../../src/snapshot/active.ts'
 import { removeSnapshot } from '../../../src/snapshot/remove.ts'
 import type { DiffId } from '../../../src/spec/image.ts'
 
@@ -67,5 +67,17 @@ describe('prepareSnapshot', () => {
     await removeSnapshot(root, 'box')
     await removeSnapshot(root, 'box')
     assert.deepEqual(await snapshotLayers(root), new Map())
+  })
+})
+
+describe('removeAbandonedSnapshots', () => {
+  it('keeps what a container that starts at boot wrote, even if a power cut spoilt the record of its snapshot', async () => {
+    for (const id of ['kept', 'lost']) {
+      await prepareSnapshot(root, id, [layer('a')])
+      writeFileSync(join(root, 'containers', id, 'snapshot.json'), '')
+    }
+    writeFileSync(join(root, 'containers/kept/container.json'), '{}')
+    await removeAbandonedSnapshots(root, async path => rmSync(path, { recursive: true }))
+    assert.deepEqual(readdirSync(join(root, 'containers')), ['kept'])
   })
 })
